@@ -1,0 +1,49 @@
+// What `import Glibc` does not offer: Linux system calls and constants that the Swift overlay leaves out.
+#ifndef SUPERVISOR_CLINUX_H
+#define SUPERVISOR_CLINUX_H
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/// SO_BINDTOIFINDEX of socket(7): bind a socket to one interface by its index.
+#define CLINUX_SO_BINDTOIFINDEX 62
+
+/// `struct ucred` is hidden behind _GNU_SOURCE.
+struct clinux_peer {
+    pid_t pid;
+    uid_t uid;
+    gid_t gid;
+};
+
+/// SO_PEERCRED of unix(7). 0, or -1 with errno.
+int clinux_peer_credentials(int descriptor, struct clinux_peer *peer);
+
+/// signalfd(2) with SFD_NONBLOCK and SFD_CLOEXEC over the given signals, which are blocked first for the
+/// calling thread and all that it starts. The descriptor, or -1 with errno.
+int clinux_signal_descriptor(const int *signals, int count);
+
+/// open(2) and openat(2) are variadic, which Swift does not import.
+int clinux_openat(int directory, const char *path, int flags, mode_t mode);
+
+/// An exclusive open-file-description lock over the whole file (F_OFD_SETLK of fcntl(2)), without waiting.
+/// 0, or -1 with errno.
+int clinux_lock_whole_file(int descriptor);
+
+#endif

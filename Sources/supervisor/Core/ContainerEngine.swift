@@ -1,0 +1,183 @@
+/// The container engine as the core sees it: just what it takes to run our own containers.
+///
+/// Every call has a time-out of its own inside and fails with a typed error. `unavailable` is a state of the engine, not
+/// a fault of ours.
+public protocol ContainerEngine: Sendable {
+    /// Asks the engine whether it answers, and agrees on the version of its API. Returns what it calls itself.
+    func ping() async throws(EngineError) -> EngineInformation
+
+    /// All containers, in any state, that carry `label` (a label's name).
+    func containers(label: String) async throws(EngineError) -> [EngineContainer]
+
+    /// nil where there is none.
+    func inspect(container id: String) async throws(EngineError) -> EngineContainerDetail?
+
+    /// Returns the container's full id.
+    func create(_ specification: ContainerSpecification) async throws(EngineError) -> String
+
+    /// Starting a running container succeeds.
+    func start(container id: String) async throws(EngineError)
+
+    /// Asks the process to end, and kills it after `timeout`; nil stands for the container's own. Stopping a stopped
+    /// container succeeds.
+    func stop(container id: String, timeout: Duration?) async throws(EngineError)
+
+    /// Removes a stopped container with its anonymous volumes. Removing an absent one succeeds.
+    func remove(container id: String) async throws(EngineError)
+
+    /// nil where the engine does not have it.
+    func image(_ reference: String) async throws(EngineError) -> EngineImage?
+
+    /// Downloads an image. `progress` is called on the event loop with a percentage from 0 to 100 that never falls.
+    /// Cancelling the task aborts the download.
+    func pull(_ reference: String, progress: @escaping @Sendable (Double) -> Void) async throws(EngineError)
+
+    /// Removing an absent image succeeds; one that a container uses fails with `conflict`.
+    func remove(image reference: String) async throws(EngineError)
+
+    /// The IPv4 gateway of a network as a container of it sees the host; nil where the network has none.
+    func gateway(network: String) async throws(EngineError) -> String?
+
+    /// Calls `handle` on the event loop for each event of a container that carries `label`, first with `.connected` once
+    /// the stream is up. Returns when the stream ends; throws when it cannot be had. Does not reconnect by itself.
+    func events(label: String, handle: @escaping @Sendable (EngineEvent) -> Void) async throws(EngineError)
+}
+
+/// What an engine says of itself.
+public struct EngineInformation: Sendable, Hashable {
+    /// "docker", "podman" or "balena-engine", as far as it can be told.
+    public var name: String
+    /// The engine's version, such as "20.10.24".
+    public var version: String
+    /// The version of the API in use, such as "1.41".
+    public var apiVersion: String
+
+    public init(name: String, version: String, apiVersion: String) {
+        self.name = name
+        self.version = version
+        self.apiVersion = apiVersion
+    }
+}
+
+/// State of a container, in the words of the Docker Engine API.
+public enum ContainerState: String, Sendable, Hashable {
+    case created, running, paused, restarting, removing, exited, dead
+
+    /// Whether an update lock of the container counts: there is a process, or the engine is about to start one.
+    public var isAlive: Bool { self == .running || self == .paused || self == .restarting }
+}
+
+/// A container in a list.
+public struct EngineContainer: Sendable, Hashable {
+    /// 64 hex digits.
+    public var id: String
+    /// Without the leading slash.
+    public var name: String
+    /// The image's name as the container was made from it.
+    public var image: String
+    /// The image's id, "sha256:…".
+    public var imageID: String
+    public var labels: [String: String]
+    public var state: ContainerState
+
+    public init(
+        id: String,
+        name: String,
+        image: String,
+        imageID: String,
+        labels: [String: String],
+        state: ContainerState
+    ) {
+        self.id = id
+        self.name = name
+        self.image = image
+        self.imageID = imageID
+        self.labels = labels
+        self.state = state
+    }
+}
+
+/// A container as inspected.
+public struct EngineContainerDetail: Sendable, Hashable {
+    public var container: EngineContainer
+    /// As "NAME=value", in the engine's order, those of the image included.
+    public var environment: [String]
+    public var exitCode: Int?
+    /// How often the engine has started it again by itself since it was last started.
+    public var restartCount: Int
+    /// What the engine says of a failed start; empty otherwise.
+    public var error: String
+
+    public init(
+        container: EngineContainer,
+        environment: [String],
+        exitCode: Int?,
+        restartCount: Int,
+        error: String
+    ) {
+        self.container = container
+        self.environment = environment
+        self.exitCode = exitCode
+        self.restartCount = restartCount
+        self.error = error
+    }
+}
+
+/// An image that the engine has.
+public struct EngineImage: Sendable, Hashable {
+    /// "sha256:…".
+    public var id: String
+    /// Names with tag.
+    public var tags: [String]
+    /// Names with digest.
+    public var digests: [String]
+
+    public init(id: String, tags: [String], digests: [String]) {
+        self.id = id
+        self.tags = tags
+        self.digests = digests
+    }
+}
+
+/// Something that happened to the engine's event stream or to one of our containers.
+public enum EngineEvent: Sendable, Hashable {
+    /// The stream is up: whatever happened before must be listed.
+    case connected
+    /// `action` in the words of the engine: create, start, die, destroy, …; exitCode with die.
+    case container(id: String, action: String, exitCode: Int?, labels: [String: String])
+}
+
+/// Why the engine did not do what it was asked.
+public struct EngineError: Error, Sendable, Hashable, CustomStringConvertible {
+    public struct Code: Sendable, Hashable {
+        let rawValue: String
+
+        /// It cannot be reached, or went away while it worked. The outcome of the call is unknown.
+        public static let unavailable = Code(rawValue: "unavailable")
+        /// It did not answer in time. The outcome of the call is unknown.
+        public static let timeout = Code(rawValue: "timeout")
+        /// What was named does not exist.
+        public static let notFound = Code(rawValue: "not-found")
+        /// A name is taken, or the thing is in use.
+        public static let conflict = Code(rawValue: "conflict")
+        /// The engine calls the request wrong.
+        public static let invalid = Code(rawValue: "invalid")
+        /// The engine tried and failed.
+        public static let failed = Code(rawValue: "failed")
+        /// What came back is not what the API promises.
+        public static let malformedAnswer = Code(rawValue: "malformed-answer")
+        /// The task was cancelled.
+        public static let cancelled = Code(rawValue: "cancelled")
+    }
+
+    public var code: Code
+    /// One line: what was tried and what the engine said.
+    public var message: String
+
+    public init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    public var description: String { message }
+}

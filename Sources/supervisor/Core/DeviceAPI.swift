@@ -1,0 +1,56 @@
+public import SupervisorPluginAPI
+
+/// What the HTTP API and the control socket can ask of the device.
+///
+/// The actor runs on the event loop of the process, so that channel handlers may enter it with `assumeIsolated` for what
+/// is answered at once. A mutating operation that has begun belongs to the core: cancelling the caller's task does not
+/// cancel it.
+public protocol DeviceAPI: Actor {
+    /// Whether `key` is the API key; compared in constant time.
+    func accepts(key: String) -> Bool
+
+    /// nil while the device is healthy, otherwise one line that names what is wrong.
+    func ailment() -> String?
+
+    /// The body of GET /v1/device, members in the order of the reference, ours after them.
+    func device() async -> JSONValue
+
+    /// The body of GET /v1/apps/:appId. Never waits for an update.
+    func application(_ id: AppID) throws(SupervisorError) -> JSONValue
+
+    /// Starts an update check, whatever back-off is running. Returns at once.
+    func requestUpdate(force: Bool)
+
+    /// Empties the application's /data. Returns when the application runs again.
+    func purge(_ id: AppID, force: Bool) async throws(SupervisorError)
+
+    /// Removes the application's container, makes it anew and starts it.
+    func restart(_ id: AppID, force: Bool) async throws(SupervisorError)
+
+    /// Stops the application's container and keeps it. Returns the container's id (64 hex digits).
+    func stop(_ id: AppID, force: Bool) async throws(SupervisorError) -> String
+
+    /// Starts the application's container. Returns the container's id (64 hex digits).
+    func start(_ id: AppID) async throws(SupervisorError) -> String
+
+    /// Replaces the API key and returns the new one; the former is dead when this returns.
+    func regenerateKey() async throws(SupervisorError) -> String
+
+    // MARK: for the control socket only
+
+    /// The API key, for operators.
+    func currentKey() -> String
+
+    /// Everything that `supervisorctl status` shows.
+    func status() async -> JSONValue
+
+    /// The update locks in force: an array of {appId, service, path, holder, since, reason?}.
+    func locks() async -> JSONValue
+
+    /// Returns when no update lock is held.
+    func waitUntilUnlocked() async throws(SupervisorError)
+
+    /// Reads the configuration again. Throws `invalidArgument` with file, line and key where it is wrong; the running
+    /// configuration stays in force then.
+    func reload() async throws(SupervisorError)
+}

@@ -1,0 +1,35 @@
+public import NIOCore
+
+/// The event loop as an executor: of actors (serial) and of tasks (preference).
+///
+/// The core actor and every root task of the process run on it, so that nothing hops to the global pool, whose threads
+/// would be as many as the machine has cores.
+public final class LoopExecutor: SerialExecutor, TaskExecutor {
+    public let loop: any EventLoop
+
+    public init(_ loop: any EventLoop) {
+        self.loop = loop
+    }
+
+    public func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        loop.execute {
+            job.runSynchronously(
+                isolatedTo: self.asUnownedSerialExecutor(),
+                taskExecutor: self.asUnownedTaskExecutor()
+            )
+        }
+    }
+
+    public func asUnownedSerialExecutor() -> UnownedSerialExecutor {
+        UnownedSerialExecutor(complexEquality: self)
+    }
+
+    public func isSameExclusiveExecutionContext(other: LoopExecutor) -> Bool {
+        loop === other.loop
+    }
+
+    public func checkIsolated() {
+        loop.preconditionInEventLoop()
+    }
+}
