@@ -3,7 +3,6 @@ import Logging
 import NIOCore
 import SupervisorCore
 import SupervisorReactor
-import Synchronization
 import Testing
 
 @Suite(.timeLimit(.minutes(1)))
@@ -73,13 +72,13 @@ struct InotifyWatcherTests {
     @Test func `a callback may end its own watch and the next one's`() async throws {
         try await Self.withDirectory { watcher, directory in
             let (changes, continuation) = Self.changes()
-            let tokens = Mutex<[WatchToken]>([])
+            let tokens = Recorder<WatchToken>()
             for number in 1...3 {
                 let token = try watcher.watch(directory) { _ in
                     continuation.yield("\(number)")
-                    if number == 1 { for token in tokens.withLock(\.self).prefix(2) { watcher.unwatch(token) } }
+                    if number == 1 { for token in tokens.elements.prefix(2) { watcher.unwatch(token) } }
                 }
-                tokens.withLock { $0.append(token) }
+                tokens.append(token)
             }
             mkdir("\(directory)/inner", 0o755)
             var seen = changes.makeAsyncIterator()

@@ -1,6 +1,5 @@
 import NIOCore
 import SupervisorReactor
-import Synchronization
 import Testing
 
 @Suite(.timeLimit(.minutes(1)))
@@ -43,16 +42,18 @@ struct LoopClockTests {
         }
     }
 
-    @Test(arguments: [
-        (Duration.zero, Int64(0)),
-        (.seconds(-1), 0),
-        (.nanoseconds(-1), 0),
-        (.nanoseconds(1), 1),
-        (Duration(secondsComponent: 0, attosecondsComponent: 1), 1),
-        (.milliseconds(1500), 1_500_000_000),
-        (.seconds(Int64.max), .max),
-        (.seconds(9_223_372_036) + .nanoseconds(999_999_999), .max),
-    ])
+    @Test(
+        arguments: [
+            (.zero, 0),
+            (.seconds(-1), 0),
+            (.nanoseconds(-1), 0),
+            (.nanoseconds(1), 1),
+            (Duration(secondsComponent: 0, attosecondsComponent: 1), 1),
+            (.milliseconds(1500), 1_500_000_000),
+            (.seconds(Int64.max), .max),
+            (.seconds(9_223_372_036) + .nanoseconds(999_999_999), .max),
+        ] as [(Duration, Int64)]
+    )
     func `a duration becomes nanoseconds without overflow`(duration: Duration, nanoseconds: Int64) {
         #expect(TimeAmount(saturating: duration).nanoseconds == nanoseconds)
     }

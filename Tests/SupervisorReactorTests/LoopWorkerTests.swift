@@ -2,7 +2,6 @@ import Glibc
 import NIOCore
 import SupervisorCore
 import SupervisorReactor
-import Synchronization
 import Testing
 
 @Suite(.timeLimit(.minutes(1)))
@@ -28,15 +27,15 @@ struct LoopWorkerTests {
     @Test func `jobs run one at a time, on one thread, in their order`() async throws {
         try await onLoop { _ in
             let worker = try LoopWorker()
-            let seen = Mutex<[(job: Int, thread: pthread_t)]>([])
+            let seen = Recorder<(job: Int, thread: pthread_t)>()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for job in 0..<100 {
-                    group.addTask { try await worker.run { seen.withLock { $0.append((job, pthread_self())) } } }
+                    group.addTask { try await worker.run { seen.append((job, pthread_self())) } }
                 }
                 try await group.waitForAll()
             }
-            #expect(seen.withLock { $0.map(\.job) } == Array(0..<100))
-            #expect(Set(seen.withLock { $0.map(\.thread) }).count == 1)
+            #expect(seen.elements.map(\.job) == Array(0..<100))
+            #expect(Set(seen.elements.map(\.thread)).count == 1)
             await worker.shutdown()
         }
     }
@@ -60,22 +59,22 @@ struct LoopWorkerTests {
     }
 
     @Test func `a shutdown finishes what is queued and refuses what comes later`() async throws {
-        try await onLoop { _ in
+        try await onLoop { loop in
             let worker = try LoopWorker()
             let gate = Gate()
-            let done = Mutex(0)
-            let jobs = (0..<10).map { _ in
-                Task {
+            let done = Recorder<Int>()
+            let jobs = (0..<10).map { job in
+                Task(executorPreference: LoopExecutor(loop)) {
                     try await worker.run {
                         gate.pass()
-                        done.withLock { $0 += 1 }
+                        done.append(job)
                     }
                 }
             }
             await Task.yield()
             gate.open()
             await worker.shutdown()
-            #expect(done.withLock { $0 } == 10)
+            #expect(done.elements == Array(0..<10))
             for job in jobs { try await job.value }
             let error = await #expect(throws: SupervisorError.self) { try await worker.run {} }
             #expect(error?.code == .unavailable)
