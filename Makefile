@@ -1,0 +1,57 @@
+# Everything that a maintainer types. Each target prints what it does; the work itself is in scripts/.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# Arguments for pytest, such as PYTEST="-k lock" or PYTEST=Tests/IntegrationTests/test_lock.py
+PYTEST ?=
+
+.PHONY: help setup build release run run-check test unit-test integration-test measure format lint clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## debug build of everything
+	@scripts/setup build
+	swift build
+
+release: ## release build of the two programs
+	@scripts/setup build
+	swift build -c release --product supervisor
+	swift build -c release --product supervisorctl
+
+run: ## run the supervisor with a demo app in the foreground; Ctrl-C ends and cleans up
+	@scripts/setup run
+	@scripts/run
+
+run-check: ## the same, non-interactively: checks the demo from inside its container, exits 0 or 1
+	@scripts/setup run
+	@scripts/run --check
+
+test: ## unit tests, then the black-box suite against a real engine
+	@scripts/setup test
+	@scripts/test
+
+unit-test: ## unit tests only
+	@scripts/setup build
+	swift test
+
+integration-test: ## black-box suite only; PYTEST="-k name" picks tests
+	@scripts/setup test
+	swift build
+	@scripts/integration-test $(PYTEST)
+
+measure: ## memory, threads, wake-ups and start of the release build, against the budgets
+	@scripts/setup test
+	@$(MAKE) --no-print-directory release
+	@scripts/measure
+
+format: ## rewrite the Swift sources in the project's format
+	swift format format --in-place --parallel --recursive Package.swift Sources Tests
+
+lint: ## check the format of the Swift sources, and the scripts
+	swift format lint --strict --parallel --recursive Package.swift Sources Tests
+	@scripts/lint
+
+clean: ## remove what builds and runs have made
+	rm -rf .build .run Tests/IntegrationTests/.pytest_cache

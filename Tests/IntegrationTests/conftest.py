@@ -1,0 +1,210 @@
+"""Fixtures of the black-box suite: a real engine, a real registry, the real programs.
+
+Nothing in this folder uses our own Swift code: Python is the second implementation of everything on the wire.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import resource
+from pathlib import Path
+from typing import Callable, Iterator
+
+import pytest
+
+from harness import images, target
+from harness.engine import Engine
+from harness.processes import must
+from harness.registry import FailingProxy, Registry
+from harness.supervisor import Supervisor, User, binary
+
+ROOT = Path(os.environ.get("SUPERVISOR_TEST_ROOT", "/nonexistent"))
+#: Images without a registry that are there for every test: two releases of one app.
+LOCAL_IMAGES = {"demo:1", "demo:2"}
+_serial = itertools.count(1)
+
+
+def pytest_configure() -> None:
+    if os.environ.get("SUPERVISOR_TEST_SANDBOX") != "1":
+        pytest.exit("start it as scripts/integration-test: it runs a container engine and needs a sandbox", 4)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if all(binary(name).exists() for name in ("supervisor", "supervisorctl")):
+        return
+    for item in items:
+        if item.path.name != "test_harness.py":
+            item.add_marker(pytest.mark.skip(reason=f"no programs in {os.environ.get('SUPERVISOR_BIN_DIR')}"))
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    # A suite that skipped everything for want of the programs has shown nothing.
+    if exitstatus == 0 and not binary("supervisor").exists() and session.testscollected > 0:
+        names = {Path(item.location[0]).name for item in session.items}
+        if names != {"test_harness.py"}:
+            session.exitstatus = 1
+
+
+@pytest.fixture(scope="session")
+def user() -> User:
+    """A user without privileges, made as the package makes it, and a group of its own for the engine's socket."""
+    must(["groupadd", "--system", "supervisor-engine"])
+    must(["useradd", "--system", "--no-create-home", "--user-group", "--shell", "/usr/sbin/nologin", "supervisor-test"])
+    uid = int(must(["id", "-u", "supervisor-test"]))
+    gid = int(must(["id", "-g", "supervisor-test"]))
+    engine_gid = int(must(["getent", "group", "supervisor-engine"]).split(":")[2])
+    return User("supervisor-test", uid, gid, engine_gid)
+
+
+@pytest.fixture(scope="session")
+def new_engine(user: User) -> Iterator[Callable[..., Engine]]:
+    """Makes engines with the demo images; each ends with the session."""
+    made: list[Engine] = []
+
+    def make(**options: object) -> Engine:
+        number = next(_serial)
+        options.setdefault("bridge", f"bridge{number}" if made else "docker0")
+        engine = Engine(ROOT / f"e{number}", group="supervisor-engine", **options)  # type: ignore[arg-type]
+        made.append(engine)
+        try:
+            engine.start()
+        except SystemError:
+            if not engine.bridge:
+                raise
+            # A machine whose kernel has no bridge or no firewall still runs everything that needs none.
+            engine.bridge = None
+            engine.start()
+        for number, name in enumerate(sorted(LOCAL_IMAGES), 1):
+            changes = [
+                'CMD ["' + '", "'.join(images.COMMAND) + '"]',
+                f"ENV PATH={images.PATH}",
+                f"ENV IMAGE_NUMBER={number}",
+            ]
+            engine.import_image(images.base_layer(), name, changes)
+        return engine
+
+    yield make
+    for engine in made:
+        engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def shared_engine(new_engine: Callable[..., Engine]) -> Engine:
+    """The engine that most tests share."""
+    return new_engine()
+
+
+@pytest.fixture
+def engine(shared_engine: Engine) -> Engine:
+    """The shared engine, with no container and no image but the demo's."""
+    shared_engine.remove_all()
+    shared_engine.remove_images(LOCAL_IMAGES)
+    return shared_engine
+
+
+@pytest.fixture
+def bridged(engine: Engine) -> Engine:
+    if not engine.bridge:
+        pytest.skip("this machine's engine has no bridge")
+    return engine
+
+
+@pytest.fixture(scope="session")
+def shared_registry() -> Iterator[tuple[Registry, FailingProxy]]:
+    registry = Registry(ROOT / "registry")
+    proxy = FailingProxy(registry.address)
+    yield registry, proxy
+    proxy.stop()
+    registry.stop()
+
+
+@pytest.fixture
+def registry(shared_registry: tuple[Registry, FailingProxy]) -> Registry:
+    return shared_registry[0]
+
+
+@pytest.fixture
+def proxy(shared_registry: tuple[Registry, FailingProxy]) -> Iterator[FailingProxy]:
+    """What the engine pulls through; hands everything through when a test begins."""
+    proxy = shared_registry[1]
+    proxy.reset()
+    yield proxy
+    proxy.reset()
+
+
+@pytest.fixture
+def published(registry: Registry, proxy: FailingProxy) -> Callable[..., images.RegistryImage]:
+    """Puts an image into the registry; its reference goes through the proxy.
+
+    Each call makes other noise, so that no layer but the base is there already.
+    """
+
+    def publish(tag: str, sizes: list[int], repository: str = "demo") -> images.RegistryImage:
+        mark = f"{tag}-{next(_serial)}"
+        layers = [images.base_layer()] + [images.noise_layer(size, f"{mark}-{n}") for n, size in enumerate(sizes)]
+        image = images.push(registry.address, repository, tag, layers)
+        image.reference = f"{proxy.address}/{repository}:{tag}"
+        return image
+
+    return publish
+
+
+@pytest.fixture
+def new_supervisor(user: User) -> Iterator[Callable[..., Supervisor]]:
+    """Makes devices on an engine; each is ended and removed with the test. Their logs show when the test fails."""
+    made: list[Supervisor] = []
+
+    def make(engine: Engine, **options: object) -> Supervisor:
+        supervisor = Supervisor(ROOT / f"s{next(_serial)}", engine, user, **options)  # type: ignore[arg-type]
+        made.append(supervisor)
+        return supervisor
+
+    yield make
+    for supervisor in made:
+        print(f"--- {supervisor.log_file}\n{supervisor.log[-8000:]}")
+        supervisor.dispose()
+
+
+@pytest.fixture
+def supervisor(engine: Engine, new_supervisor: Callable[..., Supervisor]) -> Supervisor:
+    """A device that is set up and not started, with no app."""
+    return new_supervisor(engine)
+
+
+@pytest.fixture
+def running(supervisor: Supervisor) -> Supervisor:
+    """A device that runs the demo app."""
+    supervisor.write_target(target.app())
+    supervisor.start()
+    supervisor.wait_settled(release="a")
+    return supervisor
+
+
+@pytest.fixture(scope="module")
+def module_device(shared_engine: Engine, user: User) -> Iterator[Supervisor]:
+    """One device with the demo app for all tests of a module, for tests that leave it as it was.
+
+    Not to be mixed with the other device fixtures in one module: they empty the engine.
+    """
+    shared_engine.remove_all()
+    supervisor = Supervisor(ROOT / f"s{next(_serial)}", shared_engine, user)
+    try:
+        supervisor.write_target(target.app(environment={"FOO": "bar"}))
+        supervisor.start()
+        supervisor.wait_settled(release="a")
+        yield supervisor
+    finally:
+        supervisor.dispose()
+        shared_engine.remove_all()
+
+
+@pytest.fixture
+def device(module_device: Supervisor) -> Iterator[Supervisor]:
+    """The module's device. Its log of this test shows when the test fails."""
+    before = len(module_device.log)
+    module_device.assert_alive()
+    yield module_device
+    print(f"--- {module_device.log_file}\n{module_device.log[before:][-8000:]}")
