@@ -46,12 +46,7 @@ public struct StateStore: Sendable {
     ///   - givenUUID: from the configuration; wins over the kept one.
     ///   - machineUUID: derived from the machine id, for a device that has none yet.
     public func load(givenUUID: String?, machineUUID: String?) -> Contents {
-        var problems: [String] = []
-        do {
-            try FileSystem.makeDirectories(directory, mode: 0o750)
-        } catch {
-            problems.append(error.description)
-        }
+        var problems = makeDirectory()
 
         func attempt(_ save: () throws(SystemCallError) -> Void) -> Bool {
             do throws(SystemCallError) {
@@ -94,6 +89,45 @@ public struct StateStore: Sendable {
             pulledImages: pulled.content ?? [],
             problems: identities.problems + keys.problems + targets.problems + pulled.problems + problems
         )
+    }
+
+    /// Makes the state directory where it is missing. Returns what was wrong.
+    public func makeDirectory() -> [String] {
+        do throws(SystemCallError) {
+            try FileSystem.makeDirectories(directory, mode: 0o750)
+            return []
+        } catch {
+            return [error.description]
+        }
+    }
+
+    /// Makes the directories that the containers of the kept target bind, before the engine starts those containers: it
+    /// would make missing ones as root's. Where no target is kept, the target file counts.
+    ///
+    /// Returns what was wrong, one line each.
+    public func prepare(_ directories: AppDirectories, targetFile: String) -> [String] {
+        var problems = makeDirectory()
+        func attempt(_ body: () throws(SystemCallError) -> Void) {
+            do throws(SystemCallError) { try body() } catch { problems.append(error.description) }
+        }
+        attempt { () throws(SystemCallError) in try directories.prepare() }
+        var wanted: TargetState?
+        let kept = target.load(Self.parseTarget)
+        problems += kept.problems
+        var parser = TargetParser()
+        if let json = kept.content {
+            wanted = try? parser.parse(json)
+        } else if let bytes = try? FileSystem.read(targetFile, limit: 8 << 20) {
+            wanted = try? parser.parse(bytes).target
+        }
+        for app in wanted?.apps ?? [] {
+            for service in app.services {
+                attempt { () throws(SystemCallError) in
+                    try directories.ensure(ServiceKey(app: app.id, service: service.name))
+                }
+            }
+        }
+        return problems
     }
 
     /// Replaces both generations of the key: when this returns, no file holds the former one.

@@ -25,7 +25,7 @@ extension Supervisor {
         let locks = await locks()
         return [
             "api_port": .integer(Int64(settings.apiPort)),
-            "ip_address": .string(parts.addresses().joined(separator: " ")),
+            "ip_address": .string(parts.addresses()),
             "commit": instances.first.map { .string($0.commit) } ?? .null,
             "status": .string(progress.status.rawValue),
             "download_progress": downloadProgress,
@@ -99,7 +99,7 @@ extension Supervisor {
                 "type": .string(identity.deviceType),
                 "osVersion": .string(identity.osVersion),
                 "apiPort": .integer(Int64(settings.apiPort)),
-                "ipAddress": .string(parts.addresses().joined(separator: " ")),
+                "ipAddress": .string(parts.addresses()),
             ],
             "engine": engineStatus(now),
             "health": [

@@ -29,8 +29,8 @@ public struct SupervisorParts: Sendable {
     public var bootID: String
     /// Known to the update locks of this supervisor and of those before it since the boot.
     public var lockToken: String
-    /// The device's addresses, asked for on the event loop.
-    public var addresses: @Sendable () -> [String]
+    /// The addresses of the device, separated by spaces; asked for on the event loop.
+    public var addresses: @Sendable () -> String
     /// Reads the configuration again, applies it to everything but the core and returns what is the core's.
     public var reload: @Sendable () async throws(SupervisorError) -> SupervisorSettings
     public var logger: Logger
@@ -45,7 +45,7 @@ public struct SupervisorParts: Sendable {
         directories: AppDirectories,
         bootID: String,
         lockToken: String,
-        addresses: @escaping @Sendable () -> [String],
+        addresses: @escaping @Sendable () -> String,
         reload: @escaping @Sendable () async throws(SupervisorError) -> SupervisorSettings,
         logger: Logger
     ) {

@@ -13,13 +13,13 @@ public final class SignalSource: Sendable {
 
     /// Reads `signals` until `close()`. `onSignal` is called on `loop`.
     public static func start(
-        _ signals: consuming SignalDescriptor,
+        _ signals: SignalDescriptor,
         on loop: any EventLoop,
         logger: Logger,
         onSignal: @escaping @Sendable (ReceivedSignal) -> Void
     ) -> EventLoopFuture<SignalSource> {
         let parser = NIOLoopBoundBox.makeBoxSendingValue(SignalParser(), eventLoop: loop)
-        return DescriptorReader.start(signals.take(), name: "signalfd", on: loop, logger: logger) { bytes in
+        return DescriptorReader.start(signals.number, name: "signalfd", on: loop, logger: logger) { bytes in
             for signal in parser.value.parse(bytes) { onSignal(signal) }
         }
         .map { SignalSource(channel: $0) }
