@@ -77,6 +77,8 @@ public struct UnixHTTPClient: Sendable {
         limit: Int,
         consumer: Consumer?
     ) async throws(UnixHTTPError) -> Exchange<Consumer>.Success {
+        // Nothing must take effect for a task that is not wanted any more.
+        guard !Task.isCancelled else { throw UnixHTTPError(.cancelled, path: path) }
         let box = NIOLoopBoundBox.makeBoxSendingValue(Slot<Consumer>(), eventLoop: loop)
         let outcome: Exchange<Consumer>.Outcome = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in

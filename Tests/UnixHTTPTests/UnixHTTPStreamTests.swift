@@ -1,0 +1,143 @@
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import Testing
+
+@testable import UnixHTTP
+
+/// Keeps what it gets, and stops when it has `enough`.
+private struct Recorder: BodyConsumer {
+    var enough = ""
+    var begun = 0
+    var text = ""
+    var onBytes: @Sendable () -> Void = {}
+
+    mutating func begin() { begun += 1 }
+
+    mutating func receive(_ bytes: ByteBuffer) -> BodyDecision {
+        text += String(buffer: bytes)
+        onBytes()
+        return !enough.isEmpty && text.contains(enough) ? .stop : .proceed
+    }
+}
+
+@Suite("A streamed answer", .timeLimit(.minutes(1)))
+struct UnixHTTPStreamTests {
+    @Test("reaches the consumer in order and complete")
+    func order() async throws {
+        let steps: [ScriptedServer.Step] = [.chunkedHead(200), .chunk("one "), .chunk("two "), .chunk("three"), .lastChunk]
+        try await ScriptedServer.run { _ in steps } _: { server in
+            let end = try await client(server)
+                .stream(.GET, "/", headTimeout: ample, idleTimeout: nil, into: Recorder())
+            #expect(end.consumer.begun == 1)
+            #expect(end.consumer.text == "one two three")
+            #expect(end.response.status == 200)
+            #expect(end.response.body.isEmpty)
+        }
+    }
+
+    @Test("may be far larger than any limit of a collected one")
+    func large() async throws {
+        let chunk = String(repeating: "0123456789abcdef", count: 1 << 14)
+        let steps = [.chunkedHead(200)] + Array(repeating: ScriptedServer.Step.chunk(chunk), count: 16) + [.lastChunk]
+        try await ScriptedServer.run { _ in steps } _: { server in
+            let end = try await client(server)
+                .stream(.GET, "/", headTimeout: ample, idleTimeout: ample, limit: 0, into: Recorder())
+            #expect(end.consumer.text.utf8.count == 16 * chunk.utf8.count)
+        }
+    }
+
+    @Test("ends when the consumer has enough, and the connection with it")
+    func stop() async throws {
+        try await ScriptedServer.run { _ in [.chunkedHead(200), .chunk("first last"), .hang] } _: { server in
+            let end = try await client(server)
+                .stream(.GET, "/", headTimeout: ample, idleTimeout: nil, into: Recorder(enough: "last"))
+            #expect(end.consumer.text == "first last")
+            try await server.clientClosed()
+        }
+    }
+
+    @Test("that is an error is collected instead, up to the limit")
+    func errorAnswer() async throws {
+        try await ScriptedServer.run { _ in [.answer(500, "{\"message\":\"no\"}")] } _: { server in
+            let end = try await client(server)
+                .stream(.GET, "/", headTimeout: ample, idleTimeout: nil, limit: 16, into: Recorder())
+            #expect(end.response.status == 500)
+            #expect(String(decoding: end.response.body, as: UTF8.self) == "{\"message\":\"no\"}")
+            #expect(end.consumer.begun == 0)
+            let reason = await reason { () throws(UnixHTTPError) in
+                try await client(server)
+                    .stream(.GET, "/", headTimeout: ample, idleTimeout: nil, limit: 15, into: Recorder())
+            }
+            #expect(reason == .answerTooLarge(limit: 15))
+        }
+    }
+
+    @Test("times out without a head, with an endless error, and when it falls silent", arguments: [
+        ([ScriptedServer.Step.hang], 100),
+        ([.chunkedHead(500), .chunk("error"), .hang], 100),
+        ([.chunkedHead(200), .chunk("some"), .hang], 150),
+        ([.chunkedHead(200), .hang], 150),
+    ])
+    func timeouts(steps: [ScriptedServer.Step], milliseconds: Int) async throws {
+        try await ScriptedServer.run { _ in steps } _: { server in
+            let reason = await reason { () throws(UnixHTTPError) in
+                try await client(server).stream(
+                    .GET,
+                    "/",
+                    headTimeout: .milliseconds(100),
+                    idleTimeout: .milliseconds(150),
+                    into: Recorder()
+                )
+            }
+            #expect(reason == .timedOut(.milliseconds(milliseconds)))
+            try await server.clientClosed()
+        }
+    }
+
+    @Test("may take longer than both time-outs as long as something comes")
+    func slowButAlive() async throws {
+        let pieces = Array(repeating: [ScriptedServer.Step.chunk("x"), .pause(.milliseconds(50))], count: 20)
+        let steps = [.chunkedHead(200)] + pieces.flatMap { $0 } + [.lastChunk]
+        try await ScriptedServer.run { _ in steps } _: { server in
+            let end = try await client(server).stream(
+                .GET,
+                "/",
+                headTimeout: .milliseconds(700),
+                idleTimeout: .milliseconds(700),
+                into: Recorder()
+            )
+            #expect(end.consumer.text == String(repeating: "x", count: 20))
+        }
+    }
+
+    @Test("that breaks off fails with `closed`", arguments: [
+        [ScriptedServer.Step.chunkedHead(200)], [.chunkedHead(200), .chunk("some")],
+    ])
+    func broken(steps: [ScriptedServer.Step]) async throws {
+        try await ScriptedServer.run { _ in steps } _: { server in
+            let reason = await reason { () throws(UnixHTTPError) in
+                try await client(server).stream(.GET, "/", headTimeout: ample, idleTimeout: nil, into: Recorder())
+            }
+            #expect(reason == .closed(answerBegun: true))
+        }
+    }
+
+    @Test("whose task is cancelled closes its connection")
+    func cancellation() async throws {
+        try await ScriptedServer.run { _ in [.chunkedHead(200), .chunk("some"), .hang] } _: { server in
+            let (pieces, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+            let task = Task {
+                await reason { () throws(UnixHTTPError) in
+                    let consumer = Recorder(onBytes: { continuation.yield() })
+                    return try await client(server)
+                        .stream(.GET, "/", headTimeout: ample, idleTimeout: nil, into: consumer)
+                }
+            }
+            for await _ in pieces { break }
+            task.cancel()
+            #expect(await task.value == .cancelled)
+            try await server.clientClosed()
+        }
+    }
+}
