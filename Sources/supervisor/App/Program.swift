@@ -24,10 +24,11 @@ enum Program {
         switch CommandLineOptions.parse(arguments) {
         case .run(let parsed): options = parsed
         case .print(let text):
-            fputs(text, stdout)
+            print(text, terminator: "")
             return Status.ok
         case .wrong(let text):
-            fputs("supervisor: \(text)\n", stderr)
+            let line = Array("supervisor: \(text)\n".utf8)
+            _ = write(STDERR_FILENO, line, line.count)
             return Status.usage
         }
         // What the service manager hands over is read before anything may start a thread.
