@@ -190,7 +190,14 @@ extension Supervisor {
         download = nil
         progress.download = nil
         setStatus(.idle)
-        if case .failure(let error) = result { throw SupervisorError(error) }
+        if case .failure(let error) = result {
+            // What did not come is not ours to remove later, should somebody else bring it.
+            if try await !hasImage(image) {
+                pulledImages.remove(image)
+                await savePulledImages()
+            }
+            throw SupervisorError(error)
+        }
         logger.notice("Downloaded \(image)", metadata: ["app-id": "\(key.app)", "service": "\(key.service)"])
     }
 
