@@ -17,7 +17,7 @@ from harness import images, target
 from harness.engine import Engine
 from harness.processes import must
 from harness.registry import FailingProxy, Registry
-from harness.supervisor import Supervisor, User, binary
+from harness.supervisor import Supervisor, User, binary, make_readable
 
 ROOT = Path(os.environ.get("SUPERVISOR_TEST_ROOT", "/nonexistent"))
 #: Images without a registry that are there for every test: two releases of one app.
@@ -56,7 +56,10 @@ def user() -> User:
     uid = int(must(["id", "-u", "supervisor-test"]))
     gid = int(must(["id", "-g", "supervisor-test"]))
     engine_gid = int(must(["getent", "group", "supervisor-engine"]).split(":")[2])
-    return User("supervisor-test", uid, gid, engine_gid)
+    user = User("supervisor-test", uid, gid, engine_gid)
+    if binary("supervisor").exists():
+        make_readable(user, ROOT / "bin")
+    return user
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ import pytest
 
 from harness import target
 from harness.processes import run
-from harness.supervisor import Supervisor
+from harness.supervisor import Supervisor, binary
 from harness.waiting import wait_until
 from harness.wire import exchange, request
 
@@ -126,7 +126,7 @@ def test_stop_and_start(device: Supervisor) -> None:
 @pytest.mark.parametrize("command", ["restart", "purge", "stop", "start"])
 def test_an_unknown_app_is_a_failure_with_a_reason(device: Supervisor, command: str) -> None:
     done = device.ctl(command, "999")
-    assert done.returncode not in (0, LOCKED) and done.stderr.strip()
+    assert done.returncode == 1 and done.stderr.strip()
 
 
 def test_key_shows_and_changes_it(device: Supervisor) -> None:
@@ -176,16 +176,29 @@ def test_reload_takes_a_good_file_and_refuses_a_bad_one(device: Supervisor) -> N
     assert device.api("GET", "/ping", key=None).status == 401
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["restart"], ["restart", "abc"], ["status", "--nonsense"]])
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["restart", "1", "2"], ["status", "--nonsense"]])
 def test_a_wrong_command_line_is_usage(device: Supervisor, arguments: list[str]) -> None:
     done = device.ctl(*arguments)
     assert done.returncode == 64 and done.stderr
 
 
+def test_an_app_may_be_named_or_left_out_where_there_is_just_one(device: Supervisor) -> None:
+    for arguments in (["start"], ["start", "demo"]):
+        assert device.ctl(*arguments).returncode == 0
+    done = device.ctl("start", "unheard-of")
+    assert done.returncode == 1 and "demo" in done.stderr
+
+
 def test_without_a_supervisor_it_says_so(supervisor: Supervisor) -> None:
     done = supervisor.ctl("status")
-    assert done.returncode not in (0, LOCKED, 64)
+    assert done.returncode == 69
     assert "control.sock" in done.stderr
+
+
+def test_a_stranger_has_no_permission(device: Supervisor) -> None:
+    stranger = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"]
+    done = run([*stranger, binary("supervisorctl"), "status", "--socket", device.control])
+    assert done.returncode == 77 and done.stderr
 
 
 # ---- the process itself
@@ -263,7 +276,7 @@ def test_no_file_of_the_state_is_open_to_others(running: Supervisor) -> None:
 
 def test_two_supervisors_do_not_share_one_device(running: Supervisor) -> None:
     second = subprocess.run([str(part) for part in running.command()], capture_output=True, text=True, timeout=15)
-    assert second.returncode != 0 and second.stderr
+    assert second.returncode == 75 and second.stderr
     running.assert_alive()
     assert running.api("GET", "/ping").status == 200
     assert exchange(running.control, request("GET", "/ping")).status == 200

@@ -45,6 +45,24 @@ def binary(name: str) -> Path:
     return Path(os.environ["SUPERVISOR_BIN_DIR"]) / name
 
 
+def make_readable(user: User, folder: Path) -> None:
+    """A checkout or a toolchain in root's home is closed to the user: then it gets copies of the programs."""
+    programs = [binary(name) for name in ("supervisor", "supervisorctl")]
+    libraries = {
+        Path(words[2])
+        for program in programs
+        for words in map(str.split, must(["ldd", program]).splitlines())
+        if len(words) > 2 and words[2].startswith("/") and not words[2].startswith(("/lib", "/usr/lib"))
+    }
+    if all(run(user.command("test", "-r", file)).returncode == 0 for file in [*programs, *libraries]):
+        return
+    folder.mkdir()
+    for file in [*programs, *libraries]:
+        shutil.copy(file, folder)
+    must(["chmod", "-R", "a+rX", folder])
+    os.environ.update(SUPERVISOR_BIN_DIR=str(folder), LD_LIBRARY_PATH=str(folder))
+
+
 def mount_tmpfs(point: Path, user: User, size: str) -> None:
     """As the unit of the lock directory mounts it."""
     point.mkdir(parents=True, exist_ok=True)
@@ -274,7 +292,7 @@ class Supervisor:
 
     def ctl(self, *arguments: str, timeout: float = 30) -> "subprocess.CompletedProcess[str]":
         """supervisorctl, as root, as an operator runs it."""
-        return run([binary("supervisorctl"), *arguments], timeout, env={**os.environ, "SUPERVISOR_RUNTIME_DIRECTORY": str(self.run_folder)})
+        return run([binary("supervisorctl"), *arguments, "--socket", str(self.control)], timeout)
 
     def send_signal(self, number: signal.Signals) -> None:
         assert self.process
