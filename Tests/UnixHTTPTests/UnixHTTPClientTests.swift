@@ -35,7 +35,9 @@ struct UnixHTTPClientTests {
 
     @Test("gets the whole answer, however it is framed and cut", arguments: framings, [false, true])
     func collects(answer: String, bytewise: Bool) async throws {
-        try await ScriptedServer.run { _ in [bytewise ? .sendBytewise(answer) : .send(answer)] } _: { server in
+        try await ScriptedServer.run { _ in
+            [bytewise ? .sendBytewise(answer) : .send(answer)]
+        } _: { server in
             let response = try await client(server).request(.GET, "/x", timeout: ample, limit: 11)
             #expect(response.status == 201)
             #expect(response.isSuccess)
@@ -45,23 +47,33 @@ struct UnixHTTPClientTests {
 
     @Test("is done when the answer is, although the server keeps the connection open")
     func doesNotWaitForClose() async throws {
-        try await ScriptedServer.run { _ in [.answer(404, headers: ["A: b"], "no"), .hang] } _: { server in
+        try await ScriptedServer.run { _ in
+            [.answer(404, headers: ["A: b"], "no"), .hang]
+        } _: { server in
             let response = try await client(server).request(.GET, "/x", timeout: ample, limit: 100)
-            #expect(response == UnixHTTPResponse(
-                status: 404,
-                headers: ["A": "b", "Content-Length": "2"],
-                body: Array("no".utf8)
-            ))
+            #expect(
+                response
+                    == UnixHTTPResponse(
+                        status: 404,
+                        headers: ["A": "b", "Content-Length": "2"],
+                        body: Array("no".utf8)
+                    )
+            )
             try await server.clientClosed()
         }
     }
 
-    @Test("with status 204 or 304, or to HEAD, has no body to wait for", arguments: [
-        (HTTPMethod.POST, 204), (.POST, 304), (.HEAD, 200),
-    ])
+    @Test(
+        "with status 204 or 304, or to HEAD, has no body to wait for",
+        arguments: [
+            (HTTPMethod.POST, 204), (.POST, 304), (.HEAD, 200),
+        ]
+    )
     func bodiless(method: HTTPMethod, status: Int) async throws {
         let head = "HTTP/1.1 \(status) X\r\n" + (method == .HEAD ? "Content-Length: 5\r\n" : "") + "\r\n"
-        try await ScriptedServer.run { _ in [.send(head), .hang] } _: { server in
+        try await ScriptedServer.run { _ in
+            [.send(head), .hang]
+        } _: { server in
             let response = try await client(server).request(method, "/x", timeout: ample, limit: 0)
             #expect(response.status == status)
             #expect(response.body.isEmpty)
@@ -70,7 +82,9 @@ struct UnixHTTPClientTests {
 
     @Test("goes over the wire in exactly these bytes")
     func golden() async throws {
-        try await ScriptedServer.run { _ in [.answer(200)] } _: { server in
+        try await ScriptedServer.run { _ in
+            [.answer(200)]
+        } _: { server in
             _ = try await client(server).request(
                 .POST,
                 "/v1/x?y=%20",
@@ -81,19 +95,23 @@ struct UnixHTTPClientTests {
             )
             _ = try await client(server).request(.GET, "/", timeout: ample, limit: 0)
             _ = try await client(server).request(.POST, "/", timeout: ample, limit: 0)
-            #expect(server.requests.map(\.text) == [
-                "POST /v1/x?y=%20 HTTP/1.1\r\nContent-Type: text/plain\r\nHost: localhost\r\n"
-                    + "Connection: close\r\nContent-Length: 6\r\n\r\nhällo",
-                "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
-                "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
-            ])
+            #expect(
+                server.requests.map(\.text) == [
+                    "POST /v1/x?y=%20 HTTP/1.1\r\nContent-Type: text/plain\r\nHost: localhost\r\n"
+                        + "Connection: close\r\nContent-Length: 6\r\n\r\nhällo",
+                    "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+                    "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+                ]
+            )
         }
     }
 
     @Test("carries a body that is larger than the socket's buffer")
     func largeBody() async throws {
         let body = String(repeating: "0123456789abcdef", count: 1 << 16)
-        try await ScriptedServer.run { [.answer(200, "\($0.body.utf8.count)")] } _: { server in
+        try await ScriptedServer.run {
+            [.answer(200, "\($0.body.utf8.count)")]
+        } _: { server in
             let response = try await client(server)
                 .request(.POST, "/", body: Array(body.utf8), timeout: ample, limit: 100)
             #expect(String(decoding: response.body, as: UTF8.self) == "1048576")
@@ -107,7 +125,9 @@ struct UnixHTTPClientTests {
 
     @Test("that would break the framing is not sent", arguments: unsendable)
     func injection(target: String, headers: HTTPHeaders) async throws {
-        try await ScriptedServer.run { _ in [.answer(200)] } _: { server in
+        try await ScriptedServer.run { _ in
+            [.answer(200)]
+        } _: { server in
             let reason = await reason { () throws(UnixHTTPError) in
                 try await client(server).request(.GET, target, headers: headers, timeout: ample, limit: 100)
             }
@@ -153,14 +173,19 @@ struct UnixHTTPClientTests {
         #expect(long == .connectFailed(ENAMETOOLONG))
     }
 
-    @Test("fails with `closed`, wherever the server cuts its answer", arguments: [
-        "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody",
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
-    ])
+    @Test(
+        "fails with `closed`, wherever the server cuts its answer",
+        arguments: [
+            "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
+        ]
+    )
     func cut(answer: String) async throws {
         let head = answer.utf8.count - answer.split(separator: "\r\n\r\n", maxSplits: 1)[1].utf8.count
         for length in 0..<answer.utf8.count {
-            try await ScriptedServer.run { _ in [.send(String(answer.prefix(utf8: length)))] } _: { server in
+            try await ScriptedServer.run { _ in
+                [.send(String(answer.prefix(utf8: length)))]
+            } _: { server in
                 let reason = await reason { () throws(UnixHTTPError) in
                     try await client(server).request(.GET, "/", timeout: ample, limit: 100)
                 }
@@ -169,13 +194,18 @@ struct UnixHTTPClientTests {
         }
     }
 
-    @Test("fails with `malformedAnswer` on what is not HTTP", arguments: [
-        "220 mail.example.org ESMTP\r\n", "\u{0}\u{1}\u{2}\u{3}", "HTTP/1.1 abc X\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-    ])
+    @Test(
+        "fails with `malformedAnswer` on what is not HTTP",
+        arguments: [
+            "220 mail.example.org ESMTP\r\n", "\u{0}\u{1}\u{2}\u{3}", "HTTP/1.1 abc X\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        ]
+    )
     func garbage(answer: String) async throws {
-        try await ScriptedServer.run { _ in [.send(answer), .hang] } _: { server in
+        try await ScriptedServer.run { _ in
+            [.send(answer), .hang]
+        } _: { server in
             let reason = await reason { () throws(UnixHTTPError) in
                 try await client(server).request(.GET, "/", timeout: ample, limit: 100)
             }
@@ -190,7 +220,9 @@ struct UnixHTTPClientTests {
     @Test("fails with `malformedAnswer` on a head without measure")
     func hugeHead() async throws {
         let lines = (0..<200).map { "X-\($0): " + String(repeating: "x", count: 1 << 10) }
-        try await ScriptedServer.run { _ in [.answer(200, headers: lines), .hang] } _: { server in
+        try await ScriptedServer.run { _ in
+            [.answer(200, headers: lines), .hang]
+        } _: { server in
             let reason = await reason { () throws(UnixHTTPError) in
                 try await client(server).request(.GET, "/", timeout: ample, limit: 100)
             }
@@ -204,7 +236,9 @@ struct UnixHTTPClientTests {
     @Test("takes a body of exactly the limit and not one byte more", arguments: [(10, true), (11, false)])
     func limit(size: Int, fits: Bool) async throws {
         let body = String(repeating: "x", count: size)
-        try await ScriptedServer.run { _ in [.chunkedHead(200), .chunk(body), .lastChunk] } _: { server in
+        try await ScriptedServer.run { _ in
+            [.chunkedHead(200), .chunk(body), .lastChunk]
+        } _: { server in
             let reason = await reason { () throws(UnixHTTPError) in
                 try await client(server).request(.GET, "/", timeout: ample, limit: 10)
             }
@@ -212,13 +246,18 @@ struct UnixHTTPClientTests {
         }
     }
 
-    @Test("times out without an answer, and with half of one", arguments: [
-        [ScriptedServer.Step.hang],
-        [.send("HTTP/1.1 200 OK\r\n"), .hang],
-        [.chunkedHead(200), .chunk("half"), .hang],
-    ])
+    @Test(
+        "times out without an answer, and with half of one",
+        arguments: [
+            [ScriptedServer.Step.hang],
+            [.send("HTTP/1.1 200 OK\r\n"), .hang],
+            [.chunkedHead(200), .chunk("half"), .hang],
+        ]
+    )
     func timeout(steps: [ScriptedServer.Step]) async throws {
-        try await ScriptedServer.run { _ in steps } _: { server in
+        try await ScriptedServer.run { _ in
+            steps
+        } _: { server in
             let reason = await reason { () throws(UnixHTTPError) in
                 try await client(server).request(.GET, "/", timeout: .milliseconds(100), limit: 100)
             }
@@ -229,11 +268,16 @@ struct UnixHTTPClientTests {
 
     // MARK: Tasks
 
-    @Test("that is cancelled closes its connection", arguments: [
-        [ScriptedServer.Step.hang], [.chunkedHead(200), .chunk("half"), .hang],
-    ])
+    @Test(
+        "that is cancelled closes its connection",
+        arguments: [
+            [ScriptedServer.Step.hang], [.chunkedHead(200), .chunk("half"), .hang],
+        ]
+    )
     func cancellation(steps: [ScriptedServer.Step]) async throws {
-        try await ScriptedServer.run { _ in steps } _: { server in
+        try await ScriptedServer.run { _ in
+            steps
+        } _: { server in
             let task = Task {
                 await reason { () throws(UnixHTTPError) in
                     try await client(server).request(.GET, "/", timeout: ample, limit: 100)
@@ -248,7 +292,9 @@ struct UnixHTTPClientTests {
 
     @Test("of a task that is cancelled already is not sent", arguments: [false, true])
     func cancelledBefore(onLoop: Bool) async throws {
-        try await ScriptedServer.run { _ in [.hang] } _: { server in
+        try await ScriptedServer.run { _ in
+            [.hang]
+        } _: { server in
             let client = client(server)
             let task = Task(executorPreference: onLoop ? Preference(client.loop) : nil) {
                 withUnsafeCurrentTask { $0?.cancel() }
@@ -263,7 +309,9 @@ struct UnixHTTPClientTests {
 
     @Test("leaves a task on the event loop where it is")
     func staysOnLoop() async throws {
-        try await ScriptedServer.run { _ in [.answer(200)] } _: { server in
+        try await ScriptedServer.run { _ in
+            [.answer(200)]
+        } _: { server in
             let client = client(server)
             let isThere = Task(executorPreference: Preference(client.loop)) {
                 let before = client.loop.inEventLoop

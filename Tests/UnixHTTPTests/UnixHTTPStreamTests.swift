@@ -25,8 +25,11 @@ private struct Recorder: BodyConsumer {
 struct UnixHTTPStreamTests {
     @Test("reaches the consumer in order and complete")
     func order() async throws {
-        let steps: [ScriptedServer.Step] = [.chunkedHead(200), .chunk("one "), .chunk("two "), .chunk("three"), .lastChunk]
-        try await ScriptedServer.run { _ in steps } _: { server in
+        let chunks = ["one ", "two ", "three"].map { ScriptedServer.Step.chunk($0) }
+        let steps = [.chunkedHead(200)] + chunks + [.lastChunk]
+        try await ScriptedServer.run { _ in
+            steps
+        } _: { server in
             let end = try await client(server)
                 .stream(.GET, "/", headTimeout: ample, idleTimeout: nil, into: Recorder())
             #expect(end.consumer.begun == 1)
@@ -40,7 +43,9 @@ struct UnixHTTPStreamTests {
     func large() async throws {
         let chunk = String(repeating: "0123456789abcdef", count: 1 << 14)
         let steps = [.chunkedHead(200)] + Array(repeating: ScriptedServer.Step.chunk(chunk), count: 16) + [.lastChunk]
-        try await ScriptedServer.run { _ in steps } _: { server in
+        try await ScriptedServer.run { _ in
+            steps
+        } _: { server in
             let end = try await client(server)
                 .stream(.GET, "/", headTimeout: ample, idleTimeout: ample, limit: 0, into: Recorder())
             #expect(end.consumer.text.utf8.count == 16 * chunk.utf8.count)
@@ -49,7 +54,9 @@ struct UnixHTTPStreamTests {
 
     @Test("ends when the consumer has enough, and the connection with it")
     func stop() async throws {
-        try await ScriptedServer.run { _ in [.chunkedHead(200), .chunk("first last"), .hang] } _: { server in
+        try await ScriptedServer.run { _ in
+            [.chunkedHead(200), .chunk("first last"), .hang]
+        } _: { server in
             let end = try await client(server)
                 .stream(.GET, "/", headTimeout: ample, idleTimeout: nil, into: Recorder(enough: "last"))
             #expect(end.consumer.text == "first last")
@@ -59,7 +66,9 @@ struct UnixHTTPStreamTests {
 
     @Test("that is an error is collected instead, up to the limit")
     func errorAnswer() async throws {
-        try await ScriptedServer.run { _ in [.answer(500, "{\"message\":\"no\"}")] } _: { server in
+        try await ScriptedServer.run { _ in
+            [.answer(500, "{\"message\":\"no\"}")]
+        } _: { server in
             let end = try await client(server)
                 .stream(.GET, "/", headTimeout: ample, idleTimeout: nil, limit: 16, into: Recorder())
             #expect(end.response.status == 500)
@@ -73,49 +82,57 @@ struct UnixHTTPStreamTests {
         }
     }
 
-    @Test("times out without a head, with an endless error, and when it falls silent", arguments: [
-        ([ScriptedServer.Step.hang], 100),
-        ([.chunkedHead(500), .chunk("error"), .hang], 100),
-        ([.chunkedHead(200), .chunk("some"), .hang], 150),
-        ([.chunkedHead(200), .hang], 150),
-    ])
-    func timeouts(steps: [ScriptedServer.Step], milliseconds: Int) async throws {
-        try await ScriptedServer.run { _ in steps } _: { server in
+    private static let short = Duration.milliseconds(100)
+
+    private static let silences: [(steps: [ScriptedServer.Step], head: Duration, idle: Duration)] = [
+        ([.hang], short, ample),
+        ([.chunkedHead(500), .chunk("error"), .hang], short, ample),
+        ([.chunkedHead(200), .chunk("some"), .hang], ample, short),
+        ([.chunkedHead(200), .hang], ample, short),
+    ]
+
+    @Test("times out without a head, with an endless error, and when it falls silent", arguments: silences)
+    func timeouts(steps: [ScriptedServer.Step], head: Duration, idle: Duration) async throws {
+        try await ScriptedServer.run { _ in
+            steps
+        } _: { server in
             let reason = await reason { () throws(UnixHTTPError) in
-                try await client(server).stream(
-                    .GET,
-                    "/",
-                    headTimeout: .milliseconds(100),
-                    idleTimeout: .milliseconds(150),
-                    into: Recorder()
-                )
+                try await client(server)
+                    .stream(.GET, "/", headTimeout: head, idleTimeout: idle, into: Recorder())
             }
-            #expect(reason == .timedOut(.milliseconds(milliseconds)))
+            #expect(reason == .timedOut(Self.short))
             try await server.clientClosed()
         }
     }
 
     @Test("may take longer than both time-outs as long as something comes")
     func slowButAlive() async throws {
-        let pieces = Array(repeating: [ScriptedServer.Step.chunk("x"), .pause(.milliseconds(50))], count: 20)
+        let pieces = Array(repeating: [ScriptedServer.Step.chunk("x"), .pause(.milliseconds(80))], count: 30)
         let steps = [.chunkedHead(200)] + pieces.flatMap { $0 } + [.lastChunk]
-        try await ScriptedServer.run { _ in steps } _: { server in
+        try await ScriptedServer.run { _ in
+            steps
+        } _: { server in
             let end = try await client(server).stream(
                 .GET,
                 "/",
-                headTimeout: .milliseconds(700),
-                idleTimeout: .milliseconds(700),
+                headTimeout: .seconds(2),
+                idleTimeout: .seconds(2),
                 into: Recorder()
             )
-            #expect(end.consumer.text == String(repeating: "x", count: 20))
+            #expect(end.consumer.text == String(repeating: "x", count: 30))
         }
     }
 
-    @Test("that breaks off fails with `closed`", arguments: [
-        [ScriptedServer.Step.chunkedHead(200)], [.chunkedHead(200), .chunk("some")],
-    ])
+    @Test(
+        "that breaks off fails with `closed`",
+        arguments: [
+            [ScriptedServer.Step.chunkedHead(200)], [.chunkedHead(200), .chunk("some")],
+        ]
+    )
     func broken(steps: [ScriptedServer.Step]) async throws {
-        try await ScriptedServer.run { _ in steps } _: { server in
+        try await ScriptedServer.run { _ in
+            steps
+        } _: { server in
             let reason = await reason { () throws(UnixHTTPError) in
                 try await client(server).stream(.GET, "/", headTimeout: ample, idleTimeout: nil, into: Recorder())
             }
@@ -125,7 +142,9 @@ struct UnixHTTPStreamTests {
 
     @Test("whose task is cancelled closes its connection")
     func cancellation() async throws {
-        try await ScriptedServer.run { _ in [.chunkedHead(200), .chunk("some"), .hang] } _: { server in
+        try await ScriptedServer.run { _ in
+            [.chunkedHead(200), .chunk("some"), .hang]
+        } _: { server in
             let (pieces, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
             let task = Task {
                 await reason { () throws(UnixHTTPError) in

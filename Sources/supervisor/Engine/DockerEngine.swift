@@ -152,7 +152,8 @@ public actor DockerEngine: ContainerEngine {
         return agreed
     }
 
-    private func unversioned(_ target: String, attempting attempt: String) async throws(EngineError) -> UnixHTTPResponse {
+    private func unversioned(_ target: String, attempting attempt: String) async throws(EngineError) -> UnixHTTPResponse
+    {
         let response: UnixHTTPResponse
         do {
             response = try await client.request(.GET, target, timeout: timeouts.query, limit: Limit.other)

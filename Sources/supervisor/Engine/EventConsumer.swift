@@ -62,6 +62,7 @@ extension EngineEvent {
         let attributes = actor["Attributes"]
         // podman has its own attribute in every event, "0" unless the container died.
         let code = attributes?["exitCode"]?.stringValue ?? attributes?["containerExitCode"]?.stringValue
-        self = .container(id: id, action: word, exitCode: word == "die" ? code.flatMap { Int($0) } : nil, labels: labels)
+        let exitCode = word == "die" ? code.flatMap { Int($0) } : nil
+        self = .container(id: id, action: word, exitCode: exitCode, labels: labels)
     }
 }

@@ -40,16 +40,21 @@ struct PullProgress: Sendable {
             return
         }
         guard let id = message["id"]?.stringValue, let status = message["status"]?.stringValue else { return }
-        update(id, status: status, detail: message["progressDetail"])
-        percentage = max(percentage, mean() * 100)
+        if update(id, status: status, detail: message["progressDetail"]) {
+            percentage = max(percentage, mean() * 100)
+        }
     }
 
-    private mutating func update(_ id: String, status: String, detail: JSONValue?) {
+    /// Returns whether the message shows that the download is under way. Until then not all layers are known: those that
+    /// are there already are announced before those that are not, and would be all there is.
+    private mutating func update(_ id: String, status: String, detail: JSONValue?) -> Bool {
         switch status {
         case "Pulling fs layer":
             if layers.count < Self.layerLimit, layers[id] == nil { layers[id] = Layer() }
+            return false
         case "Already exists":
             if layers.count < Self.layerLimit || layers[id] != nil { layers[id, default: Layer()].isComplete = true }
+            return false
         case "Downloading":
             layers[id]?.current = detail?["current"]?.integerValue ?? 0
             learn(detail, of: id)
@@ -63,8 +68,9 @@ struct PullProgress: Sendable {
             layers[id]?.current = 0
             layers[id]?.isComplete = false
         default:
-            break
+            return false
         }
+        return true
     }
 
     private mutating func learn(_ detail: JSONValue?, of id: String) {
