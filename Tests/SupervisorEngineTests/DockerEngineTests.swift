@@ -1,4 +1,4 @@
-import Glibc
+import NIOCore
 import SupervisorCore
 import SupervisorPluginAPI
 import Synchronization
@@ -99,6 +99,23 @@ struct DockerEngineTests {
         let error = await #expect(throws: EngineError.self) { try await engine.ping() }
         #expect(error?.code == .unavailable)
         #expect(error?.message.contains("/nonexistent/engine.sock") == true)
+    }
+
+    @Test("leaves a task on the event loop where it is, and answers one from elsewhere too")
+    func staysOnLoop() async throws {
+        try await ScriptedEngine.run { _ in
+            [.answer(200, "[]")]
+        } _: { engine, _ async throws in
+            let places = Task(executorPreference: LoopPreference(engine.loop)) {
+                var places = [engine.loop.inEventLoop]
+                _ = try await engine.ping()
+                places.append(engine.loop.inEventLoop)
+                _ = try await engine.containers(label: "x")
+                return places + [engine.loop.inEventLoop]
+            }
+            #expect(try await places.value == [true, true, true])
+            #expect(try await engine.containers(label: "x").isEmpty)
+        }
     }
 
     // MARK: Containers
@@ -307,5 +324,17 @@ struct DockerEngineTests {
             #expect(try await engine.gateway(network: "bridge") == "172.17.0.1")
             #expect(await code { () throws(EngineError) in try await engine.gateway(network: "other") } == .notFound)
         }
+    }
+}
+
+/// The event loop as a task's preferred executor.
+private final class LoopPreference: TaskExecutor {
+    private let loop: any EventLoop
+
+    init(_ loop: any EventLoop) { self.loop = loop }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        loop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
     }
 }

@@ -159,4 +159,18 @@ struct UnixHTTPStreamTests {
             try await server.clientClosed()
         }
     }
+
+    @Test(
+        "bears time-outs of any length",
+        arguments: [Duration.seconds(Int64.max), .seconds(Int64.max / 1_000_000_000)]
+    )
+    func eternity(timeout: Duration) async throws {
+        try await ScriptedServer.run { _ in
+            [.chunkedHead(200), .chunk("x"), .lastChunk]
+        } _: { server in
+            let end = try await client(server)
+                .stream(.GET, "/", headTimeout: timeout, idleTimeout: timeout, into: Recorder())
+            #expect(end.consumer.text == "x")
+        }
+    }
 }
