@@ -38,10 +38,13 @@ extension Supervisor {
         logger.info("Removed the container", metadata: metadata(key, id))
     }
 
-    /// Stop, swap, remove.
+    /// Stop, swap, remove. The lock directory stays where another container of the service lives: it is that one's too.
     func stopAndRemove(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
         try await stopContainer(key, id)
-        try await swapLocks(key)
+        let isShared = containers.contains { container in
+            container.id != id && container.state.isAlive && CurrentState.Instance(container)?.key == key
+        }
+        if !isShared { try await swapLocks(key) }
         try await removeContainer(key, id)
     }
 
