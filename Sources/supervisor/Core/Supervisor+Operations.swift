@@ -81,6 +81,8 @@ extension Supervisor {
             leaveGate(id)
         }
         do throws(SupervisorError) {
+            // It may have waited for its turn until now.
+            guard !isStopping else { throw SupervisorError(.unavailable, "The supervisor is stopping") }
             try await refreshContainers()
             try refuseUnknown(id)
             return .success(try await body(self))
