@@ -118,6 +118,8 @@ public actor Supervisor: DeviceAPI {
     var lastEventTrigger: Duration = .zero
     var eventTrigger: Task<Void, Never>?
     var unlockWatches: [WatchToken] = []
+    /// Those whose locks the update waits for.
+    var lockedApps: Set<AppID> = []
     var isCheckingLocks = false
     var mustCheckLocks = false
     var targetWatch: (directory: String, token: WatchToken)?
