@@ -88,7 +88,8 @@ extension Supervisor {
                     try await download(key, image)
                 } catch {
                     try refuseWhenStopping()
-                    failed[key] = error
+                    // One that a new target has cancelled is no failure.
+                    if isWanted(image) { failed[key] = error }
                 }
             } else if !plan.additions.isEmpty {
                 try await execute(Set(plan.additions.map(\.key.app)), &failed) { $0.additions }
@@ -192,6 +193,11 @@ extension Supervisor {
         setStatus(.idle)
         if case .failure(let error) = result { throw SupervisorError(error) }
         logger.notice("Downloaded \(image)", metadata: ["app-id": "\(key.app)", "service": "\(key.service)"])
+    }
+
+    /// Whether the target in force runs this image.
+    func isWanted(_ image: String) -> Bool {
+        target?.apps.contains { $0.services.contains { $0.image == image } } == true
     }
 
     private func rememberPulled(_ image: String) async {
