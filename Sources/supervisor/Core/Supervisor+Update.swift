@@ -83,7 +83,10 @@ extension Supervisor {
             let plan = try await plan(failed: &failed)
             progress.isPending = plan.isPending || !failed.isEmpty
             progress.isDownloaded = progress.isPending && plan.downloads.isEmpty && failed.isEmpty
-            if case .download(let key, let image)? = plan.downloads.first {
+            // What stops nothing waits for no download, which may take hours.
+            if !plan.additions.isEmpty {
+                try await execute(Set(plan.additions.map(\.key.app)), &failed) { $0.additions }
+            } else if case .download(let key, let image)? = plan.downloads.first {
                 do throws(SupervisorError) {
                     try await download(key, image)
                 } catch {
@@ -91,8 +94,6 @@ extension Supervisor {
                     // One that a new target has cancelled is no failure.
                     if isWanted(image) { failed[key] = error }
                 }
-            } else if !plan.additions.isEmpty {
-                try await execute(Set(plan.additions.map(\.key.app)), &failed) { $0.additions }
             } else if !plan.disruptions.isEmpty {
                 try await disrupt(plan, &failed)
             } else {
