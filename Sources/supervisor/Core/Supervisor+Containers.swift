@@ -86,6 +86,7 @@ extension Supervisor {
             try await engine.start(container: id)
         }
         halted.remove(key)
+        haveRun.insert(key)
         note(id, .running)
         logger.notice("Started the container", metadata: metadata(key, id))
     }

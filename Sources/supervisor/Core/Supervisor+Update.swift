@@ -133,6 +133,8 @@ extension Supervisor {
         current.instances.removeAll { failed[$0.key] != nil }
         current.halted = halted
         current.startsEverything = startsEverything
+        haveRun.formUnion(current.instances.lazy.filter(\.state.isAlive).map(\.key))
+        current.haveRun = haveRun
         return UpdatePlanner.plan(current: current, target: desired)
     }
 

@@ -104,6 +104,8 @@ public actor Supervisor: DeviceAPI {
     var halted: Set<ServiceKey> = []
     /// Until the first cycle is through, as after a boot.
     var startsEverything = true
+    /// Services that were seen to run since the start.
+    var haveRun: Set<ServiceKey> = []
     var pendingForce = false
     var activeForce = false
     var download: (image: String, task: Task<Result<Void, EngineError>, Never>)?
