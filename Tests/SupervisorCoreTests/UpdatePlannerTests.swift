@@ -21,6 +21,7 @@ struct UpdatePlannerTests {
         var imageIsThere = true
         var isHalted = false
         var startsEverything = false
+        var hasRun = false
         var running = true
         var strategy = UpdateStrategy.downloadThenKill
         var restart = ContainerSpecification.RestartPolicy.always
@@ -124,6 +125,20 @@ struct UpdatePlannerTests {
             restart: .onFailure(maximumRetries: nil),
             additions: [start("x")]
         ),
+        Case(
+            name: "ended, no, after a boot, but it has run",
+            instances: [container("x", "a", .exited)],
+            startsEverything: true,
+            hasRun: true,
+            restart: .no
+        ),
+        Case(
+            name: "ended, always, after a boot, and it has run",
+            instances: [container("x", "a", .exited)],
+            startsEverything: true,
+            hasRun: true,
+            additions: [start("x")]
+        ),
         Case(name: "stopped through the API", instances: [container("x", "a", .exited)], isHalted: true),
         Case(
             name: "stopped through the API before the first cycle was through",
@@ -181,7 +196,8 @@ struct UpdatePlannerTests {
             instances: given.instances,
             images: given.imageIsThere ? ["img"] : [],
             halted: given.isHalted ? [Self.key] : [],
-            startsEverything: given.startsEverything
+            startsEverything: given.startsEverything,
+            haveRun: given.hasRun ? [Self.key] : []
         )
         let wanted = DesiredService(
             key: Self.key,

@@ -209,20 +209,20 @@ final class Bench: @unchecked Sendable {
     }
 
     // MARK: What runs
+    // None of these throws: a closure whose only `try` is inside a macro is not taken for one that throws.
 
     /// The one container of an application.
-    func container(_ app: Int64) throws -> EngineContainer {
+    func container(_ app: Int64, _ location: SourceLocation = #_sourceLocation) -> EngineContainer {
         let found = engine.containers.filter { $0.labels[ContainerLabel.app] == String(app) }
-        try #require(found.count == 1, "\(found.count) containers")
-        return found[0]
+        if found.count == 1 { return found[0] }
+        Issue.record("\(found.count) containers of application \(app)", sourceLocation: location)
+        return EngineContainer(id: "none", name: "", image: "", imageID: "", labels: [:], state: .dead)
     }
 
-    func environment(_ app: Int64) throws -> [String: String] {
-        try #require(engine.specifications[try container(app).id]).environment
+    func environment(_ app: Int64, _ location: SourceLocation = #_sourceLocation) -> [String: String] {
+        engine.specifications[container(app, location).id]?.environment ?? [:]
     }
 
-    func device(_ name: String) async throws -> JSONValue {
-        let device = await supervisor.device()
-        return try #require(device[name])
-    }
+    /// A member of what GET /v1/device answers.
+    func device(_ name: String) async -> JSONValue? { await supervisor.device()[name] }
 }

@@ -19,6 +19,8 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
     var gateways: [String: String] = ["bridge": "172.17.0.1"]
     /// Called before a container starts.
     var onStart: (ContainerSpecification) -> Void = { _ in }
+    /// The next failure takes the engine with it.
+    var goesAwayAfterFailure = false
     private var failures: [Operation: [EngineError]] = [:]
     private var held: Set<Operation> = []
     private var waiting: [(number: Int, operation: Operation, continuation: CheckedContinuation<Bool, Never>)] = []
@@ -32,6 +34,8 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
 
     /// The next call of this kind fails, and the one after it with the next error.
     func fail(_ operation: Operation, _ errors: EngineError...) { failures[operation, default: []] += errors }
+
+    func failuresLeft(_ operation: Operation) -> Int { failures[operation]?.count ?? 0 }
 
     /// Calls of this kind wait from now on.
     func hold(_ operation: Operation) { held.insert(operation) }
@@ -241,7 +245,10 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
             }
             if !isFreed { throw EngineError(.cancelled, "cancelled") }
         }
-        if failures[operation]?.isEmpty == false, let error = failures[operation]?.removeFirst() { throw error }
+        if failures[operation]?.isEmpty == false, let error = failures[operation]?.removeFirst() {
+            if goesAwayAfterFailure { goAway() }
+            throw error
+        }
         if isAway { throw EngineError(.unavailable, "connection refused") }
     }
 
