@@ -136,7 +136,7 @@ struct AppDirectoriesTests {
 
     // MARK: Purge
 
-    @Test func `a purge leaves an empty directory, keeps other applications and the old tree until it is reaped`() throws {
+    @Test func `a purge leaves an empty directory, and keeps other applications`() throws {
         try directories.ensure(Self.key)
         try directories.ensure(ServiceKey(app: AppID(2), service: "main"))
         TestFile.write("mine", files["data/1/file"])

@@ -18,7 +18,8 @@ struct ContainerBuilderTests {
         return try #require(target.apps.first)
     }
 
-    private static func app(_ extra: KeyValuePairs<String, JSONValue> = [:], commit: String = "c1") throws -> AppTarget {
+    private static func app(_ extra: KeyValuePairs<String, JSONValue> = [:], commit: String = "c1") throws -> AppTarget
+    {
         try target(Sample.target((2167, Sample.app("app:1", commit: commit, extra))))
     }
 
@@ -198,10 +199,12 @@ struct ContainerBuilderTests {
 
     @Test func `the order of members in the target file recreates nothing`() throws {
         let one = try Sample.parse(
-            #"{"apps":{"1":{"commit":"c","name":"n","services":{"5":{"serviceName":"main","image":"i","environment":{"A":"1","B":"2"}}}}}}"#
+            #"{"apps":{"1":{"commit":"c","name":"n","services":{"5":{"serviceName":"main","image":"i","#
+                + #""environment":{"A":"1","B":"2"}}}}}}"#
         )
         let other = try Sample.parse(
-            #"{"apps":{"1":{"name":"n","services":{"5":{"environment":{"B":"2","A":"1"},"image":"i","serviceName":"main"}},"commit":"c"}}}"#
+            #"{"apps":{"1":{"name":"n","services":{"5":{"environment":{"B":"2","A":"1"},"image":"i","#
+                + #""serviceName":"main"}},"commit":"c"}}}"#
         )
         #expect(try Self.digest(try #require(one.apps.first)) == Self.digest(try #require(other.apps.first)))
     }

@@ -163,7 +163,8 @@ struct StateStoreTests {
     ]
 
     @Test(arguments: documents, flaws)
-    func `a damaged file falls back to its other generation and harms no other file`(name: String, flaw: String) throws {
+    func `a damaged file falls back to its other generation and harms no other file`(name: String, flaw: String) throws
+    {
         let before = try prepareUsedDevice()
         // The identity is written once; a second generation of it is there after a change.
         _ = load(given: String(repeating: "e", count: 32))

@@ -146,7 +146,10 @@ struct SupervisorLockTests {
         await Bench.run(target: Self.one) { bench in
             bench.lock(1)
             await bench.change(
-                target: Sample.target((1, Sample.app("app:2")), config: .object(JSONObject([(variable, JSONValue.string("1"))])))
+                target: Sample.target(
+                    (1, Sample.app("app:2")),
+                    config: .object(JSONObject([(variable, JSONValue.string("1"))]))
+                )
             )
             #expect(bench.container(1).image == "app:2")
         }
@@ -214,7 +217,7 @@ struct SupervisorLockTests {
         }
     }
 
-    @Test func `while an update stops a container nobody else gets the lock, and the new one starts without any`() async {
+    @Test func `while an update stops a container nobody else gets the lock`() async {
         await Bench.run(target: Self.one) { bench in
             bench.engine.hold(.stop)
             await bench.change(target: Self.newer)
@@ -251,6 +254,16 @@ struct SupervisorLockTests {
             await bench.start()
             #expect(TestFile.names(bench.files["locks/1/main"]) == ["resin-updates.lock"])
             #expect(TestFile.names(bench.files["data/1"]) == [])
+        }
+    }
+
+    @Test func `an unlock just before the watch is there is noticed`() async {
+        await Bench.run(target: Self.one) { bench in
+            bench.lock(1)
+            let path = bench.lockPath(1)
+            bench.watcher.onWatch = { _ in unlink(path) }
+            await bench.change(target: Self.newer)
+            #expect(bench.container(1).image == "app:2")
         }
     }
 

@@ -103,7 +103,10 @@ struct SupervisorStatusTests {
         await Bench.run(target: Self.one) { bench in
             bench.lock(1)
             await bench.change(
-                target: Sample.target((1, Sample.app("app:2", commit: "c2")), (2, Sample.app("b:1", ["running": false])))
+                target: Sample.target(
+                    (1, Sample.app("app:2", commit: "c2")),
+                    (2, Sample.app("b:1", ["running": false]))
+                )
             )
             let status = await bench.supervisor.status()
             #expect(

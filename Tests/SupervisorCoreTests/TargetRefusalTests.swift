@@ -58,7 +58,11 @@ struct TargetRefusalTests {
             ".volumes",
             "makes no volumes of an application, use /data; found data"
         ),
-        .app(#""commit":"c","services":{},"networks":{"lan":{}}"#, ".networks", "no networks of an application; found lan"),
+        .app(
+            #""commit":"c","services":{},"networks":{"lan":{}}"#,
+            ".networks",
+            "no networks of an application; found lan"
+        ),
         .services(
             #""1":{"serviceName":"a","image":"i"},"2":{"serviceName":"b","image":"i"}"#,
             "",

@@ -209,7 +209,7 @@ struct UpdateLockFilesTests {
         #expect(TestFile.text(files["locks/1/main/updates.lock"]) == "mine")
     }
 
-    @Test func `after a swap nothing of ours is in the new directory, and release leaves alone what stands there`() throws {
+    @Test func `after a swap nothing of ours is there, and release leaves alone what is`() throws {
         let taken = try take(Self.one)
         try directories.swapLocks(of: ServiceKey(app: AppID(1), service: "main"))
         #expect(TestFile.names(files["locks/1/main"]) == [])
@@ -256,7 +256,8 @@ struct UpdateLockFilesTests {
     }
 
     @Test(arguments: [
-        "", "supervisor", "supervisor boot-2", "supervisor boot-2 other\n", "keep boot-1 x\n", "supervisor  boot-1 x y\n",
+        "", "supervisor", "supervisor boot-2", "supervisor boot-2 other\n", "keep boot-1 x\n",
+        "supervisor  boot-1 x y\n",
     ])
     func `a lock that is not ours stays and counts`(content: String) throws {
         for place in Place.allCases { TestFile.write(content, files[place.rawValue]) }

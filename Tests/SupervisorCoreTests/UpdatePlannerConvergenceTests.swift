@@ -126,7 +126,9 @@ struct UpdatePlannerConvergenceTests {
                 #expect(instance.digest == "a")
                 if !service.running {
                     #expect(!instance.state.isAlive)
-                } else if !device.state.halted.contains(key), service.restart == .always || device.state.startsEverything {
+                } else if !device.state.halted.contains(key),
+                    service.restart == .always || device.state.startsEverything
+                {
                     #expect(instance.state.isAlive)
                 }
             }

@@ -75,7 +75,11 @@ struct UpdatePlannerTests {
             strategy: .killThenDownload,
             disruptions: [replace("x")]
         ),
-        Case(name: "older and ended: replaced without a lock", instances: [container("x", "b", .exited)], additions: [replace("x")]),
+        Case(
+            name: "older and ended: replaced without a lock",
+            instances: [container("x", "b", .exited)],
+            additions: [replace("x")]
+        ),
         Case(
             name: "older and ended, image missing, kill-then-download",
             instances: [container("x", "b", .exited)],
@@ -89,11 +93,20 @@ struct UpdatePlannerTests {
             isHalted: true,
             additions: [replace("x")]
         ),
-        Case(name: "older and paused: it lives", instances: [container("x", "b", .paused)], disruptions: [replace("x")]),
+        Case(
+            name: "older and paused: it lives",
+            instances: [container("x", "b", .paused)],
+            disruptions: [replace("x")]
+        ),
         // Broken ones.
         Case(name: "dead", instances: [container("x", "a", .dead)], additions: [replace("x")]),
         Case(name: "going away", instances: [container("x", "a", .removing)], additions: [replace("x")]),
-        Case(name: "dead, image missing", instances: [container("x", "a", .dead)], imageIsThere: false, downloads: [download]),
+        Case(
+            name: "dead, image missing",
+            instances: [container("x", "a", .dead)],
+            imageIsThere: false,
+            downloads: [download]
+        ),
         // Made, not started.
         Case(name: "made, not started", instances: [container("x", "a", .created)], additions: [start("x")]),
         Case(name: "made and stopped through the API", instances: [container("x", "a", .created)], isHalted: true),
@@ -153,7 +166,12 @@ struct UpdatePlannerTests {
             running: false,
             disruptions: [.halt(key, container: "x")]
         ),
-        Case(name: "not to run, and ended", instances: [container("x", "a", .exited)], startsEverything: true, running: false),
+        Case(
+            name: "not to run, and ended",
+            instances: [container("x", "a", .exited)],
+            startsEverything: true,
+            running: false
+        ),
         Case(name: "not to run, and made", instances: [container("x", "a", .created)], running: false),
         Case(
             name: "the engine restarts what is not to run",

@@ -212,7 +212,8 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
         handle?(.container(id: id, action: action, exitCode: exitCode, labels: labels))
     }
 
-    private func find(_ id: String, _ operation: Operation, _ verb: String) async throws(EngineError) -> EngineContainer {
+    private func find(_ id: String, _ operation: Operation, _ verb: String) async throws(EngineError) -> EngineContainer
+    {
         let labels = containers.first { $0.id == id }?.labels ?? [:]
         try await pass(operation, "\(verb) \(Self.name(labels))")
         guard let container = containers.first(where: { $0.id == id }) else {

@@ -12,7 +12,9 @@ enum Sample {
         ]
     }
 
-    static func app(_ image: String, commit: String = "c1", _ extra: KeyValuePairs<String, JSONValue> = [:]) -> JSONValue {
+    static func app(_ image: String, commit: String = "c1", _ extra: KeyValuePairs<String, JSONValue> = [:])
+        -> JSONValue
+    {
         var service: JSONObject = ["serviceName": "main", "imageId": 12, "image": .string(image)]
         for (name, value) in extra { service[name] = value }
         return [

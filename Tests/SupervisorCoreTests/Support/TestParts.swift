@@ -17,8 +17,11 @@ struct InlineWorker: BlockingWorker {
 final class FakeWatcher: DirectoryWatcher, @unchecked Sendable {
     private var watches: [Int: (directory: String, onChange: @Sendable (String?) -> Void)] = [:]
     private var nextNumber = 0
+    /// Called before a watch is there.
+    var onWatch: (String) -> Void = { _ in }
 
     func watch(_ directory: String, onChange: @escaping @Sendable (String?) -> Void) throws(WatchError) -> WatchToken {
+        onWatch(directory)
         guard access(directory, R_OK) == 0 else {
             throw WatchError(directory: directory, code: errno, description: String(cString: strerror(errno)))
         }
