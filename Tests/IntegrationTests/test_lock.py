@@ -252,7 +252,7 @@ def test_an_override_variable_that_says_no_opens_nothing(fresh: Supervisor, valu
 
 def test_an_apps_own_override_opens_its_own_lock_only(supervisor: Supervisor) -> None:
     override = {"RESIN_SUPERVISOR_OVERRIDE_LOCK": "1"}
-    supervisor.write_target(target.app(config=override), target.app(target.OTHER, name="other"))
+    supervisor.write_target(target.app(environment=override), target.app(target.OTHER, name="other"))
     supervisor.start()
     supervisor.wait_settled(release="a")
     supervisor.wait_settled(target.OTHER)
