@@ -1,4 +1,5 @@
-/// The members of a JSON object, in the order in which they were written. Names are unique.
+/// The members of a JSON object, in the order in which they were written. Names are unique; two names are
+/// the same if their code units are (RFC 8259, section 8.3).
 ///
 /// Look-up is linear: objects of the protocols have a handful of members.
 public struct JSONObject: Sendable, Hashable {
@@ -18,6 +19,11 @@ public struct JSONObject: Sendable, Hashable {
         members = []
     }
 
+    /// Takes members whose names the caller knows to differ, without looking each of them up.
+    init(unique members: [Member]) {
+        self.members = members
+    }
+
     /// Of two members with one name the later value counts, at the place of the first.
     public init(_ members: some Sequence<(String, JSONValue)>) {
         self.init()
@@ -30,16 +36,19 @@ public struct JSONObject: Sendable, Hashable {
 
     /// Assigning to a new name appends; assigning nil removes.
     public subscript(name: String) -> JSONValue? {
-        get { members.first { $0.name == name }?.value }
+        get { index(of: name).map { members[$0].value } }
         set {
-            let index = members.firstIndex { $0.name == name }
-            switch (index, newValue) {
+            switch (index(of: name), newValue) {
             case (let index?, let value?): members[index].value = value
             case (let index?, nil): members.remove(at: index)
             case (nil, let value?): members.append(Member(name: name, value: value))
             case (nil, nil): break
             }
         }
+    }
+
+    private func index(of name: String) -> Int? {
+        members.firstIndex { CodeUnits($0.name) == CodeUnits(name) }
     }
 }
 

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <pthread.h>
 #include <string.h>
 
 int clinux_peer_credentials(int descriptor, struct clinux_peer *peer) {
@@ -34,4 +35,8 @@ int clinux_lock_whole_file(int descriptor) {
     lock.l_type = F_WRLCK;
     lock.l_whence = SEEK_SET;
     return fcntl(descriptor, F_OFD_SETLK, &lock);
+}
+
+void clinux_name_thread(const char *name) {
+    pthread_setname_np(pthread_self(), name);
 }

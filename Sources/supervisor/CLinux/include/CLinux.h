@@ -46,4 +46,7 @@ int clinux_openat(int directory, const char *path, int flags, mode_t mode);
 /// 0, or -1 with errno.
 int clinux_lock_whole_file(int descriptor);
 
+/// Names the calling thread (pthread_setname_np(3), hidden behind _GNU_SOURCE); the kernel keeps 15 bytes.
+void clinux_name_thread(const char *name);
+
 #endif

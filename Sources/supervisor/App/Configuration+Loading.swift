@@ -1,0 +1,39 @@
+import Glibc
+import UnitFile
+
+extension Configuration {
+    /// Where `supervisor.conf` and `supervisor.conf.d` are looked for.
+    static let searchPath = UnitSearchPath([
+        "/etc/supervisor", "/run/supervisor", "/usr/local/lib/supervisor", "/usr/lib/supervisor",
+    ])
+
+    /// Reads the configuration.
+    ///
+    /// `file` (of `--config`) stands for the whole search path: only it and the drop-ins in `FILE.d` are read, and it
+    /// must be there. Returns what is to be logged besides: unknown keys and sections.
+    static func load(
+        file: String? = nil,
+        searchPath: UnitSearchPath = searchPath,
+        surroundings: ConfigurationSurroundings = ConfigurationSurroundings()
+    ) throws(ConfigurationError) -> (configuration: Configuration, warnings: [String]) {
+        do throws(UnitFileError) {
+            let contents =
+                if let file { try read(only: file) } else { try searchPath.configuration(named: "supervisor.conf") }
+            let reader = ConfigurationReader(contents, surroundings: surroundings)
+            return (try reader.read(), reader.warnings())
+        } catch {
+            throw ConfigurationError(message: error.description)
+        }
+    }
+
+    private static func read(only path: String) throws(UnitFileError) -> UnitFile {
+        guard access(path, F_OK) == 0 else {
+            let reason = "cannot be read: \(String(cString: strerror(errno)))"
+            throw UnitFileError(.unreadable, file: path, reason: reason)
+        }
+        let slash = path.lastIndex(of: "/")
+        let directory = slash.map { String(path[..<$0]) } ?? "."
+        let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
+        return try UnitSearchPath([directory]).configuration(named: name)
+    }
+}

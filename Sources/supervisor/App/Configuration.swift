@@ -1,0 +1,68 @@
+/// What the supervisor is told by its configuration file. docs/configuration.md has the table for users.
+///
+/// All paths are absolute and have no slash at their end.
+struct Configuration: Sendable, Hashable {
+    // MARK: [Supervisor]
+
+    /// Identity, target and flags are kept here, the API key among them.
+    var stateDirectory: String
+    /// Holds `control.sock`.
+    var runtimeDirectory: String
+
+    // MARK: [Device]
+
+    var deviceType: String
+    /// 32 hex digits in small letters; nil leaves it to the state directory, or to a new one.
+    var uuid: String?
+
+    // MARK: [API]
+
+    var port: Int
+    /// Names of interfaces, `apps` for the bridges of networks that we created, `*` for all. Each once.
+    var interfaces: [String]
+    var maxConnections: Int
+    /// Whether GET /ping asks for the API key.
+    var pingRequiresKey: Bool
+
+    // MARK: [Engine]
+
+    var engineSocket: String
+    /// Whether the file names the socket; otherwise it was found.
+    var engineSocketIsGiven: Bool
+
+    // MARK: [Applications]
+
+    /// The file with the local target state.
+    var target: String
+    /// `<appId>/` in it is the /data of an application.
+    var dataDirectory: String
+    /// `<appId>/<service>/` in it is where an application puts its update lock.
+    var lockDirectory: String
+    var pollInterval: Duration
+
+    // MARK: [Plugins]
+
+    /// Directories with plugin manifests, the one that counts most first.
+    var pluginSearchPath: [String]
+}
+
+extension Configuration {
+    /// The keys in which two configurations differ and that take a restart, as "[Section] Key", in the order of the
+    /// documentation. What is not among them a reload can apply.
+    static func changesNeedingRestart(from old: Configuration, to new: Configuration) -> [String] {
+        let isSocketFoundAnew = !old.engineSocketIsGiven && !new.engineSocketIsGiven
+        let checks: [(name: String, isChanged: Bool)] = [
+            ("[Supervisor] StateDirectory", old.stateDirectory != new.stateDirectory),
+            ("[Supervisor] RuntimeDirectory", old.runtimeDirectory != new.runtimeDirectory),
+            ("[Device] DeviceType", old.deviceType != new.deviceType),
+            ("[Device] UUID", old.uuid != new.uuid),
+            ("[API] Port", old.port != new.port),
+            // That another engine is there by now is no change of the configuration.
+            ("[Engine] Socket", old.engineSocket != new.engineSocket && !isSocketFoundAnew),
+            ("[Applications] DataDirectory", old.dataDirectory != new.dataDirectory),
+            ("[Applications] LockDirectory", old.lockDirectory != new.lockDirectory),
+            ("[Plugins] SearchPath", old.pluginSearchPath != new.pluginSearchPath),
+        ]
+        return checks.filter(\.isChanged).map(\.name)
+    }
+}

@@ -1,0 +1,178 @@
+import UnitFile
+
+/// Turns the contents of configuration files into a `Configuration`.
+///
+/// A key without a value has its default, as in systemd's own files; a list is emptied by that.
+struct ConfigurationReader {
+    private let file: UnitFile
+    private let surroundings: ConfigurationSurroundings
+
+    /// The keys of each section that there is.
+    static let keys: [String: Set<String>] = [
+        "Supervisor": ["StateDirectory", "RuntimeDirectory"],
+        "Device": ["DeviceType", "UUID"],
+        "API": ["Port", "Interfaces", "MaxConnections", "PingRequiresKey"],
+        "Engine": ["Socket"],
+        "Applications": ["Target", "DataDirectory", "LockDirectory", "PollIntervalSec"],
+        "Plugins": ["SearchPath"],
+        "Log": [],
+    ]
+
+    init(_ file: UnitFile, surroundings: ConfigurationSurroundings) {
+        self.file = file
+        self.surroundings = surroundings
+    }
+
+    func read() throws(UnitFileError) -> Configuration {
+        let stateDirectory = try path("StateDirectory", in: "Supervisor") ?? "/var/lib/supervisor"
+        let socket = try path("Socket", in: "Engine", limit: Self.socketPathLimit)
+        return Configuration(
+            stateDirectory: stateDirectory,
+            runtimeDirectory: try path(
+                "RuntimeDirectory",
+                in: "Supervisor",
+                limit: Self.socketPathLimit - "/control.sock".utf8.count
+            ) ?? "/run/supervisor",
+            deviceType: try deviceType(),
+            uuid: try uuid(),
+            port: try file.last("Port", in: "API")?.integer(in: 1...65535) ?? 48484,
+            interfaces: try interfaces() ?? ["lo", "docker0", "apps", "resin-vpn", "tun0"],
+            maxConnections: try file.last("MaxConnections", in: "API")?.integer(in: 8...10_000) ?? 512,
+            pingRequiresKey: try file.last("PingRequiresKey", in: "API")?.bool() ?? true,
+            engineSocket: socket ?? surroundings.engineSocket,
+            engineSocketIsGiven: socket != nil,
+            target: try path("Target", in: "Applications") ?? Self.join(stateDirectory, "apps.json"),
+            dataDirectory: try path("DataDirectory", in: "Applications") ?? Self.join(stateDirectory, "data"),
+            lockDirectory: try path("LockDirectory", in: "Applications") ?? "/run/supervisor-locks",
+            pollInterval: try file.last("PollIntervalSec", in: "Applications")?
+                .duration(in: .seconds(1)...(.seconds(86_400))) ?? .seconds(60),
+            pluginSearchPath: try pluginSearchPath() ?? [
+                "/etc/supervisor/plugins.d",
+                "/run/supervisor/plugins.d",
+                "/usr/local/lib/supervisor/plugins.d",
+                "/usr/lib/supervisor/plugins.d",
+            ]
+        )
+    }
+
+    /// What is most likely not meant as it is written, a line each. Sections and keys whose names begin with `X-` are
+    /// left to others, as systemd.unit(5) has it.
+    func warnings() -> [String] {
+        let sections = file.headers
+            .filter { Self.keys[$0.section] == nil && !$0.section.hasPrefix("X-") }
+            .map { "\($0.location): [\($0.section)]: unknown section, ignored" }
+        let keys = file.assignments
+            .filter { Self.keys[$0.section]?.contains($0.key) == false && !$0.key.hasPrefix("X-") }
+            .map { "\($0.location): [\($0.section)] \($0.key): unknown key, ignored" }
+        // Assigned, but emptied in the end.
+        let emptied =
+            file.all("Interfaces", in: "API")?.isEmpty == true
+            ? file.assignments.last { $0.section == "API" && $0.key == "Interfaces" } : nil
+        return sections + keys
+            + (emptied.map { ["\($0.location): [API] Interfaces: the list is empty, the API is open nowhere"] } ?? [])
+    }
+
+    // MARK: Values
+
+    private func deviceType() throws(UnitFileError) -> String {
+        var assignment = file.last("DeviceType", in: "Device")
+        if assignment == nil { assignment = try surroundings.deviceType() }
+        guard let assignment else { return "generic" }
+        let isAllowed = assignment.text.utf8.count <= 64 && assignment.text.utf8.allSatisfy(Self.isDeviceTypeCharacter)
+        guard isAllowed else {
+            throw assignment.error(
+                "\(assignment.shown) is no device type",
+                allowed: "up to 64 letters, digits and characters of '-_.'"
+            )
+        }
+        return assignment.text
+    }
+
+    private static func isDeviceTypeCharacter(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): true
+        case UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."): true
+        default: false
+        }
+    }
+
+    private func uuid() throws(UnitFileError) -> String? {
+        guard let assignment = file.last("UUID", in: "Device") else { return nil }
+        let digits = assignment.text.lowercased()
+        let isHexadecimal = digits.utf8.allSatisfy {
+            (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
+        }
+        guard isHexadecimal, digits.utf8.count == 32 else {
+            throw assignment.error("\(assignment.shown) is no UUID", allowed: "32 hexadecimal digits without hyphens")
+        }
+        return digits
+    }
+
+    private func interfaces() throws(UnitFileError) -> [String]? {
+        guard let assignments = file.all("Interfaces", in: "API") else { return nil }
+        var names: [String] = []
+        for assignment in assignments {
+            for name in try assignment.words() where !names.contains(name) {
+                guard Self.isInterfaceName(name) else {
+                    throw assignment.error(
+                        "\(name.debugDescription) is no interface",
+                        allowed: "names of interfaces (1 to 15 characters), apps, *"
+                    )
+                }
+                names.append(name)
+            }
+        }
+        return names
+    }
+
+    /// As the kernel's dev_valid_name(), without `*` in a longer name, which would be a pattern that is not supported.
+    private static func isInterfaceName(_ name: String) -> Bool {
+        let isPrintable = name.utf8.allSatisfy { byte in
+            (0x21...0x7E).contains(byte) && ![UInt8(ascii: "/"), UInt8(ascii: ":"), UInt8(ascii: "*")].contains(byte)
+        }
+        return name == "*" || (1...15).contains(name.utf8.count) && isPrintable && name != "." && name != ".."
+    }
+
+    private func pluginSearchPath() throws(UnitFileError) -> [String]? {
+        guard let assignments = file.all("SearchPath", in: "Plugins") else { return nil }
+        var directories: [String] = []
+        for assignment in assignments {
+            for part in assignment.text.split(separator: ":", omittingEmptySubsequences: false) {
+                var one = assignment
+                one.text = String(part)
+                directories.append(try Self.path(one, allowed: "absolute paths, separated by ':'"))
+            }
+        }
+        return directories
+    }
+
+    // MARK: Paths
+
+    /// Length of the path of a unix socket, in bytes, without the NUL that ends it (unix(7)).
+    private static let socketPathLimit = 107
+
+    private func path(_ key: String, in section: String, limit: Int = 4095) throws(UnitFileError) -> String? {
+        guard let assignment = file.last(key, in: section) else { return nil }
+        let path = try Self.path(assignment, allowed: "an absolute path")
+        guard path.utf8.count <= limit else {
+            throw assignment.error("the path is too long", allowed: "an absolute path of at most \(limit) bytes")
+        }
+        return path
+    }
+
+    private static func path(_ assignment: UnitFile.Assignment, allowed: String) throws(UnitFileError) -> String {
+        guard assignment.text.hasPrefix("/") else {
+            throw assignment.error("\(assignment.shown) is not an absolute path", allowed: allowed)
+        }
+        let components = assignment.text.split(separator: "/")
+        guard !components.contains(".."), !components.contains(".") else {
+            throw assignment.error("\(assignment.shown) has '.' or '..' in it", allowed: allowed)
+        }
+        return "/" + components.joined(separator: "/")
+    }
+
+    private static func join(_ directory: String, _ name: String) -> String {
+        directory == "/" ? "/\(name)" : "\(directory)/\(name)"
+    }
+}

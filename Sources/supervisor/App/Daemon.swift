@@ -1,0 +1,259 @@
+import Glibc
+import Logging
+import NIOCore
+import SupervisorCore
+import SupervisorEngine
+import SupervisorHTTP
+import SupervisorReactor
+import SupervisorSystemd
+
+/// Joins the parts, runs them, and takes them apart again. Lives on the event loop.
+actor Daemon {
+    private nonisolated let executor: LoopExecutor
+    private nonisolated let logger: Logger
+    private let clock: LoopClock
+    private let worker: LoopWorker
+    private let store: StateStore
+    private let runtime: RuntimeDirectory
+    private let lockToken: String
+    private let notifier: ServiceNotifier
+    private let configurationFile: String?
+    private var configuration: Configuration
+
+    private var supervisor: Supervisor?
+    private var server: HTTPServer?
+    private var monitor: InterfaceMonitor?
+    private var signals: SignalSource?
+    private var root: Task<Void, Never>?
+    private var watchdog: Task<Void, Never>?
+    private var reloading: Task<Void, Never>?
+    private var isStopping = false
+
+    /// Between SIGTERM and the exit.
+    private static let drainTime: Duration = .seconds(10)
+    /// The purpose for which a device's uuid is derived from its machine id.
+    private static let uuidPurpose = "6f3cf3b2-2b5c-4b57-9d0e-0f3d6b0a6c51"
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    init(
+        executor: LoopExecutor,
+        configuration: Configuration,
+        configurationFile: String?,
+        store: StateStore,
+        runtime: RuntimeDirectory,
+        lockToken: String,
+        worker: LoopWorker,
+        notifier: ServiceNotifier,
+        logger: Logger
+    ) {
+        self.executor = executor
+        self.configuration = configuration
+        self.configurationFile = configurationFile
+        self.store = store
+        self.runtime = runtime
+        self.lockToken = lockToken
+        self.worker = worker
+        self.notifier = notifier
+        self.logger = logger
+        clock = LoopClock(loop: executor.loop)
+    }
+
+    /// Starts the root task. Call once, on the loop.
+    nonisolated func begin(_ signals: SignalDescriptor) {
+        assumeIsolated { daemon in
+            daemon.root = Task(executorPreference: executor) { await self.run(signals) }
+        }
+    }
+
+    private func run(_ descriptor: SignalDescriptor) async {
+        do {
+            signals = try await SignalSource.start(descriptor, on: executor.loop, logger: logger) { signal in
+                self.assumeIsolated { $0.received(signal) }
+            }
+            .get()
+            try await start()
+        } catch {
+            logger.critical("\(error)")
+            exit(1)
+        }
+    }
+
+    private func start() async throws {
+        let watcher = try await InotifyWatcher.start(on: executor.loop, logger: logger).get()
+        let monitor = InterfaceMonitor(loop: executor.loop, logger: logger) { snapshot in
+            self.assumeIsolated { $0.server?.interfacesChanged(snapshot) }
+        }
+        self.monitor = monitor
+        let store = store
+        let givenUUID = configuration.uuid
+        let contents = try await worker.run {
+            store.load(givenUUID: givenUUID, machineUUID: machineApplicationID(Self.uuidPurpose))
+        }
+        let supervisor = Supervisor(
+            parts: parts(watcher),
+            identity: DeviceIdentity(
+                uuid: contents.uuid,
+                deviceType: configuration.deviceType,
+                osVersion: Host.operatingSystem(),
+                supervisorVersion: Version.text
+            ),
+            settings: configuration.supervisorSettings,
+            contents: contents
+        )
+        self.supervisor = supervisor
+        let server = HTTPServer(
+            executor: executor,
+            device: supervisor,
+            settings: configuration.serverSettings,
+            clock: clock,
+            logger: logger
+        )
+        self.server = server
+        monitor.start()
+        try await server.listenForControl(path: runtime.controlSocket)
+        await server.listen(interfaces: monitor.snapshot)
+        if server.addresses.isEmpty {
+            logger.error("No interface to listen on yet: \(configuration.interfaces.joined(separator: " "))")
+        }
+        await supervisor.start()
+        logger.notice(
+            "Supervisor \(Version.text) of device \(contents.uuid) listens on port \(configuration.port) of \(server.addresses.keys.sorted().joined(separator: ", "))"
+        )
+        notifier.ready(status: "Listening on port \(configuration.port)")
+        feedWatchdog()
+    }
+
+    private func parts(_ watcher: InotifyWatcher) -> SupervisorParts {
+        SupervisorParts(
+            engine: DockerEngine(socket: configuration.engineSocket, loop: executor.loop, logger: logger),
+            clock: clock,
+            worker: worker,
+            watcher: watcher,
+            executor: executor,
+            store: store,
+            directories: configuration.directories,
+            bootID: Host.bootID(),
+            lockToken: lockToken,
+            addresses: { self.assumeIsolated { $0.monitor?.snapshot.deviceAddresses ?? "" } },
+            reload: { () async throws(SupervisorError) in try await self.reloadConfiguration() },
+            logger: logger
+        )
+    }
+
+    /// Feeds the watchdog as long as the event loop and the core actor answer.
+    private func feedWatchdog() {
+        guard let interval = notifier.watchdogInterval, let supervisor else { return }
+        let clock = clock
+        let notifier = notifier
+        watchdog = Task(executorPreference: executor) {
+            while !Task.isCancelled {
+                let ailment = await supervisor.ailment()
+                notifier.feedWatchdog()
+                notifier.status(ailment ?? "Running")
+                do { try await clock.sleep(for: interval / 2) } catch { return }
+            }
+        }
+    }
+
+    // MARK: Signals
+
+    private func received(_ signal: ReceivedSignal) {
+        switch Int32(signal.number) {
+        case SIGHUP:
+            guard reloading == nil, let supervisor else { return }
+            reloading = Task(executorPreference: executor) {
+                do throws(SupervisorError) {
+                    try await supervisor.reload()
+                } catch {
+                    self.logger.error("The running configuration stays: \(error)")
+                }
+                await self.reloaded()
+            }
+        default:
+            guard !isStopping else { exit(1) }
+            isStopping = true
+            logger.notice("Stopping; containers run on")
+            root = Task(executorPreference: executor) { await self.stop() }
+        }
+    }
+
+    private func reloaded() {
+        reloading = nil
+    }
+
+    /// Ends with the process.
+    private func stop() async {
+        notifier.stopping()
+        watchdog?.cancel()
+        // Answers that are under way come from operations that are under way: both finish together.
+        let supervisor = supervisor
+        let draining = Task(executorPreference: executor) { await supervisor?.drain(within: Self.drainTime) }
+        await server?.drain(timeout: Self.drainTime)
+        await draining.value
+        await worker.shutdown()
+        exit(0)
+    }
+
+    // MARK: Reload
+
+    private func reloadConfiguration() async throws(SupervisorError) -> SupervisorSettings {
+        notifier.reloading()
+        defer { notifier.ready() }
+        let file = configurationFile
+        let outcome: Result<(Configuration, [String]), ConfigurationError>
+        do {
+            outcome = try await worker.run {
+                do throws(ConfigurationError) {
+                    let loaded = try Configuration.load(file: file)
+                    return .success((loaded.configuration, loaded.warnings))
+                } catch {
+                    return .failure(error)
+                }
+            }
+        } catch {
+            throw SupervisorError(.busy, "\(error)", retryAfter: 5)
+        }
+        switch outcome {
+        case .failure(let error):
+            throw SupervisorError(.invalidArgument, error.message)
+        case .success((let new, let warnings)):
+            for warning in warnings { logger.warning("\(warning)") }
+            let restart = Configuration.changesNeedingRestart(from: configuration, to: new)
+            for key in restart { logger.warning("\(key) has changed, which takes a restart") }
+            // What takes a restart stays as it was, as a whole.
+            configuration.interfaces = new.interfaces
+            configuration.maxConnections = new.maxConnections
+            configuration.pingRequiresKey = new.pingRequiresKey
+            configuration.target = new.target
+            configuration.pollInterval = new.pollInterval
+            server?.apply(configuration.serverSettings)
+            logger.notice("Configuration read again")
+            return configuration.supervisorSettings
+        }
+    }
+}
+
+extension Configuration {
+    var directories: AppDirectories {
+        AppDirectories(dataDirectory: dataDirectory, lockDirectory: lockDirectory)
+    }
+
+    var supervisorSettings: SupervisorSettings {
+        SupervisorSettings(
+            targetFile: target,
+            pollInterval: pollInterval,
+            apiPort: port,
+            engineSocket: engineSocket
+        )
+    }
+
+    var serverSettings: HTTPServerSettings {
+        HTTPServerSettings(
+            port: UInt16(port),
+            interfaces: interfaces,
+            maxConnections: maxConnections,
+            pingRequiresKey: pingRequiresKey
+        )
+    }
+}

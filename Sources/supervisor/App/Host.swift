@@ -1,0 +1,39 @@
+import CLinux
+import Glibc
+
+/// What the program reads from the host it runs on.
+enum Host {
+    /// PRETTY_NAME of os-release(5), such as "Debian GNU/Linux 12 (bookworm)"; "Linux" where there is none.
+    static func operatingSystem() -> String {
+        for path in ["/etc/os-release", "/usr/lib/os-release"] {
+            for line in text(of: path).split(separator: "\n") where line.hasPrefix("PRETTY_NAME=") {
+                return line.dropFirst("PRETTY_NAME=".count).filter { $0 != "\"" && $0 != "'" }
+            }
+        }
+        return "Linux"
+    }
+
+    /// 32 hex digits of proc_sys_kernel(5)'s boot_id; "unknown" where it may not be read.
+    static func bootID() -> String {
+        let id = text(of: "/proc/sys/kernel/random/boot_id").filter(\.isHexDigit)
+        return id.isEmpty ? "unknown" : id
+    }
+
+    /// The first 64 KiB of a text file; empty where it cannot be read.
+    static func text(of path: String) -> String {
+        let descriptor = clinux_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0)
+        guard descriptor >= 0 else { return "" }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: 65536)
+        let count = read(descriptor, &bytes, bytes.count)
+        return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : ""
+    }
+
+    /// Raises the soft limit of open files to the hard one: a connection is a descriptor.
+    static func raiseDescriptorLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+}

@@ -1,0 +1,43 @@
+import ArgumentParser
+import SupervisorPluginAPI
+
+/// The application that a command is about.
+struct AppArgument: ParsableArguments {
+    @Argument(help: "The application's number or name; may be left out where there is just one.")
+    var app: String?
+
+    /// The application's number. Asks the supervisor unless a number was given.
+    func resolve(_ client: ControlClient) async throws(ControlFailure) -> Int64 {
+        if let number = Self.number(app) { return number }
+        return try Self.choose(app, in: await client.getJSON("/control/status"))
+    }
+
+    private static func number(_ text: String?) -> Int64? {
+        guard let text, !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        return Int64(text)
+    }
+
+    /// The number of the application called `name`, or of the only one.
+    static func choose(_ name: String?, in status: JSONValue) throws(ControlFailure) -> Int64 {
+        let apps = (status["apps"]?.arrayValue ?? []).compactMap { app in
+            app["appId"]?.integerValue.map { (number: $0, name: app["name"]?.stringValue ?? "") }
+        }
+        let fitting = name == nil ? apps : apps.filter { $0.name == name }
+        if let only = fitting.first, fitting.count == 1 { return only.number }
+        let list = apps.map { "\($0.number) (\(PlainText.safe($0.name)))" }.joined(separator: ", ")
+        switch (name, apps.isEmpty) {
+        case (_, true):
+            throw ControlFailure(.failed, "this device has no application")
+        case (let name?, false) where fitting.isEmpty:
+            throw ControlFailure(.failed, "there is no application \(name); there are: \(list)")
+        default:
+            throw ControlFailure(.usage, "which application? Give its number: \(list)")
+        }
+    }
+}
+
+/// Whether to go past an update lock.
+struct ForceFlag: ParsableArguments {
+    @Flag(help: "Go ahead even if an update lock is held.")
+    var force = false
+}

@@ -1,0 +1,114 @@
+import Glibc
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import SupervisorPluginAPI
+import UnixHTTP
+
+/// The supervisor's side of the control socket, with its failures told for people.
+struct ControlClient: Sendable {
+    /// For what is answered at once.
+    static let brief = Duration.seconds(15)
+    /// For what waits for containers to stop and start.
+    static let long = Duration.seconds(600)
+    /// For what ends when somebody else does something.
+    static let forever = Duration.seconds(10 * 365 * 86400)
+
+    private let http: UnixHTTPClient
+
+    init(socket: String) {
+        http = UnixHTTPClient(path: socket, loop: MultiThreadedEventLoopGroup(numberOfThreads: 1).next())
+    }
+
+    /// The body of a successful answer.
+    func get(_ target: String, timeout: Duration = brief) async throws(ControlFailure) -> [UInt8] {
+        try await exchange(.GET, target, nil, timeout)
+    }
+
+    /// The body of a successful answer.
+    @discardableResult
+    func post(
+        _ target: String,
+        _ body: JSONValue = [:],
+        timeout: Duration = long
+    ) async throws(ControlFailure) -> [UInt8] {
+        try await exchange(.POST, target, body, timeout)
+    }
+
+    /// A successful answer as JSON.
+    func getJSON(_ target: String, timeout: Duration = brief) async throws(ControlFailure) -> JSONValue {
+        let body = try await get(target, timeout: timeout)
+        do {
+            return try JSONValue(parsing: body)
+        } catch {
+            throw ControlFailure(.failed, "the supervisor answered something that is not JSON: \(error)")
+        }
+    }
+
+    private func exchange(
+        _ method: HTTPMethod,
+        _ target: String,
+        _ body: JSONValue?,
+        _ timeout: Duration
+    ) async throws(ControlFailure) -> [UInt8] {
+        let response: UnixHTTPResponse
+        do {
+            response = try await http.request(
+                method,
+                target,
+                headers: body == nil ? [:] : ["Content-Type": "application/json"],
+                body: body?.encoded() ?? [],
+                timeout: timeout,
+                limit: 1 << 20
+            )
+        } catch {
+            throw Self.failure(error)
+        }
+        guard response.isSuccess else { throw Self.failure(status: response.status, body: response.body) }
+        return response.body
+    }
+
+    /// What an answer that is no success means.
+    static func failure(status: Int, body: [UInt8]) -> ControlFailure {
+        // Some endpoints answer text, others {"Data":"","Error":"…"}.
+        let text = (try? JSONValue(parsing: body))?["Error"]?.stringValue ?? String(decoding: body, as: UTF8.self)
+        let message = PlainText.safe(text)
+        let shown = message.isEmpty ? "the supervisor answered with status \(status) and no reason" : message
+        return ControlFailure(status == 423 || status == 503 ? .notNow : .failed, shown)
+    }
+
+    /// What it means that there is no answer.
+    static func failure(_ error: UnixHTTPError) -> ControlFailure {
+        switch error.reason {
+        case .connectFailed(EACCES), .connectFailed(EPERM):
+            ControlFailure(
+                .noPermission,
+                """
+                no permission to use \(error.path)
+                Run it as root, or as a member of the group supervisor.
+                """
+            )
+        case .connectFailed(EAGAIN):
+            ControlFailure(.notNow, "too many others are waiting at \(error.path)")
+        case .connectFailed:
+            ControlFailure(
+                .unreachable,
+                """
+                the supervisor is not reachable: \(error)
+                See whether it runs: systemctl status supervisor
+                If its socket is elsewhere, name it: supervisorctl --socket PATH …
+                """
+            )
+        case .closed, .timedOut:
+            ControlFailure(
+                .unreachable,
+                """
+                \(error); what was asked may have been done or not
+                See how it is: supervisorctl status, journalctl -u supervisor
+                """
+            )
+        case .answerTooLarge, .malformedAnswer, .invalidRequest, .cancelled:
+            ControlFailure(.failed, "\(error)")
+        }
+    }
+}

@@ -1,0 +1,30 @@
+import SupervisorPluginAPI
+
+/// Who holds which update lock, for people.
+struct LockReport {
+    private let locks: [JSONValue]
+
+    /// `locks` is what GET /control/locks answers.
+    init(_ locks: [JSONValue]) {
+        self.locks = locks
+    }
+
+    /// `now` in seconds since 1970.
+    func text(now: Int64) -> String {
+        locks.isEmpty ? "No update lock is held." : lines(now: now).joined(separator: "\n")
+    }
+
+    func lines(now: Int64, indent: Int = 0) -> [String] {
+        let rows = locks.map { lock in
+            [
+                lock["appId"]?.integerValue.map { "\($0)" } ?? "-",
+                PlainText.safe(lock["service"]?.stringValue ?? "(all)"),
+                PlainText.safe(lock["holder"]?.stringValue ?? "-"),
+                lock["since"]?.integerValue.map { "\(PlainText.span(seconds: now - $0))" } ?? "-",
+                PlainText.safe(lock["path"]?.stringValue ?? "-")
+                    + (lock["reason"]?.stringValue.map { " (\(PlainText.safe($0)))" } ?? ""),
+            ]
+        }
+        return PlainText.columns([["APP", "SERVICE", "HELD BY", "FOR", "PATH"]] + rows, indent: indent)
+    }
+}

@@ -1,0 +1,147 @@
+import SupervisorPluginAPI
+
+/// What GET /control/status answers, for people who were woken by it: what is wrong stands out by the words FAILED,
+/// UNHEALTHY and AWAY, and nothing is longer than it must be. A member that is absent shows as "-".
+struct StatusReport {
+    private let status: JSONValue
+
+    init(_ status: JSONValue) {
+        self.status = status
+    }
+
+    /// `now` in seconds since 1970.
+    func text(now: Int64) -> String {
+        let head = [
+            device, health, engine, update, target, supervisor,
+        ].flatMap { $0 }
+        let paragraphs = [PlainText.columns(head)] + apps + [locks(now: now)]
+        return paragraphs.map { $0.joined(separator: "\n") }.joined(separator: "\n\n")
+    }
+
+    // MARK: The device
+
+    private var device: [[String]] {
+        let device = status["device"]
+        let names = [device.text("name"), device.text("type")].compactMap(\.self).filter { !$0.isEmpty }
+        var rows = [["Device", (names + [device.text("uuid") ?? "-"]).joined(separator: ", ")]]
+        if let system = device.text("osVersion"), !system.isEmpty { rows.append(["System", system]) }
+        let port = device.number("apiPort").map { "API port \($0)" }
+        let address = [device.text("ipAddress"), port].compactMap(\.self).filter { !$0.isEmpty }
+        rows.append(["Address", address.isEmpty ? "-" : address.joined(separator: ", ")])
+        return rows
+    }
+
+    private var health: [[String]] {
+        let health = status["health"]
+        let isHealthy = health?["healthy"]?.boolValue
+        return [
+            ["Health", isHealthy == true ? "healthy" : "UNHEALTHY: \(health.text("ailment") ?? "no reason given")"]
+        ]
+    }
+
+    private var engine: [[String]] {
+        let engine = status["engine"]
+        let since = engine.number("sinceSec").map { " for \(PlainText.span(seconds: $0))" } ?? ""
+        guard engine.text("state") == "connected" else {
+            let reason = engine.text("error").map { ": \($0)" } ?? ""
+            return [["Engine", "AWAY\(since)\(reason)"], ["", engine.text("socket") ?? "-"]]
+        }
+        let name = [engine.text("name"), engine.text("version")].compactMap(\.self).joined(separator: " ")
+        let version = engine.text("apiVersion").map { " (API \($0))" } ?? ""
+        return [["Engine", "\(name)\(version), connected\(since), \(engine.text("socket") ?? "-")"]]
+    }
+
+    private var update: [[String]] {
+        let update = status["update"]
+        var parts = [update.text("status") ?? "-"]
+        if let progress = update.number("downloadProgress") { parts[0] += " \(progress) %" }
+        if update?["pending"]?.boolValue == true { parts.append("update pending") }
+        if update?["downloaded"]?.boolValue == true { parts.append("downloaded") }
+        var rows = [["Update", parts.joined(separator: ", ")]]
+        if update?["failed"]?.boolValue == true {
+            rows.append(["", "FAILED: \(update.text("error") ?? "no reason given")"])
+        } else if let error = update.text("error") {
+            rows.append(["", error])
+        }
+        if let next = update.number("nextAttemptSec") {
+            rows.append(["", "next attempt in \(PlainText.span(seconds: next))"])
+        }
+        return rows
+    }
+
+    private var target: [[String]] {
+        let update = status["update"]
+        let file = [["Target", update.text("targetFile") ?? "-"]]
+        guard let error = update.text("targetError") else { return file }
+        return file + [["", "FAILED: \(error)"], ["", "the last good target stays in force"]]
+    }
+
+    private var supervisor: [[String]] {
+        let supervisor = status["supervisor"]
+        let uptime = supervisor.number("uptimeSec").map { PlainText.span(seconds: $0) } ?? "-"
+        let process = supervisor.number("pid").map { "\($0)" } ?? "-"
+        return [["Supervisor", "\(supervisor.text("version") ?? "-"), up \(uptime), pid \(process)"]]
+    }
+
+    // MARK: Applications
+
+    private var apps: [[String]] {
+        let apps = status["apps"]?.arrayValue ?? []
+        return apps.isEmpty ? [["No application."]] : apps.map(paragraph(app:))
+    }
+
+    private func paragraph(app: JSONValue) -> [String] {
+        let app = JSONValue?.some(app)
+        let number = app.number("appId").map { "\($0)" } ?? "-"
+        let services = app?["services"]?.arrayValue ?? []
+        return ["App \(number) \(app.text("name") ?? "-"), \(Self.release(app))"]
+            + PlainText.columns(services.map(row(service:)), indent: 2)
+    }
+
+    private static func release(_ app: JSONValue?) -> String {
+        switch (app.text("commit"), app.text("targetCommit")) {
+        case (let now?, let next?) where now != next: "release \(short(now)), to become \(short(next))"
+        case (let now?, _): "release \(short(now))"
+        case (nil, let next?): "no release yet, to become \(short(next))"
+        case (nil, nil): "no release"
+        }
+    }
+
+    private func row(service: JSONValue) -> [String] {
+        let service = JSONValue?.some(service)
+        var state = service.text("state") ?? "-"
+        if let code = service.number("exitCode"), state != "running" { state += " (\(code))" }
+        if service?["crashLooping"]?.boolValue == true { state += ", CRASH LOOP" }
+        return [
+            service.text("serviceName") ?? "-",
+            state,
+            service.text("containerId").map(Self.short) ?? "-",
+            service.text("image") ?? "-",
+        ]
+    }
+
+    private func locks(now: Int64) -> [String] {
+        let locks = status["locks"]?.arrayValue ?? []
+        return locks.isEmpty
+            ? ["No update lock is held."] : ["Update locks"] + LockReport(locks).lines(now: now, indent: 2)
+    }
+
+    /// Twelve digits, as the container engines show ids.
+    private static func short(_ id: String) -> String { String(id.prefix(12)) }
+}
+
+extension JSONValue? {
+    /// A member that is text, safe for a terminal and on one line.
+    fileprivate func text(_ name: String) -> String? {
+        self?[name]?.stringValue.map { PlainText.safe($0).split(separator: "\n").joined(separator: " ") }
+    }
+
+    /// A member that is a number, without its fraction.
+    fileprivate func number(_ name: String) -> Int64? {
+        switch self?[name] {
+        case .integer(let number): number
+        case .double(let number): Int64(exactly: number.rounded(.down))
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,128 @@
+import CLinux
+import Glibc
+
+/// The directories of applications on the host: /data of each, and the lock directory of each service.
+///
+/// `DATA/<appId>/` is bound to /data, `LOCKS/<appId>/<service>/` to /tmp/balena and /tmp/resin. What is renamed away
+/// stays beside it as `.purge-…` or `.stale-…` until it is reaped. Everything here may block.
+public struct AppDirectories: Sendable, Hashable {
+    public var dataDirectory: String
+    public var lockDirectory: String
+
+    /// Any user of a container may write to /data.
+    static let dataMode: mode_t = 0o777
+    /// Like /tmp: everybody may make a lock, only its owner (and we) may remove it.
+    static let lockMode: mode_t = 0o1777
+
+    public init(dataDirectory: String, lockDirectory: String) {
+        self.dataDirectory = dataDirectory
+        self.lockDirectory = lockDirectory
+    }
+
+    func data(of app: AppID) -> String { "\(dataDirectory)/\(app)" }
+    func locks(of app: AppID) -> String { "\(lockDirectory)/\(app)" }
+    func locks(of key: ServiceKey) -> String { "\(lockDirectory)/\(key.app)/\(key.service)" }
+
+    /// Makes the two directories that hold all others.
+    func prepare() throws(SystemCallError) {
+        try FileSystem.makeDirectories(dataDirectory, mode: 0o755)
+        try FileSystem.makeDirectories(lockDirectory, mode: 0o755)
+    }
+
+    /// Makes what a container of the service binds, with the right owner and mode. Must not be called while a container
+    /// of the service runs: whatever lies in its lock directory goes, and with it every lock.
+    func prepareForStart(of key: ServiceKey, othersRun: Bool) throws(SystemCallError) {
+        try prepareData(of: key.app)
+        try FileSystem.makeDirectory(locks(of: key.app), mode: 0o755)
+        if try !isPristine(locks(of: key)) { try swapLocks(of: key) }
+        if !othersRun { removeDataLock(of: key.app) }
+    }
+
+    /// The service's lock directory as it has to be, where it is missing or somebody else's; the engine makes a missing
+    /// one as root's. One of ours keeps what is in it.
+    func ensure(_ key: ServiceKey) throws(SystemCallError) {
+        try prepareData(of: key.app)
+        try FileSystem.makeDirectory(locks(of: key.app), mode: 0o755)
+        let path = locks(of: key)
+        guard let status = try FileSystem.status(path) else { return try makeLocks(path) }
+        if !status.isDirectory || status.st_uid != geteuid() { return try swapLocks(of: key) }
+        if status.permissions != Self.lockMode, chmod(path, Self.lockMode) != 0 { throw SystemCallError("chmod", path) }
+    }
+
+    private func prepareData(of app: AppID) throws(SystemCallError) {
+        let path = data(of: app)
+        guard let status = try FileSystem.status(path) else {
+            return try FileSystem.makeDirectory(path, mode: Self.dataMode)
+        }
+        // An application may have given its /data another owner or mode, which is its own affair. One that root made
+        // and that holds nothing is the engine's doing.
+        if status.isDirectory, status.st_uid != geteuid(), status.st_uid == 0, rmdir(path) == 0 {
+            try FileSystem.makeDirectory(path, mode: Self.dataMode)
+        }
+    }
+
+    private func isPristine(_ path: String) throws(SystemCallError) -> Bool {
+        guard let status = try FileSystem.status(path), status.isDirectory, status.st_uid == geteuid(),
+            status.permissions == Self.lockMode
+        else { return false }
+        return try FileSystem.entries(path).isEmpty
+    }
+
+    /// Replaces the lock directory of a service whose container does not run by a new one. Works whatever an application
+    /// did to the old one, since only the directory above it has to be ours.
+    func swapLocks(of key: ServiceKey) throws(SystemCallError) {
+        let path = locks(of: key)
+        try FileSystem.makeDirectory(locks(of: key.app), mode: 0o755)
+        if try FileSystem.status(path) != nil {
+            try FileSystem.rename(path, locks(of: key.app) + "/" + FileSystem.uniqueName(".stale-"))
+        }
+        try makeLocks(path)
+    }
+
+    private func makeLocks(_ path: String) throws(SystemCallError) {
+        try FileSystem.makeDirectory(path, mode: Self.lockMode)
+    }
+
+    /// Takes away a lock in /data after the stop of its application. Where an application has made its /data
+    /// inaccessible, the lock stays.
+    func removeDataLock(of app: AppID) {
+        let path = data(of: app) + "/" + UpdateLockFiles.oldName
+        if unlink(path) == 0 || errno == ENOENT { return }
+        if rmdir(path) == 0 { return }
+        let away = FileSystem.uniqueName(".stale-")
+        // A directory of another owner can be renamed only within the directory that it is in.
+        if Glibc.rename(path, dataDirectory + "/" + away) != 0 { _ = Glibc.rename(path, data(of: app) + "/" + away) }
+    }
+
+    /// Renames the application's /data away and makes it anew. Its containers must not run.
+    func purge(_ app: AppID) throws(SystemCallError) {
+        let path = data(of: app)
+        let away = dataDirectory + "/" + FileSystem.uniqueName(".purge-")
+        let there = try FileSystem.status(path) != nil
+        if there { try FileSystem.rename(path, away) }
+        do throws(SystemCallError) {
+            try FileSystem.makeDirectory(path, mode: Self.dataMode)
+        } catch {
+            // A full disk must not cost the application its data.
+            if there { _ = Glibc.rename(away, path) }
+            throw error
+        }
+        try FileSystem.synchronize(directory: dataDirectory)
+    }
+
+    /// Everything that was renamed away and still waits to be removed.
+    func leftovers() -> [String] {
+        var found: [String] = []
+        func collect(_ directory: String) {
+            for name in (try? FileSystem.entries(directory)) ?? []
+            where name.hasPrefix(".purge-") || name.hasPrefix(".stale-") {
+                found.append(directory + "/" + name)
+            }
+        }
+        collect(dataDirectory)
+        for name in (try? FileSystem.entries(lockDirectory)) ?? [] where AppID(digits: name) != nil {
+            collect(lockDirectory + "/" + name)
+        }
+        return found
+    }
+}

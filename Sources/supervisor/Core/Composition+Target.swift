@@ -1,0 +1,201 @@
+import SupervisorPluginAPI
+
+/// Reading the compose keys of a service, in the forms of the Compose file format that a target state uses.
+extension Composition {
+    /// Every key that `init` reads.
+    static let keys: Set<String> = [
+        "command", "entrypoint", "network_mode", "privileged", "restart", "ports", "volumes", "devices", "cap_add",
+        "cap_drop", "tmpfs", "working_dir", "user", "hostname", "group_add", "extra_hosts", "dns", "security_opt",
+        "sysctls", "stop_signal", "stop_grace_period", "init", "read_only", "tty", "stdin_open", "pid", "ipc",
+        "mem_limit", "shm_size",
+    ]
+
+    init(_ service: TargetObject) throws(TargetError) {
+        self.init()
+        command = try service["command"]?.words()
+        entrypoint = try service["entrypoint"]?.words()
+        if let member = service["network_mode"] {
+            networkMode = try member.oneOf(["host", "bridge", "none"])
+        }
+        privileged = try service["privileged"]?.bool() ?? false
+        if let member = service["restart"] { restart = try member.restartPolicy() }
+        for member in try service["ports"]?.list() ?? [] { ports.append(try member.port()) }
+        for member in try service["volumes"]?.list() ?? [] { binds.append(try member.bind()) }
+        for member in try service["devices"]?.list() ?? [] { devices.append(try member.device()) }
+        capabilitiesAdded = try service["cap_add"]?.strings() ?? []
+        capabilitiesDropped = try service["cap_drop"]?.strings() ?? []
+        for entry in try service["tmpfs"]?.stringOrStrings() ?? [] {
+            let parts = entry.split(separator: ":", maxSplits: 1)
+            guard let path = parts.first, path.hasPrefix("/") else {
+                throw TargetError(place: service.path(of: "tmpfs"), reason: "\(entry) is not an absolute path")
+            }
+            tmpfs[String(path)] = parts.count > 1 ? String(parts[1]) : ""
+        }
+        workingDirectory = try service["working_dir"]?.string()
+        user = try service["user"]?.text()
+        hostname = try service["hostname"]?.string()
+        groups = try service["group_add"]?.strings() ?? []
+        extraHosts = try service["extra_hosts"]?.strings() ?? []
+        dns = try service["dns"]?.stringOrStrings() ?? []
+        securityOptions = try service["security_opt"]?.strings() ?? []
+        sysctls = try service["sysctls"]?.stringMap() ?? [:]
+        stopSignal = try service["stop_signal"]?.text()
+        stopGracePeriod = try service["stop_grace_period"]?.seconds()
+        initProcess = try service["init"]?.bool()
+        readOnlyRoot = try service["read_only"]?.bool() ?? false
+        terminal = try service["tty"]?.bool() ?? false
+        openInput = try service["stdin_open"]?.bool() ?? false
+        pidMode = try service["pid"]?.oneOf(["host"])
+        ipcMode = try service["ipc"]?.oneOf(["host", "private", "shareable", "none"])
+        memoryLimit = try service["mem_limit"]?.byteCount()
+        sharedMemorySize = try service["shm_size"]?.byteCount()
+    }
+}
+
+extension TargetMember {
+    fileprivate func oneOf(_ allowed: [String]) throws(TargetError) -> String {
+        let value = try string()
+        guard allowed.contains(value) else {
+            throw TargetError(place: path, reason: "\(value) is none of \(allowed.joined(separator: ", "))")
+        }
+        return value
+    }
+
+    /// A list, or a string that is split into words as a shell does: white space separates, single and double quotes
+    /// group, a backslash escapes.
+    fileprivate func words() throws(TargetError) -> [String] {
+        guard case .string(let text) = json else { return try strings() }
+        var words: [String] = []
+        var word: String?
+        var quote: Character?
+        var escaped = false
+        for character in text {
+            if escaped {
+                word = (word ?? "") + String(character)
+                escaped = false
+            } else if character == "\\", quote != "'" {
+                escaped = true
+            } else if let open = quote {
+                if character == open { quote = nil } else { word = (word ?? "") + String(character) }
+            } else if character == "\"" || character == "'" {
+                quote = character
+                word = word ?? ""
+            } else if character.isWhitespace {
+                if let finished = word { words.append(finished) }
+                word = nil
+            } else {
+                word = (word ?? "") + String(character)
+            }
+        }
+        guard quote == nil, !escaped else { throw TargetError(place: path, reason: "a quote is not closed") }
+        if let finished = word { words.append(finished) }
+        return words
+    }
+
+    fileprivate func restartPolicy() throws(TargetError) -> ContainerSpecification.RestartPolicy {
+        if case .bool(false) = json { return .no }
+        let value = try string()
+        switch value {
+        case "no": return .no
+        case "always": return .always
+        case "unless-stopped": return .unlessStopped
+        case "on-failure": return .onFailure(maximumRetries: nil)
+        default:
+            if value.hasPrefix("on-failure:"), let count = Int(value.dropFirst(11)), count >= 0 {
+                return .onFailure(maximumRetries: count)
+            }
+            throw TargetError(
+                place: path,
+                reason: "\(value) is none of no, always, unless-stopped, on-failure, on-failure:COUNT"
+            )
+        }
+    }
+
+    /// `[[ADDRESS:]HOST:]CONTAINER[/TRANSPORT]`; the short form of the Compose file format without ranges.
+    fileprivate func port() throws(TargetError) -> ContainerSpecification.Port {
+        let wrong = TargetError(
+            place: path,
+            reason: "expected [[ADDRESS:]HOST:]CONTAINER[/tcp|udp|sctp] with ports from 1 to 65535 and no ranges"
+        )
+        let text = try text()
+        let halves = text.split(separator: "/", omittingEmptySubsequences: false)
+        let transport = halves.count > 1 ? String(halves[1]) : "tcp"
+        guard halves.count <= 2, ["tcp", "udp", "sctp"].contains(transport) else { throw wrong }
+        var parts = halves[0].split(separator: ":", omittingEmptySubsequences: false)
+        guard let last = parts.popLast(), let container = UInt16(last), container > 0 else { throw wrong }
+        var host: UInt16?
+        if let published = parts.popLast(), !published.isEmpty {
+            guard let number = UInt16(published), number > 0 else { throw wrong }
+            host = number
+        }
+        var address = parts.joined(separator: ":")
+        if address.hasPrefix("["), address.hasSuffix("]") { address = String(address.dropFirst().dropLast()) }
+        return .init(hostAddress: address, host: host, container: container, transport: transport)
+    }
+
+    /// `HOST-PATH:CONTAINER-PATH[:ro|rw]`.
+    fileprivate func bind() throws(TargetError) -> ContainerSpecification.Bind {
+        let parts = try string().split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count >= 2, parts[0].hasPrefix("/") else {
+            throw TargetError(
+                place: path,
+                reason: "this version binds paths of the host, /HOST/PATH:/CONTAINER/PATH[:ro], and no volumes"
+            )
+        }
+        let mode = parts.count > 2 ? parts[2] : "rw"
+        guard parts.count <= 3, parts[1].hasPrefix("/"), mode == "ro" || mode == "rw" else {
+            throw TargetError(place: path, reason: "expected /HOST/PATH:/CONTAINER/PATH[:ro|rw]")
+        }
+        return .init(source: parts[0], target: parts[1], readOnly: mode == "ro")
+    }
+
+    /// `HOST-PATH[:CONTAINER-PATH[:PERMISSIONS]]`.
+    fileprivate func device() throws(TargetError) -> ContainerSpecification.Device {
+        let parts = try string().split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        let permissions = parts.count > 2 ? parts[2] : "rwm"
+        guard parts.count <= 3, parts[0].hasPrefix("/"), !permissions.isEmpty,
+            permissions.allSatisfy({ "rwm".contains($0) })
+        else {
+            throw TargetError(place: path, reason: "expected /dev/NAME[:/dev/NAME[:PERMISSIONS]], permissions of r w m")
+        }
+        return .init(host: parts[0], container: parts.count > 1 ? parts[1] : parts[0], permissions: permissions)
+    }
+
+    /// Whole seconds: a number, or a duration such as "1m30s", "10s", "500ms" (rounded up).
+    fileprivate func seconds() throws(TargetError) -> Int {
+        let wrong = TargetError(place: path, reason: "expected a duration from 0 to 1 h, such as 30s or 1m30s")
+        if case .integer(let value) = json {
+            guard (0...3600).contains(value) else { throw wrong }
+            return Int(value)
+        }
+        var milliseconds = 0
+        var rest = Substring(try string())
+        guard !rest.isEmpty else { throw wrong }
+        while !rest.isEmpty {
+            let digits = rest.prefix { $0.isASCII && $0.isNumber }
+            rest = rest.dropFirst(digits.count)
+            let unit = rest.prefix { $0.isASCII && $0.isLetter }
+            rest = rest.dropFirst(unit.count)
+            let factors = ["": 1000, "ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000]
+            guard let number = Int(digits), number <= 3_600_000, let factor = factors[String(unit)] else { throw wrong }
+            milliseconds += number * factor
+            guard milliseconds <= 3_600_000 else { throw wrong }
+        }
+        return (milliseconds + 999) / 1000
+    }
+
+    /// Bytes: a number, or one with a unit of b, k, m, g (powers of 1024).
+    fileprivate func byteCount() throws(TargetError) -> Int64 {
+        let wrong = TargetError(place: path, reason: "expected a number of bytes, such as 67108864, 64m or 1g")
+        if case .integer(let value) = json, value >= 0 { return value }
+        let text = try self.text().lowercased()
+        let digits = text.prefix { $0.isASCII && $0.isNumber }
+        let factors: [String: Int64] = [
+            "": 1, "b": 1, "k": 1 << 10, "kb": 1 << 10, "m": 1 << 20, "mb": 1 << 20, "g": 1 << 30, "gb": 1 << 30,
+        ]
+        guard let number = Int64(digits), let factor = factors[String(text.dropFirst(digits.count))] else { throw wrong }
+        let (bytes, overflow) = number.multipliedReportingOverflow(by: factor)
+        guard !overflow else { throw wrong }
+        return bytes
+    }
+}

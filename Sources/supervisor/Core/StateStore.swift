@@ -1,0 +1,210 @@
+import Glibc
+public import SupervisorPluginAPI
+
+/// Everything that outlives a supervisor: the device's identity, the API key, the last good target, and which images we
+/// downloaded.
+///
+/// A damaged file falls back to its other generation, a lost key to a new one, a lost target to what the engine's labels
+/// say. Nothing here throws at start: what was wrong is told in `problems`. Everything may block.
+public struct StateStore: Sendable {
+    public let directory: String
+    private let identity: StateFile
+    private let key: StateFile
+    private let target: StateFile
+    private let images: StateFile
+
+    /// Version of the files' format.
+    private static let version: Int64 = 1
+
+    public init(directory: String) {
+        self.directory = directory
+        identity = StateFile(directory: directory, name: "identity.json", mode: 0o600)
+        key = StateFile(directory: directory, name: "api-key", mode: 0o600)
+        target = StateFile(directory: directory, name: "target.json", mode: 0o600)
+        images = StateFile(directory: directory, name: "images.json", mode: 0o600)
+    }
+
+    /// What was found at start.
+    public struct Contents: Sendable {
+        /// 32 hex digits.
+        public var uuid: String
+        /// 64 hex digits.
+        public var apiKey: String
+        /// Whether the key is on the disk; otherwise it lasts as long as the process.
+        public var keyIsSaved: Bool
+        /// The last good target as it was written.
+        public var target: JSONValue?
+        /// Names of images that we downloaded.
+        public var pulledImages: Set<String>
+        /// What was wrong with which file, one line each.
+        public var problems: [String]
+    }
+
+    /// Reads all, makes what is missing, and puts damaged files right.
+    ///
+    /// - Parameters:
+    ///   - givenUUID: from the configuration; wins over the kept one.
+    ///   - machineUUID: derived from the machine id, for a device that has none yet.
+    public func load(givenUUID: String?, machineUUID: String?) -> Contents {
+        var problems = makeDirectory()
+
+        func attempt(_ save: () throws(SystemCallError) -> Void) -> Bool {
+            do throws(SystemCallError) {
+                try save()
+                return true
+            } catch {
+                problems.append(error.description)
+                return false
+            }
+        }
+
+        let identities = identity.load(Self.parseIdentity)
+        let uuid = givenUUID ?? identities.content ?? machineUUID ?? randomHexadecimal(bytes: 16)
+        if uuid != identities.content || !identities.isIntact {
+            let document: JSONValue = ["version": .integer(Self.version), "uuid": .string(uuid)]
+            _ = attempt { () throws(SystemCallError) in try identity.save(document.encoded() + [0x0A]) }
+        }
+
+        let keys = key.load(Self.parseKey)
+        let apiKey = keys.content ?? randomHexadecimal(bytes: 32)
+        var keyIsSaved = true
+        if keys.content == nil, !keys.problems.isEmpty { problems.append("the API key is lost, there is a new one") }
+        // Both generations always hold the key in force: none of them may bring a dead key back.
+        if keys.content == nil || !keys.isIntact || (try? FileSystem.read(directory + "/api-key.last", limit: 256)) != Array(apiKey.utf8) {
+            keyIsSaved = attempt { () throws(SystemCallError) in try key.saveBoth(Array(apiKey.utf8)) }
+        }
+
+        let targets = target.load(Self.parseTarget)
+        if let content = targets.content, !targets.isIntact {
+            _ = attempt { () throws(SystemCallError) in try save(target: content) }
+        }
+
+        let pulled = images.load(Self.parseImages)
+
+        return Contents(
+            uuid: uuid,
+            apiKey: apiKey,
+            keyIsSaved: keyIsSaved,
+            target: targets.content,
+            pulledImages: pulled.content ?? [],
+            problems: identities.problems + keys.problems + targets.problems + pulled.problems + problems
+        )
+    }
+
+    /// Makes the state directory where it is missing. Returns what was wrong.
+    public func makeDirectory() -> [String] {
+        do throws(SystemCallError) {
+            try FileSystem.makeDirectories(directory, mode: 0o750)
+            return []
+        } catch {
+            return [error.description]
+        }
+    }
+
+    /// Makes the directories that the containers of the kept target bind, before the engine starts those containers: it
+    /// would make missing ones as root's. Where no target is kept, the target file counts.
+    ///
+    /// Returns what was wrong, one line each.
+    public func prepare(_ directories: AppDirectories, targetFile: String) -> [String] {
+        var problems = makeDirectory()
+        func attempt(_ body: () throws(SystemCallError) -> Void) {
+            do throws(SystemCallError) { try body() } catch { problems.append(error.description) }
+        }
+        attempt { () throws(SystemCallError) in try directories.prepare() }
+        var wanted: TargetState?
+        let kept = target.load(Self.parseTarget)
+        problems += kept.problems
+        var parser = TargetParser()
+        if let json = kept.content {
+            wanted = try? parser.parse(json)
+        } else if let bytes = try? FileSystem.read(targetFile, limit: 8 << 20) {
+            wanted = try? parser.parse(bytes).target
+        }
+        for app in wanted?.apps ?? [] {
+            for service in app.services {
+                attempt { () throws(SystemCallError) in
+                    try directories.ensure(ServiceKey(app: app.id, service: service.name))
+                }
+            }
+        }
+        return problems
+    }
+
+    /// Replaces both generations of the key: when this returns, no file holds the former one.
+    public func save(key newKey: String) throws(SystemCallError) {
+        try key.saveBoth(Array(newKey.utf8))
+    }
+
+    /// Keeps a good target.
+    public func save(target content: JSONValue) throws(SystemCallError) {
+        let document: JSONValue = ["version": .integer(Self.version), "target": content]
+        try target.save(document.encoded() + [0x0A])
+    }
+
+    /// Keeps the names of images that we downloaded and may remove.
+    public func save(pulledImages names: Set<String>) throws(SystemCallError) {
+        let document: JSONValue = [
+            "version": .integer(Self.version), "pulled": .array(names.sorted().map(JSONValue.string)),
+        ]
+        try images.save(document.encoded() + [0x0A])
+    }
+
+    private static func parseImages(_ bytes: [UInt8]) throws(StateFile.Flaw) -> Set<String> {
+        guard let names = try document(bytes)["pulled"]?.arrayValue else { throw .damaged("it has no list of images") }
+        return Set(names.compactMap(\.stringValue))
+    }
+
+    private static func parseIdentity(_ bytes: [UInt8]) throws(StateFile.Flaw) -> String {
+        guard let uuid = try document(bytes)["uuid"]?.stringValue, isHexadecimal(uuid, count: 32) else {
+            throw .damaged("it has no uuid of 32 hex digits")
+        }
+        return uuid
+    }
+
+    private static func parseKey(_ bytes: [UInt8]) throws(StateFile.Flaw) -> String {
+        var text = String(decoding: bytes, as: UTF8.self)
+        if text.last == "\n" { text.removeLast() }
+        guard isHexadecimal(text, count: 64) else { throw .damaged("it does not hold 64 hex digits") }
+        return text
+    }
+
+    private static func parseTarget(_ bytes: [UInt8]) throws(StateFile.Flaw) -> JSONValue {
+        guard let target = try document(bytes)["target"], target.objectValue != nil else {
+            throw .damaged("it holds no target")
+        }
+        var parser = TargetParser()
+        do throws(TargetError) {
+            _ = try parser.parse(target)
+        } catch {
+            throw .damaged(error.description)
+        }
+        return target
+    }
+
+    private static func document(_ bytes: [UInt8]) throws(StateFile.Flaw) -> JSONObject {
+        let value: JSONValue
+        do throws(JSONParseError) {
+            value = try JSONValue(parsing: bytes, limits: .init(size: 8 << 20))
+        } catch {
+            throw .damaged(error.description)
+        }
+        guard let object = value.objectValue, let version = object["version"]?.integerValue else {
+            throw .damaged("it has no version")
+        }
+        guard version <= Self.version else { throw .newer(version) }
+        return object
+    }
+
+    private static func isHexadecimal(_ text: String, count: Int) -> Bool {
+        text.utf8.count == count
+            && text.utf8.allSatisfy {
+                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
+            }
+    }
+}
+
+/// Random lower-case hex digits from the system's generator (getrandom(2)).
+func randomHexadecimal(bytes count: Int) -> String {
+    var generator = SystemRandomNumberGenerator()
+    return (0..<count).map { _ in FileSystem.hex(generator.next() as UInt8) }.joined()
+}

@@ -1,0 +1,133 @@
+import Logging
+
+/// The single steps that every operation is made of. The caller holds the application's gate.
+extension Supervisor {
+    private func metadata(_ key: ServiceKey, _ id: String) -> Logger.Metadata {
+        ["app-id": "\(key.app)", "service": "\(key.service)", "container-id": "\(id)"]
+    }
+
+    /// Stops a container and waits until its process is gone.
+    func stopContainer(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
+        setStatus(.stopping)
+        logger.info("Stopping the container", metadata: metadata(key, id))
+        // A process that does not end within its grace period is killed, which takes a moment.
+        try await engineStep("stopping a container", limit: stopTimeout(key.app) + .seconds(60)) {
+            engine throws(EngineError) in try await engine.stop(container: id, timeout: nil)
+        }
+        crashes.forget(key)
+        note(id, .exited)
+    }
+
+    /// Replaces the lock directory of a service whose container has just stopped: no lock outlives it.
+    func swapLocks(_ key: ServiceKey) async throws(SupervisorError) {
+        let directories = parts.directories
+        let othersRun = othersRun(than: key)
+        try await onWorker {
+            try directories.swapLocks(of: key)
+            if !othersRun { directories.removeDataLock(of: key.app) }
+        }
+        scheduleReaping()
+    }
+
+    func removeContainer(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
+        try await engineStep("removing a container", limit: .seconds(120)) { engine throws(EngineError) in
+            try await engine.remove(container: id)
+        }
+        containers.removeAll { $0.id == id }
+        halted.remove(key)
+        logger.info("Removed the container", metadata: metadata(key, id))
+    }
+
+    /// Stop, swap, remove.
+    func stopAndRemove(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
+        try await stopContainer(key, id)
+        try await swapLocks(key)
+        try await removeContainer(key, id)
+    }
+
+    /// Makes the service's container. Returns its id.
+    func createContainer(_ app: AppTarget, _ service: ServiceTarget) async throws(SupervisorError) -> String {
+        let key = ServiceKey(app: app.id, service: service.name)
+        setStatus(.installing)
+        let host = try await hostAddress(networkMode: service.composition.networkMode)
+        let specification = builder().specification(app: app, service: service, host: host)
+        let directories = parts.directories
+        // The engine refuses a container whose directories are missing.
+        try await onWorker { try directories.ensure(key) }
+        let id = try await engineStep("creating a container", limit: .seconds(120)) { engine throws(EngineError) in
+            try await engine.create(specification)
+        }
+        crashes.forget(key)
+        halted.remove(key)
+        logger.notice("Created the container from \(service.image)", metadata: metadata(key, id))
+        containers.append(
+            EngineContainer(
+                id: id,
+                name: specification.name,
+                image: specification.image,
+                imageID: "",
+                labels: specification.labels,
+                state: .created
+            )
+        )
+        return id
+    }
+
+    /// Starts a container that does not run, with nothing in its lock directory.
+    func startContainer(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
+        setStatus(.starting)
+        let directories = parts.directories
+        let othersRun = othersRun(than: key)
+        try await onWorker { try directories.prepareForStart(of: key, othersRun: othersRun) }
+        try await engineStep("starting a container", limit: .seconds(180)) { engine throws(EngineError) in
+            try await engine.start(container: id)
+        }
+        halted.remove(key)
+        note(id, .running)
+        logger.notice("Started the container", metadata: metadata(key, id))
+    }
+
+    private func othersRun(than key: ServiceKey) -> Bool {
+        containers.contains { container in
+            guard container.state.isAlive, let other = CurrentState.Instance(container)?.key else { return false }
+            return other.app == key.app && other != key
+        }
+    }
+
+    private func note(_ id: String, _ state: ContainerState) {
+        guard let index = containers.firstIndex(where: { $0.id == id }) else { return }
+        containers[index].state = state
+    }
+
+    // MARK: Reaping
+
+    /// Removes what was renamed away, a slice at a time: the worker has more urgent things to do in between.
+    func scheduleReaping() {
+        mustReap = true
+        guard !isReaping, !isStopping else { return }
+        isReaping = true
+        own { supervisor in
+            while supervisor.mustReap, !supervisor.isStopping {
+                supervisor.mustReap = false
+                await supervisor.reap()
+            }
+            supervisor.isReaping = false
+        }
+    }
+
+    private func reap() async {
+        let directories = parts.directories
+        var obstacle: SystemCallError?
+        var isMore = true
+        while isMore, !isStopping {
+            let slice = try? await onWorker { () -> Reaper in
+                var reaper = Reaper(limit: 1000)
+                for path in directories.leftovers() { reaper.remove(path) }
+                return reaper
+            }
+            isMore = slice.map { $0.isExhausted && $0.removed > 0 } ?? false
+            obstacle = slice?.obstacle
+        }
+        if let obstacle { logger.info("Some of what was cleared away stays until a more privileged hand comes: \(obstacle)") }
+    }
+}

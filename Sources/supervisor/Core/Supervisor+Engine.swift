@@ -1,0 +1,151 @@
+import Logging
+
+/// Following the engine: whether it is there, and what happens to our containers.
+extension Supervisor {
+    /// Stays connected to the engine's events until the core stops.
+    func followEngine() async {
+        var failures = 0
+        while !isStopping {
+            let began = parts.clock.now
+            let attempt = Task(executorPreference: parts.executor) { await self.followEngineOnce() }
+            engineTask = attempt
+            await attempt.value
+            engineTask = nil
+            if isStopping { return }
+            failures = parts.clock.now - began > .seconds(10) ? 0 : failures + 1
+            let delay = min(Duration.milliseconds(250) * (1 << min(failures, 5)), .seconds(5))
+            let clock = parts.clock
+            let pause = Task(executorPreference: parts.executor) { _ = try? await clock.sleep(for: delay) }
+            engineTask = pause
+            await pause.value
+            engineTask = nil
+        }
+    }
+
+    private func followEngineOnce() async {
+        do throws(EngineError) {
+            let information = try await parts.engine.ping()
+            try await parts.engine.events(label: ContainerLabel.app) { event in
+                self.assumeIsolated { $0.handle(event, information) }
+            }
+            engineIsAway("the engine ended its stream of events")
+        } catch {
+            engineIsAway(error.message)
+        }
+    }
+
+    private func engineIsAway(_ reason: String) {
+        guard !isStopping else { return }
+        switch engineState {
+        case .connected:
+            logger.warning("The container engine is away: \(reason)")
+            engineState = .away(since: parts.clock.now, reason: reason)
+        case .away(let since, let before):
+            if before != reason { logger.warning("The container engine is away: \(reason)") }
+            engineState = .away(since: since, reason: reason)
+        }
+    }
+
+    private func handle(_ event: EngineEvent, _ information: EngineInformation) {
+        switch event {
+        case .connected:
+            engineState = .connected(since: parts.clock.now, information)
+            logger.notice(
+                "Connected to \(information.name) \(information.version), API \(information.apiVersion), at \(settings.engineSocket)"
+            )
+            trigger()
+        case .container(let id, let action, let exitCode, let labels):
+            containerEvent(id, action, exitCode, labels)
+        }
+    }
+
+    private func containerEvent(_ id: String, _ action: String, _ exitCode: Int?, _ labels: [String: String]) {
+        guard let text = labels[ContainerLabel.app], let app = AppID(digits: text),
+            let service = labels[ContainerLabel.service]
+        else { return }
+        let key = ServiceKey(app: app, service: service)
+        let index = containers.firstIndex { $0.id == id }
+        // Whoever holds the gate lists the containers himself.
+        let isOurDoing = gate.isBusy(app)
+        switch action {
+        case "start", "unpause": if let index { containers[index].state = .running }
+        case "pause": if let index { containers[index].state = .paused }
+        case "die":
+            if let index { containers[index].state = .exited }
+            if !isOurDoing {
+                logger.info(
+                    "The app's process ended with \(exitCode.map(String.init) ?? "an unknown status")",
+                    metadata: ["app-id": "\(app)", "service": "\(service)", "container-id": "\(id)"]
+                )
+                crashes.died(key, exitCode: exitCode, at: parts.clock.now)
+            }
+        case "destroy", "remove": if let index { containers.remove(at: index) }
+        case "create": break
+        default: return
+        }
+        if !isOurDoing { triggerSoon() }
+    }
+
+    /// Starts an update check because something happened to a container: at most one a second.
+    private func triggerSoon() {
+        guard eventTrigger == nil, !isStopping else { return }
+        let wait = max(.milliseconds(100), lastEventTrigger + .seconds(1) - parts.clock.now)
+        let clock = parts.clock
+        eventTrigger = Task(executorPreference: parts.executor) {
+            _ = try? await clock.sleep(for: wait)
+            await self.eventTriggerIsDue()
+        }
+    }
+
+    private func eventTriggerIsDue() {
+        eventTrigger = nil
+        lastEventTrigger = parts.clock.now
+        trigger()
+    }
+
+    // MARK: Asking
+
+    /// Runs an engine call as a step that health knows of: one that takes longer than `limit` is stuck.
+    func engineStep<Result: Sendable>(
+        _ name: String,
+        limit: Duration,
+        _ body: (any ContainerEngine) async throws(EngineError) -> Result
+    ) async throws(SupervisorError) -> Result {
+        let number = nextStep
+        nextStep += 1
+        steps[number] = (name, parts.clock.now, limit)
+        defer { steps[number] = nil }
+        do throws(EngineError) {
+            return try await body(parts.engine)
+        } catch {
+            throw SupervisorError(error)
+        }
+    }
+
+    /// Lists our containers anew.
+    @discardableResult
+    func refreshContainers() async throws(SupervisorError) -> [CurrentState.Instance] {
+        let listed = try await engineStep("listing containers", limit: .seconds(60)) {
+            engine throws(EngineError) in try await engine.containers(label: ContainerLabel.app)
+        }
+        containers = listed
+        return listed.compactMap(CurrentState.Instance.init)
+    }
+
+    /// The address at which a container of this network mode reaches the host.
+    func hostAddress(networkMode: String) async throws(SupervisorError) -> String {
+        guard networkMode != "host", networkMode != "none" else { return "127.0.0.1" }
+        let gateway = try await engineStep("asking for the network \(networkMode)", limit: .seconds(60)) {
+            engine throws(EngineError) in try await engine.gateway(network: networkMode)
+        }
+        guard let gateway else {
+            throw SupervisorError(.failed, "the network \(networkMode) has no gateway at which a container reaches the API")
+        }
+        gateways[networkMode] = gateway
+        return gateway
+    }
+
+    func builder() -> ContainerBuilder {
+        ContainerBuilder(identity: identity, apiKey: apiKey, apiPort: settings.apiPort, directories: parts.directories)
+    }
+}

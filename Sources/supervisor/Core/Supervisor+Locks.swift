@@ -1,0 +1,128 @@
+public import SupervisorPluginAPI
+
+/// The update lock, as the core uses it.
+extension Supervisor {
+    /// The lock scopes of applications, by what runs now.
+    private func scopes(of apps: some Sequence<AppID>) -> [UpdateLockFiles.Scope] {
+        let current = CurrentState(instances: containers.compactMap(CurrentState.Instance.init))
+        return apps.map { .init(app: $0, services: current.aliveServices(of: $0)) }
+    }
+
+    private var allApps: Set<AppID> {
+        Set(containers.compactMap { CurrentState.Instance($0)?.key.app })
+    }
+
+    /// The locks of users in force.
+    func heldLocks(of apps: some Sequence<AppID>) async throws(SupervisorError) -> [HeldLock] {
+        let scopes = scopes(of: apps)
+        let files = lockFiles
+        return try await onWorker { scopes.flatMap { files.held($0) } }
+    }
+
+    /// Takes the update locks of all given applications, or none.
+    func takeLocks(of apps: some Sequence<AppID>, force: Bool) async throws(SupervisorError) -> UpdateLockFiles.Taken {
+        let all = scopes(of: apps).filter { !$0.services.isEmpty }
+        let overridden = Set(all.map(\.app).filter { isOverridden($0) })
+        let files = lockFiles
+        let outcome = try await onWorker { () -> UpdateLockFiles.Outcome in
+            if force { return files.take(all, force: true) }
+            // What is overridden is taken as far as it can be; it keeps nobody from anything.
+            let forced = files.take(all.filter { overridden.contains($0.app) }, force: true)
+            let asked = files.take(all.filter { !overridden.contains($0.app) }, force: false)
+            switch (forced, asked) {
+            case (.taken(let a), .taken(let b)): return .taken(UpdateLockFiles.Taken(joining: a, b))
+            case (.taken(let a), .held(let locks)):
+                a.release()
+                return .held(locks)
+            case (.held(let locks), _): return .held(locks)
+            }
+        }
+        switch outcome {
+        case .taken(let taken): return taken
+        case .held(let locks): throw Self.lockedError(locks)
+        }
+    }
+
+    func release(_ taken: UpdateLockFiles.Taken) async {
+        // The worker's queue may be full; a lock of ours must not stay for that.
+        do { try await parts.worker.run { taken.release() } } catch { taken.release() }
+    }
+
+    static func lockedError(_ locks: [HeldLock]) -> SupervisorError {
+        let apps = Set(locks.map(\.app)).sorted().map(\.description).joined(separator: ", ")
+        let first = locks.first.map { ": \($0.description)" } ?? ""
+        return SupervisorError(.locked, "Updates are locked by application \(apps)\(first)")
+    }
+
+    // MARK: Waiting for an unlock
+
+    /// Has the next change of a lock path start an update check.
+    func watchForUnlock(_ locks: [HeldLock]) {
+        forgetUnlockWatches()
+        var directories: Set<String> = []
+        for lock in locks {
+            guard let slash = lock.path.lastIndex(of: "/") else { continue }
+            let directory = String(lock.path[..<slash])
+            directories.insert(directory)
+            // A directory that we may not look into tells of itself only to the one above it.
+            if let above = directory.lastIndex(of: "/") { directories.insert(String(directory[..<above])) }
+        }
+        let names = Set(UpdateLockFiles.names)
+        for directory in directories.sorted() {
+            let isAbove = locks.allSatisfy { !$0.path.hasPrefix(directory + "/") || $0.path.dropFirst(directory.utf8.count + 1).contains("/") }
+            let token = try? parts.watcher.watch(directory) { name in
+                if !isAbove, let name, !names.contains(name) { return }
+                self.assumeIsolated { $0.lockMayBeFree() }
+            }
+            if let token { unlockWatches.append(token) }
+        }
+    }
+
+    func forgetUnlockWatches() {
+        for token in unlockWatches { parts.watcher.unwatch(token) }
+        unlockWatches = []
+    }
+
+    private func lockMayBeFree() {
+        guard !isCheckingLocks, !isStopping else { return mustCheckLocks = true }
+        isCheckingLocks = true
+        own { supervisor in
+            repeat {
+                supervisor.mustCheckLocks = false
+                let held = try? await supervisor.heldLocks(of: supervisor.allApps)
+                if held?.contains(where: { !supervisor.isOverridden($0.app) }) == false { supervisor.trigger() }
+            } while supervisor.mustCheckLocks && !supervisor.isStopping
+            supervisor.isCheckingLocks = false
+        }
+    }
+
+    // MARK: Telling
+
+    public func locks() async -> JSONValue {
+        let held = (try? await heldLocks(of: allApps)) ?? []
+        return .array(
+            held.map { lock in
+                [
+                    "appId": .integer(lock.app.number),
+                    "service": lock.service.map(JSONValue.string) ?? .null,
+                    "path": .string(lock.path),
+                    "holder": lock.owner.map { .string("uid \($0)") } ?? .null,
+                    "since": lock.since.map(JSONValue.integer) ?? .null,
+                    "reason": lock.reason.map(JSONValue.string) ?? .null,
+                ]
+            }
+        )
+    }
+
+    public func waitUntilUnlocked() async throws(SupervisorError) {
+        while !isStopping {
+            if try await heldLocks(of: allApps).isEmpty { return }
+            do throws(CancellationError) {
+                try await parts.clock.sleep(for: .milliseconds(250))
+            } catch {
+                throw SupervisorError(.failed, "not waiting any longer")
+            }
+        }
+        throw SupervisorError(.unavailable, "the supervisor stops")
+    }
+}

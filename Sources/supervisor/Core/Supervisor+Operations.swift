@@ -1,0 +1,199 @@
+import Logging
+
+/// What the API asks for, one application at a time.
+extension Supervisor {
+    public func restart(_ id: AppID, force: Bool) async throws(SupervisorError) {
+        _ = try await operate(id) { supervisor throws(SupervisorError) in
+            try await supervisor.remake(id, force: force, purging: false)
+            return ""
+        }
+    }
+
+    public func purge(_ id: AppID, force: Bool) async throws(SupervisorError) {
+        _ = try await operate(id) { supervisor throws(SupervisorError) in
+            try await supervisor.remake(id, force: force, purging: true)
+            return ""
+        }
+        scheduleReaping()
+    }
+
+    public func stop(_ id: AppID, force: Bool) async throws(SupervisorError) -> String {
+        try await operate(id) { supervisor throws(SupervisorError) in
+            let container = try await supervisor.container(of: id)
+            guard container.state.isAlive else {
+                supervisor.halted.insert(container.key)
+                return container.id
+            }
+            try await supervisor.locked(id, force: force) { supervisor throws(SupervisorError) in
+                try await supervisor.stopContainer(container.key, container.id)
+                supervisor.halted.insert(container.key)
+                try await supervisor.swapLocks(container.key)
+            }
+            return container.id
+        }
+    }
+
+    public func start(_ id: AppID) async throws(SupervisorError) -> String {
+        do throws(SupervisorError) {
+            return try await operate(id) { supervisor throws(SupervisorError) in
+                let container = try await supervisor.container(of: id)
+                if container.state == .running || container.state == .restarting { return container.id }
+                try await supervisor.startContainer(container.key, container.id)
+                return container.id
+            }
+        } catch {
+            // The lock is not honoured by start: a caller who came too late for his turn may come again.
+            guard error.code == .locked else { throw error }
+            throw SupervisorError(.busy, error.message, retryAfter: 5)
+        }
+    }
+
+    // MARK: Parts
+
+    /// Runs an operation on one application: known, of one service, alone with it, and not cancelled by whoever asked.
+    private func operate(
+        _ id: AppID,
+        _ body: @escaping @Sendable (isolated Supervisor) async throws(SupervisorError) -> String
+    ) async throws(SupervisorError) -> String {
+        guard !isStopping else { throw SupervisorError(.unavailable, "The supervisor is stopping") }
+        try refuseUnknown(id)
+        let result: Result<String, SupervisorError> = await withCheckedContinuation { continuation in
+            own { supervisor in
+                continuation.resume(returning: await supervisor.runAlone(id, body))
+            }
+        }
+        return try result.get()
+    }
+
+    private func runAlone(
+        _ id: AppID,
+        _ body: @Sendable (isolated Supervisor) async throws(SupervisorError) -> String
+    ) async -> Result<String, SupervisorError> {
+        guard await enterGate(id, within: gatePatience(id)) else {
+            return .failure(SupervisorError(.locked, "Another operation on application \(id) is under way"))
+        }
+        defer {
+            setStatus(.idle)
+            leaveGate(id)
+        }
+        do throws(SupervisorError) {
+            try await refreshContainers()
+            try refuseUnknown(id)
+            return .success(try await body(self))
+        } catch {
+            logger.warning("An operation failed: \(error.message)", metadata: ["app-id": "\(id)"])
+            // Whatever was half done is put right by the update cycle.
+            if error.code != .locked { trigger() }
+            return .failure(error)
+        }
+    }
+
+    private func refuseUnknown(_ id: AppID) throws(SupervisorError) {
+        let keys = Set(containers.compactMap { CurrentState.Instance($0)?.key }.filter { $0.app == id })
+        let services = target?[id]?.services.count ?? 0
+        guard !keys.isEmpty || target?[id] != nil else {
+            throw SupervisorError(.notFound, "There is no application \(id) on this device")
+        }
+        guard max(keys.count, services) <= 1 else {
+            throw SupervisorError(
+                .invalidArgument,
+                "Application \(id) has \(max(keys.count, services)) services, this endpoint is about one container"
+            )
+        }
+    }
+
+    private func container(of id: AppID) async throws(SupervisorError) -> CurrentState.Instance {
+        let instances = containers.compactMap(CurrentState.Instance.init).filter { $0.key.app == id }
+        guard let instance = instances.first(where: \.state.isAlive) ?? instances.first else {
+            throw SupervisorError(.unavailable, "Application \(id) has no container yet", retryAfter: 5)
+        }
+        return instance
+    }
+
+    /// Does `body` with the update lock of the application.
+    private func locked(
+        _ id: AppID,
+        force: Bool,
+        _ body: (isolated Supervisor) async throws(SupervisorError) -> Void
+    ) async throws(SupervisorError) {
+        let taken = try await takeLocks(of: [id], force: force)
+        do throws(SupervisorError) {
+            try await body(self)
+        } catch {
+            await release(taken)
+            throw error
+        }
+        await release(taken)
+    }
+
+    /// Take, stop, swap, remove, create, start: with an empty /data in between if that is asked for. The container is made
+    /// again from what it was made from; a pending update is the update cycle's business.
+    private func remake(_ id: AppID, force: Bool, purging: Bool) async throws(SupervisorError) {
+        let instances = containers.compactMap(CurrentState.Instance.init).filter { $0.key.app == id }
+        let recovered = TargetState.recovered(from: containers.filter { CurrentState.Instance($0)?.key.app == id })
+        guard let app = recovered[id] ?? target?[id], let service = app.services.first else {
+            throw SupervisorError(.failed, "Application \(id) has no service to start")
+        }
+        guard try await hasImage(service.image) else {
+            throw SupervisorError(.unavailable, "The image of application \(id) is not on this device", retryAfter: 30)
+        }
+        let directories = parts.directories
+        try await locked(id, force: force) { supervisor throws(SupervisorError) in
+            for instance in instances { try await supervisor.stopContainer(instance.key, instance.id) }
+            var failure: SupervisorError?
+            for instance in instances { try await supervisor.swapLocks(instance.key) }
+            if purging {
+                do throws(SupervisorError) {
+                    try await supervisor.onWorker { try directories.purge(id) }
+                } catch {
+                    // The application runs again all the same, with its data.
+                    failure = error
+                }
+            }
+            for instance in instances { try await supervisor.removeContainer(instance.key, instance.id) }
+            let key = ServiceKey(app: id, service: service.name)
+            let container = try await supervisor.createContainer(app, service)
+            try await supervisor.startContainer(key, container)
+            if let failure { throw failure }
+        }
+    }
+
+    // MARK: The key
+
+    public func accepts(key: String) -> Bool {
+        let given = Array(key.utf8)
+        let wanted = Array(apiKey.utf8)
+        // Every byte is looked at, whatever the ones before it were.
+        var difference = given.count ^ wanted.count
+        for index in wanted.indices {
+            difference |= Int(wanted[index] ^ (index < given.count ? given[index] : 0))
+        }
+        return difference == 0
+    }
+
+    public func currentKey() -> String { apiKey }
+
+    public func regenerateKey() async throws(SupervisorError) -> String {
+        let key = randomHexadecimal(bytes: 32)
+        let store = parts.store
+        do throws(SupervisorError) {
+            try await onWorker { try store.save(key: key) }
+        } catch {
+            throw SupervisorError(.unavailable, "The new key could not be kept, the old one goes on: \(error.message)")
+        }
+        apiKey = key
+        keyIsSaved = true
+        logger.notice("There is a new API key")
+        trigger()
+        return key
+    }
+
+    // MARK: Reload
+
+    public func reload() async throws(SupervisorError) {
+        let new = try await parts.reload()
+        settings = new
+        watchTarget()
+        trigger()
+    }
+}

@@ -1,0 +1,190 @@
+import Glibc
+public import SupervisorPluginAPI
+
+/// What the core tells of itself and of the device.
+extension Supervisor {
+    /// An engine may be away that long, while it restarts, before the device counts as unhealthy.
+    private static let enginePatience: Duration = .seconds(30)
+
+    public func ailment() -> String? {
+        let now = parts.clock.now
+        if case .away(let since, let reason) = engineState, now - since > Self.enginePatience {
+            return "The container engine is away for \((now - since).components.seconds) s: \(reason)"
+        }
+        for step in steps.values where now - step.since > step.limit {
+            return "Stuck for \((now - step.since).components.seconds) s in \(step.name)"
+        }
+        return nil
+    }
+
+    private var instances: [CurrentState.Instance] {
+        containers.compactMap(CurrentState.Instance.init).sorted { ($0.key, $0.id) < ($1.key, $1.id) }
+    }
+
+    public func device() async -> JSONValue {
+        let locks = await locks()
+        return [
+            "api_port": .integer(Int64(settings.apiPort)),
+            "ip_address": .string(parts.addresses()),
+            "commit": instances.first.map { .string($0.commit) } ?? .null,
+            "status": .string(progress.status.rawValue),
+            "download_progress": downloadProgress,
+            "os_version": .string(identity.osVersion),
+            "supervisor_version": .string(identity.supervisorVersion),
+            "update_pending": .bool(progress.isPending),
+            "update_downloaded": .bool(progress.isDownloaded),
+            "update_failed": .bool(progress.hasFailed),
+            "update_error": progress.error.map(JSONValue.string) ?? .null,
+            "locks": locks,
+        ]
+    }
+
+    private var downloadProgress: JSONValue {
+        progress.download.map { .integer(Int64($0)) } ?? .null
+    }
+
+    public func application(_ id: AppID) throws(SupervisorError) -> JSONValue {
+        let containers = containers.filter { CurrentState.Instance($0)?.key.app == id }
+        guard !containers.isEmpty || target?[id] != nil else {
+            throw SupervisorError(.notFound, "There is no application \(id) on this device")
+        }
+        let services = max(Set(containers.map { $0.labels[ContainerLabel.service] }).count, target?[id]?.services.count ?? 0)
+        guard services <= 1 else {
+            throw SupervisorError(
+                .invalidArgument,
+                "Application \(id) has \(services) services, this endpoint is about one container"
+            )
+        }
+        let container = containers.first(where: \.state.isAlive) ?? containers.first
+        let app = container.flatMap { TargetState.recovered(from: [$0])[id] } ?? target?[id]
+        let service = app?.services.first
+        return [
+            "appId": .integer(id.number),
+            "commit": container?.labels[ContainerLabel.commit].map(JSONValue.string) ?? .null,
+            "imageId": (container?.image ?? service?.image).map(JSONValue.string) ?? .null,
+            "containerId": container.map { .string($0.id) } ?? .null,
+            "env": environment(app, service),
+        ]
+    }
+
+    /// The container's variables without the API key.
+    private func environment(_ app: AppTarget?, _ service: ServiceTarget?) -> JSONValue {
+        guard let app, let service else { return [:] }
+        let host = service.composition.networkMode == "host" ? "127.0.0.1" : gateways[service.composition.networkMode]
+        let variables = builder().environment(app: app, service: service, host: host ?? "127.0.0.1")
+        return .object(
+            JSONObject(
+                variables.filter { !$0.key.hasSuffix("_SUPERVISOR_API_KEY") }
+                    .sorted { $0.key < $1.key }
+                    .map { ($0.key, JSONValue.string($0.value)) }
+            )
+        )
+    }
+
+    // MARK: For supervisorctl
+
+    public func status() async -> JSONValue {
+        let locks = await locks()
+        let now = parts.clock.now
+        let ailment = ailment()
+        return [
+            "supervisor": [
+                "version": .string(identity.supervisorVersion),
+                "pid": .integer(Int64(getpid())),
+                "uptimeSec": .integer((now - startedAt).components.seconds),
+            ],
+            "device": [
+                "name": .string(target?.name ?? ""),
+                "uuid": .string(identity.uuid),
+                "type": .string(identity.deviceType),
+                "osVersion": .string(identity.osVersion),
+                "apiPort": .integer(Int64(settings.apiPort)),
+                "ipAddress": .string(parts.addresses()),
+            ],
+            "engine": engineStatus(now),
+            "health": [
+                "healthy": .bool(ailment == nil),
+                "ailment": ailment.map(JSONValue.string) ?? .null,
+            ],
+            "update": updateStatus(now),
+            "apps": .array(knownApps.map { appStatus($0, now) }),
+            "locks": locks,
+        ]
+    }
+
+    private func engineStatus(_ now: Duration) -> JSONValue {
+        switch engineState {
+        case .away(let since, let reason):
+            [
+                "state": "away", "name": nil, "version": nil, "apiVersion": nil,
+                "socket": .string(settings.engineSocket),
+                "error": .string(reason),
+                "sinceSec": .integer((now - since).components.seconds),
+            ]
+        case .connected(let since, let information):
+            [
+                "state": "connected",
+                "name": .string(information.name),
+                "version": .string(information.version),
+                "apiVersion": .string(information.apiVersion),
+                "socket": .string(settings.engineSocket),
+                "error": nil,
+                "sinceSec": .integer((now - since).components.seconds),
+            ]
+        }
+    }
+
+    private func updateStatus(_ now: Duration) -> JSONValue {
+        [
+            "status": .string(progress.status.rawValue),
+            "downloadProgress": downloadProgress,
+            "pending": .bool(progress.isPending),
+            "downloaded": .bool(progress.isDownloaded),
+            "failed": .bool(progress.hasFailed),
+            "error": progress.error.map(JSONValue.string) ?? .null,
+            "nextAttemptSec": progress.nextAttempt.map { .integer(max(0, ($0 - now).components.seconds)) } ?? .null,
+            "targetFile": .string(settings.targetFile),
+            "targetError": targetError.map(JSONValue.string) ?? .null,
+        ]
+    }
+
+    private var knownApps: [AppID] {
+        Set(instances.map(\.key.app)).union(target?.apps.map(\.id) ?? []).sorted()
+    }
+
+    private func appStatus(_ id: AppID, _ now: Duration) -> JSONValue {
+        let running = instances.filter { $0.key.app == id }
+        let wanted = target?[id]
+        let names = Set(running.map(\.key.service)).union(wanted?.services.map(\.name) ?? []).sorted()
+        return [
+            "appId": .integer(id.number),
+            "name": .string(wanted?.name ?? ""),
+            "commit": running.first.map { .string($0.commit) } ?? .null,
+            "targetCommit": wanted.map { .string($0.commit) } ?? .null,
+            "services": .array(
+                names.map { name in
+                    let key = ServiceKey(app: id, service: name)
+                    let instance = running.first { $0.key == key }
+                    let image = instance?.image ?? wanted?.services.first { $0.name == name }?.image
+                    return [
+                        "serviceName": .string(name),
+                        "image": image.map(JSONValue.string) ?? .null,
+                        "containerId": instance.map { .string($0.id) } ?? .null,
+                        "state": .string(state(of: instance, key)),
+                        "crashLooping": .bool(isCrashLooping(instance, key, now)),
+                        "exitCode": crashes.exitCode(of: key).map { .integer(Int64($0)) } ?? .null,
+                    ]
+                }
+            ),
+        ]
+    }
+
+    private func state(of instance: CurrentState.Instance?, _ key: ServiceKey) -> String {
+        guard let instance else { return "missing" }
+        return halted.contains(key) && !instance.state.isAlive ? "stopped" : instance.state.rawValue
+    }
+
+    private func isCrashLooping(_ instance: CurrentState.Instance?, _ key: ServiceKey, _ now: Duration) -> Bool {
+        instance?.state == .restarting || crashes.isLooping(key, at: now)
+    }
+}

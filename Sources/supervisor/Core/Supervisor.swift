@@ -1,0 +1,269 @@
+public import Logging
+import SupervisorPluginAPI
+
+/// What the core is told by the configuration.
+public struct SupervisorSettings: Sendable, Hashable {
+    public var targetFile: String
+    public var pollInterval: Duration
+    public var apiPort: Int
+    /// For messages only.
+    public var engineSocket: String
+
+    public init(targetFile: String, pollInterval: Duration, apiPort: Int, engineSocket: String) {
+        self.targetFile = targetFile
+        self.pollInterval = pollInterval
+        self.apiPort = apiPort
+        self.engineSocket = engineSocket
+    }
+}
+
+/// What the core stands on. The parts are joined by the program.
+public struct SupervisorParts: Sendable {
+    public var engine: any ContainerEngine
+    public var clock: any SupervisorClock
+    public var worker: any BlockingWorker
+    public var watcher: any DirectoryWatcher
+    public var executor: any SerialExecutor & TaskExecutor
+    public var store: StateStore
+    public var directories: AppDirectories
+    public var bootID: String
+    /// Known to the update locks of this supervisor and of those before it since the boot.
+    public var lockToken: String
+    /// The addresses of the device, separated by spaces; asked for on the event loop.
+    public var addresses: @Sendable () -> String
+    /// Reads the configuration again, applies it to everything but the core and returns what is the core's.
+    public var reload: @Sendable () async throws(SupervisorError) -> SupervisorSettings
+    public var logger: Logger
+
+    public init(
+        engine: any ContainerEngine,
+        clock: any SupervisorClock,
+        worker: any BlockingWorker,
+        watcher: any DirectoryWatcher,
+        executor: any SerialExecutor & TaskExecutor,
+        store: StateStore,
+        directories: AppDirectories,
+        bootID: String,
+        lockToken: String,
+        addresses: @escaping @Sendable () -> String,
+        reload: @escaping @Sendable () async throws(SupervisorError) -> SupervisorSettings,
+        logger: Logger
+    ) {
+        self.engine = engine
+        self.clock = clock
+        self.worker = worker
+        self.watcher = watcher
+        self.executor = executor
+        self.store = store
+        self.directories = directories
+        self.bootID = bootID
+        self.lockToken = lockToken
+        self.addresses = addresses
+        self.reload = reload
+        self.logger = logger
+    }
+}
+
+/// The core: makes the device's containers what the target says, one careful step after another, and does what the API
+/// asks for.
+///
+/// Runs on the event loop. Life: `init`, `start()`, then any calls, at the end `drain(within:)`. The engine is the truth
+/// about containers: nothing about them is kept, so that a supervisor that was killed anywhere reads and plans again.
+public actor Supervisor: DeviceAPI {
+    nonisolated let parts: SupervisorParts
+    nonisolated let identity: DeviceIdentity
+    nonisolated let logger: Logger
+    nonisolated let lockFiles: UpdateLockFiles
+
+    var settings: SupervisorSettings
+    let startedAt: Duration
+
+    // What is kept.
+    var apiKey: String
+    var keyIsSaved: Bool
+    /// nil while no target was ever seen: then containers that are there stay as they are.
+    var target: TargetState?
+    var targetJSON: JSONValue?
+    /// Where the target file is wrong; the last good target is in force then.
+    var targetError: String?
+    /// Images that we downloaded and may therefore remove.
+    var pulledImages: Set<String>
+
+    // What the engine says.
+    var engineState: EngineState
+    /// As listed last, kept up to date by events.
+    var containers: [EngineContainer] = []
+    var crashes = CrashTracker()
+    /// Gateways of networks, as the engine said last.
+    var gateways: [String: String] = [:]
+
+    // What is going on.
+    var progress = UpdateProgress()
+    var retry = RetryPolicy()
+    /// Services that were stopped through the API. Forgotten with the process: a restart runs them again.
+    var halted: Set<ServiceKey> = []
+    /// Until the first cycle is through, as after a boot.
+    var startsEverything = true
+    var pendingForce = false
+    var activeForce = false
+    var download: (image: String, task: Task<Result<Void, EngineError>, Never>)?
+    /// What goes on now, since when, and how long it may take before something is wrong.
+    var steps: [Int: (name: String, since: Duration, limit: Duration)] = [:]
+    var nextStep = 0
+
+    // Waiting and owned tasks; see the extensions.
+    var isStopping = false
+    var isTriggered = false
+    var wake: CheckedContinuation<Void, Never>?
+    var lastEventTrigger: Duration = .zero
+    var eventTrigger: Task<Void, Never>?
+    var unlockWatches: [WatchToken] = []
+    var isCheckingLocks = false
+    var mustCheckLocks = false
+    var targetWatch: (directory: String, token: WatchToken)?
+    var gate = OperationGate()
+    var tasks: [Int: Task<Void, Never>] = [:]
+    var nextTask = 0
+    var idleWaiters: [CheckedContinuation<Void, Never>] = []
+    var isReaping = false
+    var mustReap = false
+    var engineTask: Task<Void, Never>?
+
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { parts.executor.asUnownedSerialExecutor() }
+
+    public init(
+        parts: SupervisorParts,
+        identity: DeviceIdentity,
+        settings: SupervisorSettings,
+        contents: StateStore.Contents
+    ) {
+        self.parts = parts
+        self.identity = identity
+        self.settings = settings
+        logger = parts.logger
+        lockFiles = UpdateLockFiles(directories: parts.directories, bootID: parts.bootID, token: parts.lockToken)
+        startedAt = parts.clock.now
+        engineState = .away(since: parts.clock.now, reason: "not asked yet")
+        apiKey = contents.apiKey
+        keyIsSaved = contents.keyIsSaved
+        targetJSON = contents.target
+        pulledImages = contents.pulledImages
+        if let json = contents.target {
+            var parser = TargetParser()
+            target = try? parser.parse(json)
+        }
+        for problem in contents.problems { logger.error("\(problem)") }
+    }
+
+    /// Clears what a killed supervisor left, and begins to look after engine and target.
+    public func start() async {
+        let files = lockFiles
+        do throws(SupervisorError) {
+            try await onWorker {
+                try files.directories.prepare()
+                files.clearOwn()
+            }
+        } catch {
+            logger.error("\(error)")
+        }
+        watchTarget()
+        own { await $0.followEngine() }
+        own { await $0.runUpdates() }
+        scheduleReaping()
+    }
+
+    // MARK: Owned tasks
+
+    /// Runs `body` in a task that belongs to the core: no caller that goes away cancels it, and `drain` waits for it.
+    func own(_ body: @escaping @Sendable (isolated Supervisor) async -> Void) {
+        let number = nextTask
+        nextTask += 1
+        tasks[number] = Task(executorPreference: parts.executor) {
+            await body(self)
+            await self.finished(number)
+        }
+    }
+
+    private func finished(_ number: Int) {
+        tasks[number] = nil
+        guard tasks.isEmpty else { return }
+        for waiter in idleWaiters { waiter.resume() }
+        idleWaiters = []
+    }
+
+    /// Ends downloads, lets the step under way finish, and returns when nothing is going on, or after `limit` at the
+    /// latest. Containers run on.
+    public func drain(within limit: Duration) async {
+        isStopping = true
+        download?.task.cancel()
+        engineTask?.cancel()
+        eventTrigger?.cancel()
+        wakeUp()
+        guard !tasks.isEmpty else { return }
+        let clock = parts.clock
+        let timer = Task(executorPreference: parts.executor) {
+            do { try await clock.sleep(for: limit) } catch { return }
+            await self.giveUpWaiting()
+        }
+        await withCheckedContinuation { idleWaiters.append($0) }
+        timer.cancel()
+    }
+
+    private func giveUpWaiting() {
+        logger.warning("\(tasks.count) tasks are still under way, not waiting any longer")
+        for waiter in idleWaiters { waiter.resume() }
+        idleWaiters = []
+    }
+
+    // MARK: The worker
+
+    /// Runs what may block on the worker.
+    nonisolated func onWorker<Result: Sendable>(
+        _ body: @escaping @Sendable () throws -> Result
+    ) async throws(SupervisorError) -> Result {
+        do {
+            return try await parts.worker.run(body)
+        } catch let error as SupervisorError {
+            throw error
+        } catch {
+            throw SupervisorError(.failed, "\(error)")
+        }
+    }
+}
+
+/// Whether the engine answers.
+enum EngineState: Sendable {
+    case away(since: Duration, reason: String)
+    case connected(since: Duration, EngineInformation)
+}
+
+/// What the update cycle shows of itself.
+struct UpdateProgress: Sendable {
+    enum Status: String, Sendable {
+        case idle = "Idle"
+        case downloading = "Downloading"
+        case installing = "Installing"
+        case starting = "Starting"
+        case stopping = "Stopping"
+    }
+
+    var status = Status.idle
+    /// 0 to 100 while an image downloads.
+    var download: Double?
+    var isPending = false
+    var isDownloaded = false
+    var hasFailed = false
+    var error: String?
+    /// When a failed cycle is tried again.
+    var nextAttempt: Duration?
+}
+
+extension SupervisorError {
+    init(_ error: EngineError) {
+        switch error.code {
+        case .unavailable: self.init(.unavailable, error.message)
+        case .timeout: self.init(.timeout, error.message)
+        default: self.init(.failed, error.message)
+        }
+    }
+}

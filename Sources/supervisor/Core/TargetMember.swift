@@ -1,0 +1,142 @@
+import SupervisorPluginAPI
+
+/// A value of a target state together with its path, so that an error can say where it is.
+struct TargetMember {
+    let json: JSONValue
+    let path: String
+
+    init(_ json: JSONValue, _ path: String) {
+        self.json = json
+        self.path = path
+    }
+
+    func wrong(_ expected: String) -> TargetError {
+        let found =
+            switch json {
+            case .null: "null"
+            case .bool: "a boolean"
+            case .integer, .double: "a number"
+            case .string: "a string"
+            case .array: "a list"
+            case .object: "an object"
+            }
+        return TargetError(place: path.isEmpty ? "the document" : path, reason: "expected \(expected), found \(found)")
+    }
+
+    func object() throws(TargetError) -> TargetObject {
+        guard case .object(let value) = json else { throw wrong("an object") }
+        return TargetObject(json: value, path: path)
+    }
+
+    func list() throws(TargetError) -> [TargetMember] {
+        guard case .array(let values) = json else { throw wrong("a list") }
+        return values.enumerated().map { TargetMember($1, "\(path).\($0)") }
+    }
+
+    func string() throws(TargetError) -> String {
+        guard case .string(let value) = json else { throw wrong("a string") }
+        guard !value.utf8.contains(0) else { throw TargetError(place: path, reason: "a string with a NUL in it") }
+        return value
+    }
+
+    /// A string, or a whole number as text.
+    func text() throws(TargetError) -> String {
+        if case .integer(let value) = json { return String(value) }
+        guard case .string = json else { throw wrong("a string or a whole number") }
+        return try string()
+    }
+
+    /// A string, number or boolean as text: what an environment variable can hold. null is the empty string.
+    func scalar() throws(TargetError) -> String {
+        switch json {
+        case .string: try string()
+        case .integer(let value): String(value)
+        case .double, .bool: json.text
+        case .null: ""
+        case .array, .object: throw wrong("a string")
+        }
+    }
+
+    func bool() throws(TargetError) -> Bool {
+        guard case .bool(let value) = json else { throw wrong("true or false") }
+        return value
+    }
+
+    func strings() throws(TargetError) -> [String] {
+        var result: [String] = []
+        for member in try list() { result.append(try member.scalar()) }
+        return result
+    }
+
+    func stringOrStrings() throws(TargetError) -> [String] {
+        if case .string = json { return [try string()] }
+        return try strings()
+    }
+
+    func stringMap() throws(TargetError) -> [String: String] {
+        var result: [String: String] = [:]
+        for (name, member) in try object().members { result[name] = try member.scalar() }
+        return result
+    }
+
+    /// Variables of an environment: a name is not empty and has no `=` and no NUL.
+    func environment() throws(TargetError) -> [String: String] {
+        let result = try stringMap()
+        for name in result.keys where name.isEmpty || name.contains("=") || name.utf8.contains(0) {
+            throw TargetError(place: path, reason: "a variable's name is not empty and has no =")
+        }
+        return result
+    }
+
+    /// A name that is safe as a directory's and in a container's name.
+    func name() throws(TargetError) -> String {
+        let value = try string()
+        let safe = value.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): true
+            case UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "."): true
+            default: false
+            }
+        }
+        let first = value.utf8.first.map { $0 != UInt8(ascii: ".") && $0 != UInt8(ascii: "-") } ?? false
+        guard safe, first, value.utf8.count <= 63 else {
+            throw TargetError(
+                place: path,
+                reason: "a name has 1 to 63 letters, digits, _ - and . and starts with a letter, a digit or _"
+            )
+        }
+        return value
+    }
+
+    func imageReference() throws(TargetError) -> String {
+        let value = try string()
+        guard !value.isEmpty, value.utf8.count <= 512, value.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+            throw TargetError(place: path, reason: "an image's name is not empty and has neither spaces nor non-ASCII")
+        }
+        return value
+    }
+}
+
+/// An object of a target state together with its path.
+struct TargetObject {
+    let json: JSONObject
+    let path: String
+
+    func path(of name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
+
+    var members: [(name: String, member: TargetMember)] {
+        json.map { ($0.name, TargetMember($0.value, path(of: $0.name))) }
+    }
+
+    /// nil for an absent member and for null.
+    subscript(name: String) -> TargetMember? {
+        guard let value = json[name], !value.isNull else { return nil }
+        return TargetMember(value, path(of: name))
+    }
+
+    func required(_ name: String) throws(TargetError) -> TargetMember {
+        guard let member = self[name] else { throw TargetError(place: path(of: name), reason: "is missing") }
+        return member
+    }
+}

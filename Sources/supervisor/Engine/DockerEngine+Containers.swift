@@ -1,0 +1,115 @@
+internal import Logging
+internal import NIOHTTP1
+public import SupervisorCore
+internal import SupervisorPluginAPI
+internal import UnixHTTP
+
+extension DockerEngine {
+    public func containers(label: String) async throws(EngineError) -> [EngineContainer] {
+        let attempt = "list containers"
+        let filters: JSONValue = ["label": [.string(label)]]
+        let target = RequestTarget(["containers", "json"], query: ["all": "1", "filters": filters.text])
+        let response = try await call(
+            .GET,
+            target,
+            timeout: timeouts.query,
+            limit: Limit.list,
+            attempting: attempt
+        )
+        guard response.isSuccess else { throw EngineError(response, attempting: attempt) }
+        let list = try response.json(limit: Limit.list, attempting: attempt)
+        guard let entries = list.arrayValue else {
+            throw EngineError(.malformedAnswer, "cannot \(attempt): the answer is not a list")
+        }
+        var containers: [EngineContainer] = []
+        for entry in entries { containers.append(try EngineContainer(listed: entry)) }
+        return containers
+    }
+
+    public func inspect(container id: String) async throws(EngineError) -> EngineContainerDetail? {
+        let name = try EngineName(id, of: "container")
+        guard let answer = try await details(of: name) else { return nil }
+        return try EngineContainerDetail(inspected: answer)
+    }
+
+    public func create(_ specification: ContainerSpecification) async throws(EngineError) -> String {
+        let name = try EngineName(specification.name, of: "container")
+        let attempt = "create container \(name)"
+        let target = RequestTarget(["containers", "create"], query: ["name": name.text])
+        let response = try await call(
+            .POST,
+            target,
+            body: specification.createBody,
+            timeout: timeouts.change,
+            attempting: attempt
+        )
+        guard response.isSuccess else { throw EngineError(response, attempting: attempt) }
+        let answer = try response.json(limit: Limit.other, attempting: attempt)
+        guard let id = answer["Id"]?.stringValue, !id.isEmpty else {
+            throw EngineError(.malformedAnswer, "cannot \(attempt): the answer has no id")
+        }
+        for warning in answer["Warnings"]?.arrayValue ?? [] {
+            guard let text = warning.stringValue else { continue }
+            logger.warning("the container engine warns: \(text.oneLine)", metadata: ["container": "\(name)"])
+        }
+        return id
+    }
+
+    public func start(container id: String) async throws(EngineError) {
+        let name = try EngineName(id, of: "container")
+        let target = RequestTarget(["containers", name.text, "start"])
+        let attempt = "start container \(name)"
+        let response = try await call(.POST, target, timeout: timeouts.change, attempting: attempt)
+        // 304: it runs already.
+        guard response.isSuccess || response.status == 304 else { throw EngineError(response, attempting: attempt) }
+    }
+
+    public func stop(container id: String, timeout: Duration?) async throws(EngineError) {
+        let name = try EngineName(id, of: "container")
+        let attempt = "stop container \(name)"
+        let patience: Duration
+        if let timeout {
+            patience = timeout
+        } else if let answer = try await details(of: name) {
+            // 10 s unless the container says otherwise.
+            patience = .seconds(max(0, answer["Config"]?["StopTimeout"]?.integerValue ?? 10))
+        } else {
+            throw EngineError(.notFound, "cannot \(attempt): there is no such container")
+        }
+        let seconds = timeout.map { String(max(0, $0.wholeSeconds)) }
+        let target = RequestTarget(["containers", name.text, "stop"], query: ["t": seconds])
+        let response = try await call(
+            .POST,
+            target,
+            timeout: max(.zero, patience) + timeouts.stopMargin,
+            attempting: attempt
+        )
+        // 304: it does not run.
+        guard response.isSuccess || response.status == 304 else { throw EngineError(response, attempting: attempt) }
+    }
+
+    public func remove(container id: String) async throws(EngineError) {
+        let name = try EngineName(id, of: "container")
+        let target = RequestTarget(["containers", name.text], query: ["v": "1", "force": "0"])
+        let attempt = "remove container \(name)"
+        let response = try await call(.DELETE, target, timeout: timeouts.change, attempting: attempt)
+        guard response.isSuccess || response.status == 404 else { throw EngineError(response, attempting: attempt) }
+    }
+
+    /// nil where there is no such container.
+    private func details(of name: EngineName) async throws(EngineError) -> JSONValue? {
+        let attempt = "inspect container \(name)"
+        let target = RequestTarget(["containers", name.text, "json"])
+        let response = try await call(.GET, target, timeout: timeouts.query, attempting: attempt)
+        if response.status == 404 { return nil }
+        guard response.isSuccess else { throw EngineError(response, attempting: attempt) }
+        return try response.json(limit: Limit.other, attempting: attempt)
+    }
+}
+
+extension Duration {
+    /// Rounded up: who asks for half a second wants no immediate kill.
+    fileprivate var wholeSeconds: Int64 {
+        components.seconds + (components.attoseconds > 0 ? 1 : 0)
+    }
+}

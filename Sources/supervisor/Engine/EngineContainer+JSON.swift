@@ -1,0 +1,92 @@
+internal import SupervisorCore
+internal import SupervisorPluginAPI
+
+extension EngineContainer {
+    /// An entry of `GET /containers/json`.
+    init(listed entry: JSONValue) throws(EngineError) {
+        guard let id = entry["Id"]?.stringValue, let image = entry["Image"]?.stringValue,
+            let imageID = entry["ImageID"]?.stringValue, let state = entry["State"]?.stringValue
+        else {
+            throw EngineError(.malformedAnswer, "cannot list containers: an entry is not complete")
+        }
+        // Links of others to the container are names too: "/other/alias".
+        let names = entry["Names"].strings.map(\.withoutSlash)
+        let name = names.first { !$0.contains("/") } ?? names.first ?? id
+        self.init(
+            id: id,
+            name: name,
+            image: image,
+            imageID: imageID,
+            labels: entry["Labels"].labels,
+            state: try ContainerState(engine: state)
+        )
+    }
+}
+
+extension EngineContainerDetail {
+    /// The answer of `GET /containers/ID/json`.
+    init(inspected answer: JSONValue) throws(EngineError) {
+        guard let id = answer["Id"]?.stringValue, let name = answer["Name"]?.stringValue,
+            let imageID = answer["Image"]?.stringValue, let image = answer["Config"]?["Image"]?.stringValue,
+            let state = answer["State"], let status = state["Status"]?.stringValue
+        else {
+            throw EngineError(.malformedAnswer, "cannot inspect container: the answer is not complete")
+        }
+        let container = EngineContainer(
+            id: id,
+            name: name.withoutSlash,
+            image: image,
+            imageID: imageID,
+            labels: answer["Config"]?["Labels"].labels ?? [:],
+            state: try ContainerState(engine: status)
+        )
+        self.init(
+            container: container,
+            environment: answer["Config"]?["Env"].strings ?? [],
+            exitCode: Self.exitCode(state["ExitCode"]?.integerValue, of: container.state),
+            restartCount: Int(answer["RestartCount"]?.integerValue ?? 0),
+            error: state["Error"]?.stringValue ?? ""
+        )
+    }
+
+    /// The engine writes 0 as long as nothing has ended. A start that failed leaves the state at `created`, with a code.
+    private static func exitCode(_ code: Int64?, of state: ContainerState) -> Int? {
+        switch state {
+        case .running, .paused: nil
+        case .created: code == 0 ? nil : code.map { Int($0) }
+        case .restarting, .removing, .exited, .dead: code.map { Int($0) }
+        }
+    }
+}
+
+extension ContainerState {
+    /// The engine's word, podman's own among them.
+    init(engine word: String) throws(EngineError) {
+        if let state = Self(rawValue: word) {
+            self = state
+            return
+        }
+        switch word {
+        case "configured", "initialized": self = .created
+        case "stopping": self = .running
+        case "stopped": self = .exited
+        default: throw EngineError(.malformedAnswer, "\(word.debugDescription) is not a state of a container")
+        }
+    }
+}
+
+extension JSONValue? {
+    /// The strings of a list; empty for null and for what is not there.
+    var strings: [String] { self?.arrayValue?.compactMap(\.stringValue) ?? [] }
+
+    /// The members of an object whose values are strings.
+    var labels: [String: String] {
+        var labels: [String: String] = [:]
+        for member in self?.objectValue ?? [:] { labels[member.name] = member.value.stringValue }
+        return labels
+    }
+}
+
+extension String {
+    fileprivate var withoutSlash: String { hasPrefix("/") ? String(dropFirst()) : self }
+}

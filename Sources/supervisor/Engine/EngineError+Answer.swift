@@ -1,0 +1,75 @@
+internal import SupervisorCore
+internal import SupervisorPluginAPI
+internal import UnixHTTP
+
+extension EngineError {
+    /// The engine could not be asked.
+    init(_ error: UnixHTTPError, attempting attempt: String) {
+        let code: Code =
+            switch error.reason {
+            case .connectFailed, .closed: .unavailable
+            case .timedOut: .timeout
+            case .answerTooLarge, .malformedAnswer: .malformedAnswer
+            case .invalidRequest: .invalid
+            case .cancelled: .cancelled
+            }
+        self.init(code, "cannot \(attempt): \(error)")
+    }
+
+    /// The engine answered with a status that says no.
+    init(_ response: UnixHTTPResponse, attempting attempt: String) {
+        let message = response.engineMessage
+        self.init(Code(status: response.status, message: message), "cannot \(attempt): \(message)")
+    }
+}
+
+extension EngineError.Code {
+    /// By status; podman answers 500 to some of what docker calls a conflict.
+    init(status: Int, message: String) {
+        switch status {
+        case 404: self = .notFound
+        case 409: self = .conflict
+        case 400: self = .invalid
+        case 500... where Self.conflictWords.contains(where: message.contains): self = .conflict
+        case 401, 403, 500...: self = .failed
+        default: self = .malformedAnswer
+        }
+    }
+
+    /// Of an error within the stream of a download, which has no status: podman says there what docker says with 404.
+    init(ofDownload message: String) {
+        self = ["manifest unknown", "name unknown"].contains(where: message.contains) ? .notFound : .failed
+    }
+
+    private static let conflictWords = [
+        "that name is already in use",
+        "container state improper",
+        "image is in use by",
+    ]
+}
+
+extension UnixHTTPResponse {
+    /// What the engine says of a failure, in one line: JSON with `message`, or plain text from its outermost parts.
+    var engineMessage: String {
+        let text = String(decoding: body.prefix(4096), as: UTF8.self).oneLine
+        let message = (try? JSONValue(parsing: body))?["message"]?.stringValue?.oneLine ?? text
+        return message.isEmpty ? "status \(status)" : message
+    }
+
+    /// The body of an answer that must be JSON.
+    func json(limit: Int, attempting attempt: String) throws(EngineError) -> JSONValue {
+        do {
+            return try JSONValue(parsing: body, limits: JSONValue.Limits(size: limit))
+        } catch {
+            throw EngineError(.malformedAnswer, "cannot \(attempt): the answer is not JSON: \(error)")
+        }
+    }
+}
+
+extension String {
+    /// On one line of at most 500 characters, for a message.
+    var oneLine: String {
+        let words = split(whereSeparator: { $0.isWhitespace || $0.isNewline }).joined(separator: " ")
+        return words.count <= 500 ? words : words.prefix(499) + "…"
+    }
+}

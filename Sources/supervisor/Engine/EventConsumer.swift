@@ -1,0 +1,68 @@
+internal import NIOCore
+internal import SupervisorCore
+internal import SupervisorPluginAPI
+internal import UnixHTTP
+
+/// Reads the stream of `GET /events`.
+struct EventConsumer: BodyConsumer {
+    private let handle: @Sendable (EngineEvent) -> Void
+    /// Events carry all labels of their container.
+    private var lines = LineSplitter(limit: 256 << 10)
+
+    /// Why the stream makes no sense.
+    private(set) var failure: EngineError?
+
+    init(handle: @escaping @Sendable (EngineEvent) -> Void) {
+        self.handle = handle
+    }
+
+    mutating func begin() {
+        handle(.connected)
+    }
+
+    mutating func receive(_ bytes: ByteBuffer) -> BodyDecision {
+        lines.append(bytes.readableBytesView)
+        do {
+            while failure == nil, let line = try lines.next() { take(line) }
+        } catch {
+            failure = EngineError(.malformedAnswer, "an event is too long")
+        }
+        return failure == nil ? .proceed : .stop
+    }
+
+    private mutating func take(_ line: [UInt8]) {
+        do {
+            let message = try JSONValue(parsing: line)
+            if let event = EngineEvent(message) { handle(event) }
+        } catch {
+            failure = EngineError(.malformedAnswer, "an event is not JSON: \(error)")
+        }
+    }
+}
+
+extension EngineEvent {
+    /// Attributes that the engines add to the labels.
+    private static let notLabels: Set<String> = [
+        "containerExitCode", "execDuration", "execID", "exitCode", "image", "name", "podId", "signal",
+    ]
+
+    /// nil for what is not an event of a container.
+    init?(_ message: JSONValue) {
+        // `status`, `id` and `from` at the top are older and gone from version 1.52 on.
+        guard message["Type"]?.stringValue == "container", let actor = message["Actor"],
+            let id = actor["ID"]?.stringValue, let action = message["Action"]?.stringValue
+        else { return nil }
+        var labels: [String: String] = [:]
+        for member in actor["Attributes"]?.objectValue ?? [:] where !Self.notLabels.contains(member.name) {
+            labels[member.name] = member.value.stringValue
+        }
+        // podman's own words, which its compatible API lets through.
+        let words = ["died": "die", "remove": "destroy"]
+        let word = words[action] ?? action
+        let attributes = actor["Attributes"]
+        // podman has its own attribute in every event, "0" unless the container died.
+        let code = attributes?["exitCode"]?.stringValue ?? attributes?["containerExitCode"]?.stringValue
+        let exitCode = word == "die" ? code.flatMap { Int($0) } : nil
+        self = .container(id: id, action: word, exitCode: exitCode, labels: labels)
+    }
+}

@@ -1,0 +1,125 @@
+public import Logging
+public import NIOCore
+public import SupervisorCore
+public import SupervisorReactor
+
+/// The HTTP API of the device: on the network, one listener per interface, and on the control socket.
+///
+/// Lives on the event loop of its executor: make it and call it there, from a task that prefers that executor or from a
+/// callback of the loop. The device is an actor of the same loop.
+public final class HTTPServer {
+    private let state: ServerState
+    private let api: Entrance
+    private let control: Entrance
+    private let listeners: APIListeners
+    private var controlListener: ControlListener?
+
+    /// - Parameter clock: for the Date header.
+    public init(
+        executor: LoopExecutor,
+        device: any DeviceAPI,
+        settings: HTTPServerSettings,
+        limits: HTTPLimits = HTTPLimits(),
+        clock: any SupervisorClock,
+        logger: Logger
+    ) {
+        executor.loop.preconditionInEventLoop()
+        state = ServerState(
+            executor: executor,
+            device: device,
+            settings: settings,
+            limits: limits,
+            clock: clock,
+            logger: logger
+        )
+        api = Entrance(
+            state: state,
+            routes: RouteTable(.v1),
+            isTrusted: false,
+            maxConnections: settings.maxConnections
+        )
+        control = Entrance(
+            state: state,
+            routes: RouteTable(.v1 + .control),
+            isTrusted: true,
+            maxConnections: limits.controlConnections
+        )
+        listeners = APIListeners(entrance: api, settings: settings)
+    }
+
+    /// The address of every listener of the API, by the name of its interface ("*" for one that serves all).
+    public var addresses: [String: SocketAddress] { listeners.addresses }
+
+    // MARK: Listening
+
+    /// Opens the listeners for the interfaces that are there. Returns when each is open or has failed; what has failed
+    /// is logged and tried again.
+    public func listen(interfaces: InterfaceSnapshot) async {
+        listeners.update(present: interfaces.interfaces)
+        await settled()
+    }
+
+    /// Begins to serve the control socket at `path`.
+    ///
+    /// Throws an error with a text for people where the socket cannot be made, also because another process serves it.
+    public func listenForControl(path: String) async throws {
+        controlListener = try await ControlListener.open(path, entrance: control)
+    }
+
+    /// Interfaces have come or gone.
+    public func interfacesChanged(_ interfaces: InterfaceSnapshot) {
+        listeners.update(present: interfaces.interfaces)
+    }
+
+    /// What "apps" in the settings stands for.
+    public func applicationBridgesChanged(_ names: Set<String>) {
+        listeners.update(bridges: names)
+    }
+
+    /// Takes over everything but the port. Connections of an interface that is no longer served end with the request
+    /// that they are at.
+    public func apply(_ settings: HTTPServerSettings) {
+        state.pingRequiresKey = settings.pingRequiresKey
+        state.operations.limit = settings.maxConnections + state.limits.controlConnections
+        api.maxConnections = settings.maxConnections
+        listeners.update(interfaces: settings.interfaces)
+    }
+
+    /// Returns when every listener that the settings want is open or has failed.
+    public func settled() async {
+        let promise = state.loop.makePromise(of: Void.self)
+        listeners.whenSettled { promise.succeed() }
+        // A promise that is never failed.
+        try? await promise.futureResult.get()
+    }
+
+    // MARK: Stopping
+
+    /// Takes no further connection and no further request, and returns when those under way are answered, after
+    /// `timeout` at the latest. The server is of no use afterwards.
+    public func drain(timeout: Duration) async {
+        state.isDraining = true
+        listeners.stop()
+        controlListener?.close()
+        controlListener = nil
+        await settled()
+        // A promise that is never failed.
+        try? await ended(within: TimeAmount(timeout)).get()
+    }
+
+    /// Fulfilled when no connection is left.
+    private func ended(within timeout: TimeAmount) -> EventLoopFuture<Void> {
+        let promise = state.loop.makePromise(of: Void.self)
+        for entrance in [api, control] { entrance.finishAll() }
+        let deadline = state.loop.assumeIsolated().scheduleTask(in: timeout) { [api, control] in
+            for entrance in [api, control] { entrance.closeAll() }
+        }
+        api.whenEmpty { [control] in
+            control.whenEmpty {
+                deadline.cancel()
+                promise.succeed()
+            }
+        }
+        return promise.futureResult
+    }
+}

@@ -1,0 +1,108 @@
+import CLinux
+import Glibc
+
+/// The unix socket of the control interface: made so that nobody outside its group ever reaches it, and removed again.
+struct ControlSocket {
+    /// Why the socket could not be made.
+    struct Failure: Error, CustomStringConvertible {
+        var description: String
+    }
+
+    let path: String
+    /// Listening; whoever takes the socket closes it.
+    let descriptor: CInt
+    /// What tells our socket from one that another process put in its place.
+    private let device: dev_t
+    private let inode: ino_t
+
+    /// Makes the socket with mode 0660, group `group` where that exists and we may.
+    ///
+    /// A file that a killed supervisor left behind is replaced. Throws where somebody answers there, and where the file
+    /// is no socket.
+    init(path: String, group: String = "supervisor") throws(Failure) {
+        try Self.removeStale(path)
+        var address = try Self.address(path)
+        let descriptor = try Self.makeDescriptor()
+        let length = socklen_t(MemoryLayout<sockaddr_un>.size)
+        let bound = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, length) }
+        }
+        var status = stat()
+        // Nobody can connect before listen(2), so that the mode is in force from the first moment.
+        guard bound == 0, chmod(path, 0o660) == 0, lstat(path, &status) == 0 else {
+            throw Self.failure("cannot be made", closing: descriptor, path: path)
+        }
+        // Without that group, or without the right to give files to it, the socket is its owner's.
+        if let group = Self.id(ofGroup: group) { _ = lchown(path, uid_t.max, group) }
+        guard listen(descriptor, 128) == 0 else {
+            throw Self.failure("cannot be listened on", closing: descriptor, path: path)
+        }
+        self.path = path
+        self.descriptor = descriptor
+        device = status.st_dev
+        inode = status.st_ino
+    }
+
+    /// Removes the file, unless another process has put its own there.
+    func unlink() {
+        var status = stat()
+        guard lstat(path, &status) == 0, status.st_dev == device, status.st_ino == inode else { return }
+        _ = Glibc.unlink(path)
+    }
+
+    private static func removeStale(_ path: String) throws(Failure) {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return }
+        guard status.st_mode & S_IFMT == S_IFSOCK else {
+            throw Failure(description: "\(path) is there and is no socket")
+        }
+        var address = try address(path)
+        let probe = try makeDescriptor()
+        let length = socklen_t(MemoryLayout<sockaddr_un>.size)
+        let connected = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(probe, $0, length) }
+        }
+        let code = errno
+        _ = Glibc.close(probe)
+        // Anything but a refusal means that somebody is there: EAGAIN that the queue is full, EACCES that it is not ours.
+        guard connected != 0, code == ECONNREFUSED || code == ENOENT else {
+            throw Failure(description: "\(path) is served by another process")
+        }
+        _ = Glibc.unlink(path)
+    }
+
+    private static func makeDescriptor() throws(Failure) -> CInt {
+        let type = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_NONBLOCK.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
+        let descriptor = socket(AF_UNIX, type, 0)
+        guard descriptor >= 0 else { throw Failure(description: "no unix socket: \(String(cString: strerror(errno)))") }
+        return descriptor
+    }
+
+    private static func address(_ path: String) throws(Failure) -> sockaddr_un {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let bytes = Array(path.utf8)
+        let fits = withUnsafeMutableBytes(of: &address.sun_path) { place in
+            // One byte stays zero.
+            guard bytes.count < place.count, !bytes.contains(0) else { return false }
+            place.copyBytes(from: bytes)
+            return true
+        }
+        guard fits else { throw Failure(description: "\(path) is too long for a unix socket") }
+        return address
+    }
+
+    private static func failure(_ what: String, closing descriptor: CInt, path: String) -> Failure {
+        let reason = String(cString: strerror(errno))
+        _ = Glibc.close(descriptor)
+        return Failure(description: "\(path) \(what): \(reason)")
+    }
+
+    private static func id(ofGroup name: String) -> gid_t? {
+        var entry = group()
+        var found: UnsafeMutablePointer<group>?
+        var buffer = [CChar](repeating: 0, count: 16 * 1024)
+        let code = getgrnam_r(name, &entry, &buffer, buffer.count, &found)
+        return code == 0 && found != nil ? entry.gr_gid : nil
+    }
+}

@@ -1,0 +1,26 @@
+import NIOHTTP1
+
+/// The two ways in which a request can show the API key.
+enum Credentials {
+    /// Whether the key in the query or the one in Authorization is accepted.
+    ///
+    /// A parameter `apikey` that is there twice is never right, nor are two Authorization fields: two programs on the
+    /// way might each look at another one.
+    static func areRight(query: Substring, headers: HTTPHeaders, accepts: (String) -> Bool) -> Bool {
+        var given = FormFields(query).lazy.filter { $0.isNamed("apikey") }.makeIterator()
+        let parameter = given.next()
+        guard given.next() == nil else { return false }
+        if let key = parameter?.value, accepts(key) { return true }
+        guard let key = key(authorization: headers["Authorization"]) else { return false }
+        return accepts(key)
+    }
+
+    /// The key of "Bearer KEY" or "ApiKey KEY", the scheme in any case.
+    private static func key(authorization fields: [String]) -> String? {
+        guard fields.count == 1, let field = fields.first else { return nil }
+        let parts = field.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
+        guard parts.count == 2, ["bearer", "apikey"].contains(parts[0].lowercased()) else { return nil }
+        let key = parts[1].drop { $0 == " " }
+        return key.isEmpty ? nil : String(key)
+    }
+}

@@ -1,0 +1,79 @@
+import SupervisorCore
+import SupervisorPluginAPI
+
+/// The arguments that a request carries in its body.
+struct RequestBody: Sendable {
+    private let members: JSONObject
+
+    /// JSON whatever the content type says, because `curl -d` calls everything a form; what is not JSON and is said to
+    /// be a form is read as one. No bytes at all are an empty object.
+    init(_ bytes: [UInt8], contentType: String?) throws(SupervisorError) {
+        if bytes.isEmpty {
+            members = [:]
+            return
+        }
+        let value: JSONValue
+        do throws(JSONParseError) {
+            value = try JSONValue(parsing: bytes)
+        } catch {
+            guard Self.isForm(contentType) else {
+                throw SupervisorError(.invalidArgument, "The body is not JSON: \(error)")
+            }
+            members = try Self.form(bytes)
+            return
+        }
+        guard let object = value.objectValue else {
+            throw SupervisorError(.invalidArgument, "The body is not a JSON object")
+        }
+        members = object
+    }
+
+    /// `appId`, as an integer literal or as a string of digits.
+    var appID: AppID {
+        get throws(SupervisorError) {
+            switch members["appId"] {
+            case .integer(let number) where number >= 0:
+                return AppID(number)
+            case .string(let text):
+                guard let id = AppID(digits: text) else { fallthrough }
+                return id
+            case .some:
+                throw SupervisorError(.invalidArgument, "The body's appId is not a number")
+            case nil:
+                throw SupervisorError(.invalidArgument, "The body has no appId")
+            }
+        }
+    }
+
+    /// Whether the update lock is overridden. Anything but a clear yes is a no.
+    var force: Bool {
+        switch members["force"] {
+        case .bool(let value): value
+        case .integer(let number): number == 1
+        case .string(let text): ["1", "true", "on"].contains(text.lowercased())
+        default: false
+        }
+    }
+
+    private static func isForm(_ contentType: String?) -> Bool {
+        let mediaType = contentType?.prefix { $0 != ";" }.split(separator: " ").first
+        return mediaType?.lowercased() == "application/x-www-form-urlencoded"
+    }
+
+    private static func form(_ bytes: [UInt8]) throws(SupervisorError) -> JSONObject {
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw SupervisorError(.invalidArgument, "The form is not UTF-8")
+        }
+        var members = JSONObject()
+        for field in FormFields(text[...]) {
+            guard let name = field.name, let value = field.value else {
+                throw SupervisorError(.invalidArgument, "The form is not well encoded")
+            }
+            guard members[name] == nil else {
+                throw SupervisorError(.invalidArgument, "A field of the form is there twice")
+            }
+            members[name] = .string(value)
+        }
+        return members
+    }
+}

@@ -1,0 +1,43 @@
+import NIOHTTP1
+import SupervisorCore
+
+/// One method of one path: who may call it and what it does.
+struct Route: Sendable {
+    enum Access: Sendable {
+        /// Wants the API key.
+        case key
+        /// Wants it unless the configuration says otherwise.
+        case ping
+        case open
+    }
+
+    /// How a failure is told.
+    enum ErrorForm: Sendable {
+        /// Text that every proxy passes.
+        case text
+        /// `{"Data":"","Error":"…"}`
+        case data
+        /// Text with every character of it, for an operator at the control socket.
+        case verbatim
+    }
+
+    enum Action: Sendable {
+        /// Answered within the call, on the event loop.
+        case immediate(@Sendable (Request, any DeviceAPI) throws(SupervisorError) -> Response)
+        /// Answered later. Goes on to its end when the client leaves.
+        case operation(@Sendable (Request, any DeviceAPI) async throws(SupervisorError) -> Response)
+        /// Answered later, by something that only waits: cancelled when the client leaves and when the server stops.
+        case wait(@Sendable (Request, any DeviceAPI) async throws(SupervisorError) -> Response)
+    }
+
+    var method: HTTPMethod
+    /// Lower case; one segment may be ":id".
+    var path: String
+    var access = Access.key
+    /// Otherwise a body is read and thrown away.
+    var readsBody = false
+    /// Whether it changes something, or hands out a secret: then the log has it by default.
+    var isNotable = false
+    var errors = ErrorForm.text
+    var action: Action
+}

@@ -1,0 +1,44 @@
+import NIOHTTP1
+import SupervisorCore
+import SupervisorPluginAPI
+
+extension [Route] {
+    /// What the control socket serves besides API v1.
+    static let control: [Route] = [
+        Route(
+            method: .GET,
+            path: "/control/status",
+            errors: .verbatim,
+            action: .operation { _, device throws(SupervisorError) in .json(await device.status()) }
+        ),
+        Route(
+            method: .GET,
+            path: "/control/locks",
+            errors: .verbatim,
+            action: .wait { request, device throws(SupervisorError) in
+                if FormFields(request.query).contains(where: { $0.isNamed("wait") && $0.value == "1" }) {
+                    try await device.waitUntilUnlocked()
+                    return .json([])
+                }
+                return .json(await device.locks())
+            }
+        ),
+        Route(
+            method: .GET,
+            path: "/control/key",
+            isNotable: true,
+            errors: .verbatim,
+            action: .immediate { _, device throws(SupervisorError) in .text(.ok, device.currentKeyNow()) }
+        ),
+        Route(
+            method: .POST,
+            path: "/control/reload",
+            isNotable: true,
+            errors: .verbatim,
+            action: .operation { _, device throws(SupervisorError) in
+                try await device.reload()
+                return .ok
+            }
+        ),
+    ]
+}

@@ -1,0 +1,57 @@
+import Glibc
+
+/// What stands at the path of a unit file or drop-in.
+enum UnitFileEntry {
+    case absent
+    /// A link to /dev/null or an empty file: what lies further down in the search path is not to be used either.
+    case mask
+    case bytes([UInt8])
+
+    /// Reads `path`. A link that leads nowhere is an error, not an absent file: somebody meant something to be there.
+    static func read(_ path: String) throws(UnitFileError) -> UnitFileEntry {
+        // Without waiting, because the entry may be a FIFO.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        guard descriptor >= 0 else {
+            let code = errno
+            var status = stat()
+            if (code == ENOENT || code == ENOTDIR) && lstat(path, &status) != 0 { return .absent }
+            throw unreadable(path, code)
+        }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw unreadable(path, errno) }
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: break
+        case S_IFCHR where isNullDevice(status): return .mask
+        case S_IFDIR: throw unreadable(path, EISDIR)
+        default: throw UnitFileError(.unreadable, file: path, reason: "not a regular file")
+        }
+        if status.st_size == 0 { return .mask }
+        return .bytes(try readAll(descriptor, path))
+    }
+
+    private static func isNullDevice(_ status: stat) -> Bool {
+        var null = stat()
+        return stat("/dev/null", &null) == 0 && null.st_rdev == status.st_rdev
+    }
+
+    /// One byte more than is allowed at most, which the parser then refuses.
+    private static func readAll(_ descriptor: Int32, _ path: String) throws(UnitFileError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 16 << 10)
+        while bytes.count <= UnitFile.sizeLimit {
+            let count = Glibc.read(descriptor, &buffer, min(buffer.count, UnitFile.sizeLimit + 1 - bytes.count))
+            if count == 0 { break }
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw unreadable(path, errno)
+            }
+            bytes += buffer[..<count]
+        }
+        return bytes
+    }
+
+    static func unreadable(_ path: String, _ code: Int32) -> UnitFileError {
+        UnitFileError(.unreadable, file: path, reason: "cannot be read: \(String(cString: strerror(code)))")
+    }
+}

@@ -1,0 +1,127 @@
+import Glibc
+import NIOHTTP1
+import NIOPosix
+import SupervisorCore
+import Testing
+import UnixHTTP
+
+@testable import SupervisorEngine
+
+/// A running engine to test against. The suite makes its own image, needs no network, and removes what it made.
+///
+/// - SUPERVISOR_TEST_ENGINE: the engine's unix socket; without it the suite is skipped.
+/// - SUPERVISOR_TEST_BUSYBOX: a statically linked busybox; /usr/bin/busybox if not set (Debian: busybox-static).
+/// - SUPERVISOR_TEST_PULL: an image with a tag that the engine can download; without it that test is skipped.
+///
+/// With an engine of one's own, as root, beside the one that may be running:
+///
+///     T=$(mktemp -d)
+///     dockerd --data-root $T/data --exec-root $T/exec -H unix://$T/engine.sock --pidfile $T/pid \
+///         --iptables=false --bridge=none >$T/log 2>&1 &
+///     until curl -sf --unix-socket $T/engine.sock http://localhost/_ping >/dev/null; do sleep 0.2; done
+///     SUPERVISOR_TEST_ENGINE=$T/engine.sock swift test --filter RealEngineTests
+///     kill $(cat $T/pid)
+enum RealEngine {
+    static let socket = variable("SUPERVISOR_TEST_ENGINE")
+
+    /// An image that the engine can download; nil where there is none.
+    static let remoteImage = variable("SUPERVISOR_TEST_PULL")
+
+    /// Everything that the tests make carries this label and the name of this process.
+    static let label = "io.supervisor.test"
+    static let mark = "supervisor-test-\(getpid())"
+
+    /// A statically linked busybox is the whole image.
+    static let busybox = variable("SUPERVISOR_TEST_BUSYBOX") ?? "/usr/bin/busybox"
+
+    static var engine: DockerEngine {
+        get throws { ScriptedEngine.engine(try #require(socket)) }
+    }
+
+    /// The container's one program, with what busybox is asked for.
+    static func specification(_ name: String, image: String, _ command: String...) -> ContainerSpecification {
+        var specification = ContainerSpecification(name: "\(mark)-\(name)", image: image)
+        specification.entrypoint = ["/busybox"]
+        specification.command = command
+        specification.labels = [label: mark]
+        specification.networkMode = "none"
+        specification.restartPolicy = .no
+        return specification
+    }
+
+    /// Runs `body` with an image of this process's own, and removes that and all containers of it afterwards.
+    static func run(_ name: String, _ body: (DockerEngine, _ image: String) async throws -> Void) async throws {
+        let engine = try engine
+        let image = "\(mark)-\(name):1"
+        try await importBusybox(as: image)
+        let outcome: Result<Void, any Error>
+        do {
+            try await body(engine, image)
+            outcome = .success(())
+        } catch {
+            outcome = .failure(error)
+        }
+        for container in try await engine.containers(label: label) where container.image == image {
+            try await engine.stop(container: container.id, timeout: .zero)
+            try await engine.remove(container: container.id)
+        }
+        try await engine.remove(image: image)
+        try outcome.get()
+    }
+
+    /// `POST /images/create?fromSrc=-` with a tar archive of one file.
+    private static func importBusybox(as image: String) async throws {
+        let client = UnixHTTPClient(path: try #require(socket), loop: MultiThreadedEventLoopGroup.singleton.next())
+        let parts = image.split(separator: ":")
+        let target = RequestTarget(
+            ["images", "create"],
+            query: ["fromSrc": "-", "repo": String(parts[0]), "tag": String(parts[1])]
+        )
+        let response = try await client.request(
+            .POST,
+            target.description,
+            headers: ["Content-Type": "application/x-tar"],
+            body: archive(of: try contents(of: busybox), named: "busybox"),
+            timeout: .seconds(60),
+            limit: 1 << 16
+        )
+        try #require(response.isSuccess, "\(response.engineMessage)")
+    }
+
+    /// One executable file in the ustar format (tar(5)).
+    private static func archive(of contents: [UInt8], named name: String) -> [UInt8] {
+        var header = [UInt8](repeating: 0, count: 512)
+        func put(_ text: String, at offset: Int) {
+            header.replaceSubrange(offset..<offset + text.utf8.count, with: text.utf8)
+        }
+        func octal(_ number: Int, width: Int) -> String {
+            let digits = String(number, radix: 8)
+            return String(repeating: "0", count: width - digits.count) + digits
+        }
+        put(name, at: 0)
+        put(octal(0o755, width: 7), at: 100)
+        put(octal(0, width: 7), at: 108)
+        put(octal(0, width: 7), at: 116)
+        put(octal(contents.count, width: 11), at: 124)
+        put(octal(0, width: 11), at: 136)
+        put("        ", at: 148)
+        put("0", at: 156)
+        put("ustar\u{0}00", at: 257)
+        put(octal(header.reduce(0) { $0 + Int($1) }, width: 6) + "\u{0} ", at: 148)
+        let padding = (512 - contents.count % 512) % 512 + 1024
+        return header + contents + [UInt8](repeating: 0, count: padding)
+    }
+
+    private static func contents(of path: String) throws -> [UInt8] {
+        let file = try #require(fopen(path, "re"), "\(path) is needed, statically linked")
+        defer { fclose(file) }
+        var bytes: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: 1 << 16)
+        while case let count = fread(&piece, 1, piece.count, file), count > 0 { bytes += piece[..<count] }
+        return bytes
+    }
+
+    private static func variable(_ name: String) -> String? {
+        getenv(name).map { String(cString: $0) }
+    }
+}

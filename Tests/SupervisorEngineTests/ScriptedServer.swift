@@ -1,0 +1,1 @@
+../UnixHTTPTests/ScriptedServer.swift

@@ -1,0 +1,159 @@
+import Glibc
+import Testing
+
+/// The program itself against a supervisor that answers by a script.
+@Suite(.timeLimit(.minutes(1)))
+struct ProgramTests {
+    private static let oneApp = #"{"apps":[{"appId":2167,"name":"demo","services":[]}]}"#
+    private static let lock = #"[{"appId":1,"service":"main","path":"/l","holder":"uid 0","since":0,"reason":null}]"#
+
+    /// What is called, what the supervisor answers to each request in turn, which requests must have come, and how the
+    /// program ends.
+    struct Case: Sendable, CustomTestStringConvertible {
+        var arguments: [String]
+        var answers: [(status: Int, body: String)]
+        var requests: [String]
+        var exitCode: Int32
+        var output: String?
+        var testDescription: String { arguments.joined(separator: " ") + " → \(exitCode)" }
+    }
+
+    private static let cases: [Case] = [
+        Case(
+            arguments: ["update"],
+            answers: [(204, "")],
+            requests: [#"POST /v1/update {"force":false}"#],
+            exitCode: 0,
+            output: ""
+        ),
+        Case(
+            arguments: ["update", "--force"],
+            answers: [(204, "")],
+            requests: [#"POST /v1/update {"force":true}"#],
+            exitCode: 0
+        ),
+        Case(
+            arguments: ["restart"],
+            answers: [(200, oneApp), (200, "OK")],
+            requests: ["GET /control/status ", #"POST /v1/restart {"appId":2167,"force":false}"#],
+            exitCode: 0,
+            output: ""
+        ),
+        Case(
+            arguments: ["restart", "demo", "--force"],
+            answers: [(200, oneApp), (423, "Updates are locked")],
+            requests: ["GET /control/status ", #"POST /v1/restart {"appId":2167,"force":true}"#],
+            exitCode: 75
+        ),
+        Case(
+            arguments: ["restart", "nope"],
+            answers: [(200, oneApp)],
+            requests: ["GET /control/status "],
+            exitCode: 1
+        ),
+        Case(
+            arguments: ["stop", "12"],
+            answers: [(200, #"{"containerId":"0"}"#)],
+            requests: [#"POST /v1/apps/12/stop {"force":false}"#],
+            exitCode: 0,
+            output: ""
+        ),
+        Case(
+            arguments: ["start", "12"],
+            answers: [(503, "busy")],
+            requests: ["POST /v1/apps/12/start {}"],
+            exitCode: 75
+        ),
+        Case(
+            arguments: ["purge", "12"],
+            answers: [(500, #"{"Data":"","Error":"disk"}"#)],
+            requests: [#"POST /v1/purge {"appId":12,"force":false}"#],
+            exitCode: 1
+        ),
+        Case(arguments: ["key"], answers: [(200, "k1")], requests: ["GET /control/key "], exitCode: 0, output: "k1\n"),
+        Case(
+            arguments: ["key", "--regenerate"],
+            answers: [(200, "k2")],
+            requests: ["POST /v1/regenerate-api-key {}"],
+            exitCode: 0,
+            output: "k2\n"
+        ),
+        Case(
+            arguments: ["reload"],
+            answers: [(400, "supervisor.conf:1")],
+            requests: ["POST /control/reload {}"],
+            exitCode: 1
+        ),
+        Case(
+            arguments: ["locks", "--check"],
+            answers: [(200, "[]")],
+            requests: ["GET /control/locks "],
+            exitCode: 0,
+            output: "No update lock is held.\n"
+        ),
+        Case(
+            arguments: ["locks", "--check", "--json"],
+            answers: [(200, lock)],
+            requests: ["GET /control/locks "],
+            exitCode: 75,
+            output: lock + "\n"
+        ),
+        Case(arguments: ["locks"], answers: [(200, lock)], requests: ["GET /control/locks "], exitCode: 0),
+        Case(
+            arguments: ["locks", "--wait"],
+            answers: [(200, "[]")],
+            requests: ["GET /control/locks?wait=1 "],
+            exitCode: 0
+        ),
+        Case(
+            arguments: ["status", "--json"],
+            answers: [(200, oneApp)],
+            requests: ["GET /control/status "],
+            exitCode: 0,
+            output: oneApp + "\n"
+        ),
+        Case(arguments: ["status"], answers: [(200, "not JSON")], requests: ["GET /control/status "], exitCode: 1),
+        Case(arguments: ["status"], answers: [(0, "")], requests: ["GET /control/status "], exitCode: 69),
+        Case(arguments: ["status", "--nonsense"], answers: [], requests: [], exitCode: 64),
+        Case(arguments: ["nonsense"], answers: [], requests: [], exitCode: 64),
+        Case(arguments: [], answers: [], requests: [], exitCode: 64),
+        Case(arguments: ["--help"], answers: [], requests: [], exitCode: 0),
+    ]
+
+    @Test(arguments: cases)
+    func `each command asks for what it is about and exits as the manual says`(example: Case) throws {
+        let supervisor = try ScriptedSupervisor(example.answers)
+        let program = try Program(["--socket", supervisor.path] + example.arguments)
+        try supervisor.serve(until: program)
+        #expect(try program.wait() == example.exitCode)
+        #expect(supervisor.requests == example.requests)
+        if let output = example.output { #expect(program.output == output) }
+        #expect(example.exitCode == 0 || !program.errors.isEmpty || example.output != nil)
+    }
+
+    @Test func `the socket may be named after the command, or by the environment`() throws {
+        for byEnvironment in [false, true] {
+            let supervisor = try ScriptedSupervisor([(200, "k")])
+            let program =
+                byEnvironment
+                ? try Program(["key"], environment: ["SUPERVISOR_CONTROL_SOCKET=\(supervisor.path)"])
+                : try Program(["key", "--socket", supervisor.path])
+            try supervisor.serve(until: program)
+            #expect(try program.wait() == 0)
+            #expect(program.output == "k\n")
+        }
+    }
+
+    @Test func `without a supervisor the message names the socket and what to do`() throws {
+        let program = try Program(["status", "--socket", "/nowhere/control.sock"])
+        #expect(try program.wait() == 69)
+        #expect(program.errors.contains("/nowhere/control.sock: No such file or directory"))
+        #expect(program.errors.contains("systemctl status supervisor"))
+    }
+
+    @Test func `the help names every exit status`() throws {
+        let program = try Program(["--help"])
+        #expect(try program.wait() == 0)
+        for code in ["0", "1", "64", "69", "75", "77"] { #expect(program.output.contains("\n  \(code) ")) }
+    }
+}
