@@ -115,9 +115,8 @@ def fresh(device: Supervisor) -> Any:
 def settle(device: Supervisor) -> None:
     device.write_target(target.app(environment={"FOO": "bar"}))
     device.update(force=True)
-    if device.engine.containers(target.APP):
-        # An app that was stopped through the API stays so.
-        assert device.api("POST", f"/v1/apps/{target.APP}/start").status == 200
+    # An app that was stopped through the API stays so.
+    wait_until(lambda: device.api("POST", f"/v1/apps/{target.APP}/start").status == 200, 10, "the app is started")
     device.wait_settled(release="a")
 
 
@@ -199,7 +198,8 @@ def test_force_overrides_a_lock(fresh: Supervisor, holder: Callable, where: str,
         answer = ask(fresh, action, force=True)
         assert answer.status == 200, answer
     done(fresh, action, before)
-    if action in ("restart", "purge"):
+    # In a /data that belongs to another user the supervisor, who is not root, can remove nothing.
+    if action in ("restart", "purge") and not (action == "restart" and where == "data" and holder is foreign_directory):
         container = fresh.engine.running(target.APP)["Id"]
         left = fresh.engine.shell(container, "ls -A /tmp/balena /tmp/resin; ls /data/resin-updates.lock 2>/dev/null || true")
         assert "lock" not in left, "the lock has gone with its container"
