@@ -442,6 +442,18 @@ def test_a_users_lock_survives_a_supervisor_restart(fresh: Supervisor) -> None:
     assert ask(fresh, "restart", force=False).status == 423
 
 
+@pytest.mark.parametrize("how", ["stopped", "killed", "prepared"])
+@pytest.mark.parametrize(("holder", "where"), CASES)
+def test_a_lock_of_any_kind_survives_a_supervisor(fresh: Supervisor, holder: Callable, where: str, how: str) -> None:
+    holder(lock_path(fresh, where))
+    before = Snapshot.of(fresh)
+    fresh.kill() if how == "killed" else fresh.stop()
+    fresh.start(prepare=how == "prepared")
+    wait_until(fresh.held_locks, 5, "the lock is seen")
+    assert ask(fresh, "restart", force=False).status == 423
+    assert Snapshot.of(fresh) == before
+
+
 def test_a_killed_supervisors_own_lock_is_cleared_at_start(supervisor: Supervisor) -> None:
     supervisor.write_target(target.app(environment={"ON_TERM": "sleep 2"}))
     supervisor.start()
