@@ -101,8 +101,9 @@ def shared_engine(new_engine: Callable[..., Engine]) -> Engine:
 
 
 @pytest.fixture
-def engine(shared_engine: Engine) -> Engine:
+def engine(shared_engine: Engine, shared_device: SharedDevice) -> Engine:
     """The shared engine, with no container and no image but the demo's."""
+    shared_device.end()
     shared_engine.remove_all()
     shared_engine.remove_images(LOCAL_IMAGES)
     return shared_engine
@@ -186,28 +187,57 @@ def running(supervisor: Supervisor) -> Supervisor:
     return supervisor
 
 
-@pytest.fixture(scope="module")
-def module_device(shared_engine: Engine, user: User) -> Iterator[Supervisor]:
-    """One device with the demo app for all tests of a module, for tests that leave it as it was.
+class SharedDevice:
+    """One device with the demo app for all tests that leave it as it was.
 
-    Not to be mixed with the other device fixtures in one module: they empty the engine.
+    A device takes every container of its engine for its own, so this one ends when a test wants one for itself, and the
+    next test that shares gets a new one.
     """
-    shared_engine.remove_all()
-    supervisor = Supervisor(ROOT / f"s{next(_serial)}", shared_engine, user)
-    try:
-        supervisor.write_target(target.app(environment={"FOO": "bar"}))
-        supervisor.start()
-        supervisor.wait_settled(release="a")
-        yield supervisor
-    finally:
-        supervisor.dispose()
-        shared_engine.remove_all()
+
+    def __init__(self, engine: Engine, user: User) -> None:
+        self.engine, self.user = engine, user
+        self.device: Supervisor | None = None
+        #: a test has failed with it: who knows in which state it is
+        self.spoilt = False
+
+    def get(self) -> Supervisor:
+        if self.spoilt or (self.device and not (self.device.process and self.device.process.running)):
+            self.end()
+        if not self.device:
+            self.engine.remove_all()
+            self.engine.remove_images(LOCAL_IMAGES)
+            self.device = Supervisor(ROOT / f"s{next(_serial)}", self.engine, self.user)
+            self.device.write_target(target.app(environment={"FOO": "bar"}))
+            self.device.start()
+            self.device.wait_settled(release="a")
+        return self.device
+
+    def end(self) -> None:
+        if self.device:
+            self.device.dispose()
+            self.device = None
+        self.spoilt = False
+
+
+@pytest.fixture(scope="session")
+def shared_device(shared_engine: Engine, user: User) -> Iterator[SharedDevice]:
+    shared = SharedDevice(shared_engine, user)
+    yield shared
+    shared.end()
 
 
 @pytest.fixture
-def device(module_device: Supervisor) -> Iterator[Supervisor]:
-    """The module's device. Its log of this test shows when the test fails."""
-    before = len(module_device.log)
-    module_device.assert_alive()
-    yield module_device
-    print(f"--- {module_device.log_file}\n{module_device.log[before:][-8000:]}")
+def device(shared_device: SharedDevice) -> Iterator[Supervisor]:
+    """The shared device. Its log of this test shows when the test fails; one that was left broken is not used again."""
+    device = shared_device.get()
+    before = len(device.log)
+    yield device
+    print(f"--- {device.log_file}\n{device.log[before:][-8000:]}")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    outcome = yield
+    shared = item.funcargs.get("shared_device")  # type: ignore[attr-defined]
+    if outcome.get_result().failed and shared:  # type: ignore[attr-defined]
+        shared.spoilt = True

@@ -16,7 +16,7 @@ API = '"$RESIN_SUPERVISOR_ADDRESS{path}?apikey=$RESIN_SUPERVISOR_API_KEY"'
 
 def wget(path: str, body: str | None = None) -> str:
     post = f"--post-data='{body}' " if body is not None else ""
-    return f"wget -qO- -T 20 {post}" + API.format(path=path)
+    return f"wget -qO- {post}" + API.format(path=path)
 
 
 def netcat(path: str, body: str) -> str:

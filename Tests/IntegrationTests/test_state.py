@@ -38,9 +38,16 @@ def missing(path: Path) -> None:
     path.unlink()
 
 
+def own(path: Path) -> None:
+    """As everything else in there it belongs to the supervisor."""
+    folder = path.parent.stat()
+    os.chown(path, folder.st_uid, folder.st_gid, follow_symlinks=False)
+
+
 def directory(path: Path) -> None:
     path.unlink()
     path.mkdir()
+    own(path)
 
 
 def endless(path: Path) -> None:
@@ -52,14 +59,17 @@ def endless(path: Path) -> None:
 def link_to_nowhere(path: Path) -> None:
     path.unlink()
     path.symlink_to("/nowhere/at/all")
+    own(path)
 
 
 def fifo(path: Path) -> None:
     path.unlink()
     os.mkfifo(path)
-    os.chown(path, path.parent.stat().st_uid, path.parent.stat().st_gid)
+    own(path)
 
 
+#: what looks as if there were no file, and is no news
+ABSENT = (missing, link_to_nowhere)
 DAMAGES = [truncate, empty, garbage, unreadable, missing, directory, endless, link_to_nowhere, fifo]
 
 
@@ -94,7 +104,7 @@ def test_a_damaged_file_falls_back_to_its_other_generation(kept: Supervisor, nam
     kept.start()
     kept.wait_settled(release="a", deadline=30)
     assert facts(kept) == kept.facts  # type: ignore[attr-defined]
-    if damage is not missing:
+    if damage not in ABSENT:
         assert f"/{name}" in kept.log, "the log names the file"
     assert kept.healthy()[0]
     kept.restart()
@@ -112,7 +122,8 @@ def test_start_goes_on_with_every_file_damaged(kept: Supervisor, damage: Callabl
                 damage(path)
     kept.target_file.unlink()
     (kept.data_folder() / "precious").write_text("kept")
-    kept.start(deadline=15)
+    kept.prepare()
+    kept.start(prepare=False, deadline=15)
     wait_until(lambda: kept.control_json("/control/status")["engine"]["state"] == "connected", 10, "it goes on")
     key = kept.key
     assert len(key) == 64
@@ -123,10 +134,10 @@ def test_start_goes_on_with_every_file_damaged(kept: Supervisor, damage: Callabl
     container = kept.engine.running(target.APP)
     assert f"RESIN_SUPERVISOR_API_KEY={key}" in container["Config"]["Env"]
     assert (kept.data_folder() / "precious").read_text() == "kept"
-    if damage is not missing:
+    if damage not in ABSENT:
         for name in FILES:
             assert f"/{name}" in kept.log, f"the log names {name}"
-    for name in FILES:
+    for name in ("identity.json", "api-key"):
         assert (kept.state / name).is_file()
 
 
@@ -155,6 +166,24 @@ def test_a_file_of_a_newer_version_is_kept_aside(kept: Supervisor, name: str) ->
     aside = [file for file in kept.state.iterdir() if file.is_file() and file.read_bytes() == newer]
     assert len(aside) == 1 and aside[0].name != name
     assert "newer" in kept.log
+
+
+def test_files_that_root_has_restored_are_used_and_replaced(kept: Supervisor) -> None:
+    """As after a backup: the supervisor may read them, and they belong to root."""
+    for name in FILES:
+        for generation in ("", ".last"):
+            path = kept.state / (name + generation)
+            if path.exists():
+                os.chown(path, 0, kept.user.gid)
+                path.chmod(0o640)
+    kept.start()
+    kept.wait_settled(release="a")
+    assert facts(kept) == kept.facts  # type: ignore[attr-defined]
+    kept.write_target(target.app(release="b"))
+    kept.wait_settled(release="b")
+    assert target.commit("b") in (kept.state / "target.json").read_text(), "the new target is kept"
+    new = kept.api("POST", "/v1/regenerate-api-key")
+    assert new.status == 200 and kept.key == new.text
 
 
 def test_leftovers_of_a_write_that_was_cut_short_do_no_harm(kept: Supervisor) -> None:

@@ -148,7 +148,13 @@ class Supervisor:
 
     @property
     def key(self) -> str:
-        return self.key_file.read_text()
+        """The API key, from its file; where the disk could not take it, only the control socket knows it."""
+        try:
+            return self.key_file.read_text()
+        except FileNotFoundError:
+            answer = exchange(self.control, request("GET", "/control/key"))
+            assert answer.status == 200, answer
+            return answer.text
 
     # ---- the process
 
@@ -156,7 +162,11 @@ class Supervisor:
         return self.user.command(binary("supervisor"), "--config", self.config_file, *options)
 
     def prepare(self) -> "subprocess.CompletedProcess[str]":
-        return run(self.command("--prepare"), timeout=20)
+        """supervisor --prepare; what it says goes to the log too, as it would with a journal."""
+        done = run(self.command("--prepare"), timeout=20)
+        with open(self.log_file, "a") as log:
+            log.write(done.stderr)
+        return done
 
     def spawn(self, environment: dict[str, str] | None = None) -> Process:
         """Starts it without waiting."""

@@ -11,8 +11,8 @@ T = TypeVar("T")
 def wait_until(predicate: Callable[[], T], deadline: float, what: str) -> T:
     """Asks every 20 ms until `predicate` is true, and returns what it returned.
 
-    `deadline` is in seconds. An assertion or a connection that fails inside the predicate counts as "not yet", and is
-    shown if it is still so at the end.
+    `deadline` is in seconds. Whatever fails inside the predicate counts as "not yet", and is shown if it is still so at
+    the end; SystemError alone means that there is nothing to wait for any more.
     """
     end = time.monotonic() + deadline
     last: object = None
@@ -22,7 +22,9 @@ def wait_until(predicate: Callable[[], T], deadline: float, what: str) -> T:
             if value:
                 return value
             last = value
-        except (AssertionError, OSError, LookupError, ValueError) as error:
+        except SystemError:
+            raise
+        except Exception as error:
             last = error
         if time.monotonic() >= end:
             raise AssertionError(f"not within {deadline:g} s: {what} (last: {last!r})")
