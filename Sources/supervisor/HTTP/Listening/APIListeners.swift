@@ -95,8 +95,9 @@ final class APIListeners {
     private func close(_ target: ListenPlan.Target, _ channel: any Channel) {
         listeners[target.name] = .closing
         state.logger.info("closing the API on \(target.name)")
+        let closed = channel.close()
         entrance.finishAll(of: target.name)
-        channel.close().assumeIsolated().whenComplete { [self] _ in
+        closed.assumeIsolated().whenComplete { [self] _ in
             listeners[target.name] = nil
             reconcile()
         }
