@@ -62,17 +62,20 @@ import Testing
         }
     }
 
-    @Test("Without the key nothing is looked at: not the path, the method, the body or what is expected", arguments: [
-        "POST /v1/healthy HTTP/1.1\r\nHost: d\r\n\r\n",
-        "DELETE /ping HTTP/1.1\r\nHost: d\r\n\r\n",
-        "OPTIONS * HTTP/1.1\r\nHost: d\r\n\r\n",
-        "POST /v1/update HTTP/1.1\r\nHost: d\r\nContent-Length: 100000000\r\n\r\n",
-        "POST /v1/update HTTP/1.1\r\nHost: d\r\nContent-Length: 10\r\n\r\n",
-        "POST /v1/update HTTP/1.1\r\nHost: d\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n",
-        "POST /v1/update HTTP/1.1\r\nHost: d\r\nContent-Length: 1\r\nExpect: a-pony\r\n\r\n",
-        "POST /v1/update HTTP/1.1\r\nHost: d\r\nContent-Length: 1\r\nContent-Encoding: gzip\r\n\r\n",
-        "POST /v1/update HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n\r\n",
-    ])
+    @Test(
+        "Without the key nothing is looked at: not the path, the method, the body or what is expected",
+        arguments: [
+            "POST /v1/healthy HTTP/1.1\r\nHost: d\r\n\r\n",
+            "DELETE /ping HTTP/1.1\r\nHost: d\r\n\r\n",
+            "OPTIONS * HTTP/1.1\r\nHost: d\r\n\r\n",
+            "POST /v1/update HTTP/1.1\r\nHost: d\r\nContent-Length: 100000000\r\n\r\n",
+            "POST /v1/update HTTP/1.1\r\nHost: d\r\nContent-Length: 10\r\n\r\n",
+            "POST /v1/update HTTP/1.1\r\nHost: d\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n",
+            "POST /v1/update HTTP/1.1\r\nHost: d\r\nContent-Length: 1\r\nExpect: a-pony\r\n\r\n",
+            "POST /v1/update HTTP/1.1\r\nHost: d\r\nContent-Length: 1\r\nContent-Encoding: gzip\r\n\r\n",
+            "POST /v1/update HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n\r\n",
+        ]
+    )
     func first(_ request: String) async throws {
         try await TestServer.run { server async throws in
             let client = try server.connect()

@@ -27,7 +27,10 @@ import Testing
         ("a folded field", "GET /ping HTTP/1.1\r\n\(auth)X: a\r\n b\r\n\r\n", [400]),
         ("a length that is no number", "POST /v1/update HTTP/1.1\r\n\(auth)Content-Length: x\r\n\r\n", [400]),
         ("a negative length", "POST /v1/update HTTP/1.1\r\n\(auth)Content-Length: -1\r\n\r\n", [400]),
-        ("an endless length", "POST /v1/update HTTP/1.1\r\n\(auth)Content-Length: 99999999999999999999999\r\n\r\n", [400, 413]),
+        (
+            "an endless length", "POST /v1/update HTTP/1.1\r\n\(auth)Content-Length: 99999999999999999999999\r\n\r\n",
+            [400, 413]
+        ),
         ("two lengths", "POST /v1/update HTTP/1.1\r\n\(auth)Content-Length: 0\r\nContent-Length: 5\r\n\r\n", [400]),
         ("a list of lengths", "POST /v1/update HTTP/1.1\r\n\(auth)Content-Length: 0, 0\r\n\r\n", [400]),
         (
@@ -38,15 +41,24 @@ import Testing
             "chunks and length",
             "POST /v1/update HTTP/1.1\r\n\(auth)Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", [400]
         ),
-        ("an encoding after chunked", "POST /v1/update HTTP/1.1\r\n\(auth)Transfer-Encoding: chunked, gzip\r\n\r\n", [400, 501]),
-        ("an encoding before chunked", "POST /v1/update HTTP/1.1\r\n\(auth)Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", [501]),
+        (
+            "an encoding after chunked", "POST /v1/update HTTP/1.1\r\n\(auth)Transfer-Encoding: chunked, gzip\r\n\r\n",
+            [400, 501]
+        ),
+        (
+            "an encoding before chunked",
+            "POST /v1/update HTTP/1.1\r\n\(auth)Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", [501]
+        ),
         (
             "two encodings",
             "POST /v1/update HTTP/1.1\r\n\(auth)Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
             [400, 501]
         ),
         ("chunks in HTTP/1.0", "POST /v1/update HTTP/1.0\r\n\(auth)Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", [400]),
-        ("a size of a chunk that is no number", "POST /v1/update HTTP/1.1\r\n\(auth)Transfer-Encoding: chunked\r\n\r\nzz\r\n", [400]),
+        (
+            "a size of a chunk that is no number",
+            "POST /v1/update HTTP/1.1\r\n\(auth)Transfer-Encoding: chunked\r\n\r\nzz\r\n", [400]
+        ),
         (
             "a chunk longer than it says",
             "POST /v1/update HTTP/1.1\r\n\(auth)Transfer-Encoding: chunked\r\n\r\n1\r\n{}{}\r\n0\r\n\r\n", [400]
@@ -59,7 +71,11 @@ import Testing
         ("a target without end", "GET /\(String(repeating: "a", count: 40000))", [414]),
         ("a long field", "GET /ping HTTP/1.1\r\n\(auth)X: \(String(repeating: "a", count: 40000))\r\n\r\n", [431]),
         ("many fields", "GET /ping HTTP/1.1\r\n\(auth)\(String(repeating: "a: b\r\n", count: 100))\r\n", [431]),
-        ("a long list", "GET /ping HTTP/1.1\r\n\(auth)\(String(repeating: "a: \(String(repeating: "b", count: 999))\r\n", count: 40))\r\n", [431]),
+        (
+            "a long list",
+            "GET /ping HTTP/1.1\r\n\(auth)\(String(repeating: "a: \(String(repeating: "b", count: 999))\r\n", count: 40))\r\n",
+            [431]
+        ),
         ("a long body", "POST /v1/update HTTP/1.1\r\n\(auth)Content-Length: 102401\r\n\r\n", [413]),
         (
             "long chunks",
@@ -67,11 +83,20 @@ import Testing
                 + String(repeating: "4000\r\n\(String(repeating: " ", count: 0x4000))\r\n", count: 7), [413]
         ),
         ("gzip", "POST /v1/update HTTP/1.1\r\n\(auth)Content-Length: 2\r\nContent-Encoding: gzip\r\n\r\n{}", [415]),
-        ("gzip beside identity", "POST /v1/update HTTP/1.1\r\n\(auth)Content-Length: 2\r\nContent-Encoding: identity, gzip\r\n\r\n{}", [415]),
-        ("a strange expectation", "POST /v1/update HTTP/1.1\r\n\(auth)Content-Length: 2\r\nExpect: a-pony\r\n\r\n{}", [417]),
+        (
+            "gzip beside identity",
+            "POST /v1/update HTTP/1.1\r\n\(auth)Content-Length: 2\r\nContent-Encoding: identity, gzip\r\n\r\n{}", [415]
+        ),
+        (
+            "a strange expectation", "POST /v1/update HTTP/1.1\r\n\(auth)Content-Length: 2\r\nExpect: a-pony\r\n\r\n{}",
+            [417]
+        ),
     ]
 
-    @Test("A broken request is answered with its status, its connection ends, and the server goes on", arguments: requests)
+    @Test(
+        "A broken request is answered with its status, its connection ends, and the server goes on",
+        arguments: requests
+    )
     func broken(name: String, bytes: String, statuses: [Int]) async throws {
         try await TestServer.run { server async throws in
             let client = try server.connect()
@@ -86,11 +111,14 @@ import Testing
         }
     }
 
-    @Test("A request that ends half way does nothing, and the server goes on", arguments: [
-        "", "G", "GET /ping", "GET /ping HTTP/1.1\r\n", "GET /ping HTTP/1.1\r\n\(auth)",
-        "POST /v1/update HTTP/1.1\r\n\(auth)Content-Length: 5\r\n\r\n{",
-        "POST /v1/update HTTP/1.1\r\n\(auth)Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n",
-    ])
+    @Test(
+        "A request that ends half way does nothing, and the server goes on",
+        arguments: [
+            "", "G", "GET /ping", "GET /ping HTTP/1.1\r\n", "GET /ping HTTP/1.1\r\n\(auth)",
+            "POST /v1/update HTTP/1.1\r\n\(auth)Content-Length: 5\r\n\r\n{",
+            "POST /v1/update HTTP/1.1\r\n\(auth)Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n",
+        ]
+    )
     func half(_ bytes: String) async throws {
         try await TestServer.run { server async throws in
             let client = try server.connect()
@@ -103,22 +131,46 @@ import Testing
         }
     }
 
-    @Test("What is odd but right is answered", arguments: [
-        ("empty lines before a request", "\r\n\r\nGET /ping HTTP/1.1\r\n\(auth)\r\n", 200),
-        ("no Host", "GET /ping?apikey=\(FakeDevice.key) HTTP/1.1\r\n\r\n", 200),
-        ("an absolute target", "GET http://device/ping?apikey=\(FakeDevice.key) HTTP/1.1\r\nHost: x\r\n\r\n", 200),
-        ("OPTIONS *", "OPTIONS * HTTP/1.1\r\n\(auth)\r\n", 204),
-        ("GET *", "GET * HTTP/1.1\r\n\(auth)\r\n", 404),
-        ("a body where none is read", "POST /v1/regenerate-api-key HTTP/1.1\r\n\(auth)Content-Length: 3\r\n\r\n[}{", 200),
-        ("a body of a GET", "GET /ping HTTP/1.1\r\n\(auth)Content-Length: 2\r\n\r\n{}", 200),
-        ("the largest body", "POST /v1/update HTTP/1.1\r\n\(auth)Content-Length: 102400\r\n\r\n{\(String(repeating: " ", count: 102_398))}", 204),
-        ("chunks with an extension and a trailer", "POST /v1/update HTTP/1.1\r\n\(auth)Transfer-Encoding: chunked\r\n\r\n2;a=b\r\n{}\r\n0\r\nX: y\r\n\r\n", 204),
-        ("identity", "POST /v1/update HTTP/1.1\r\n\(auth)Content-Encoding: identity\r\nContent-Length: 2\r\n\r\n{}", 204),
-        ("an encoding of no body", "POST /v1/update HTTP/1.1\r\n\(auth)Content-Encoding: gzip\r\nContent-Length: 0\r\n\r\n", 204),
-        ("an offer of HTTP/2", "GET /ping HTTP/1.1\r\n\(auth)Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n\r\n", 200),
-        ("CONNECT", "CONNECT device:443 HTTP/1.1\r\n\(auth)\r\n", 404),
-        ("an unknown path with a body", "POST /v1/nowhere HTTP/1.1\r\n\(auth)Content-Length: 2\r\n\r\n{}", 404),
-    ])
+    @Test(
+        "What is odd but right is answered",
+        arguments: [
+            ("empty lines before a request", "\r\n\r\nGET /ping HTTP/1.1\r\n\(auth)\r\n", 200),
+            ("no Host", "GET /ping?apikey=\(FakeDevice.key) HTTP/1.1\r\n\r\n", 200),
+            ("an absolute target", "GET http://device/ping?apikey=\(FakeDevice.key) HTTP/1.1\r\nHost: x\r\n\r\n", 200),
+            ("OPTIONS *", "OPTIONS * HTTP/1.1\r\n\(auth)\r\n", 204),
+            ("GET *", "GET * HTTP/1.1\r\n\(auth)\r\n", 404),
+            (
+                "a body where none is read",
+                "POST /v1/regenerate-api-key HTTP/1.1\r\n\(auth)Content-Length: 3\r\n\r\n[}{", 200
+            ),
+            ("a body of a GET", "GET /ping HTTP/1.1\r\n\(auth)Content-Length: 2\r\n\r\n{}", 200),
+            (
+                "the largest body",
+                "POST /v1/update HTTP/1.1\r\n\(auth)Content-Length: 102400\r\n\r\n{\(String(repeating: " ", count: 102_398))}",
+                204
+            ),
+            (
+                "chunks with an extension and a trailer",
+                "POST /v1/update HTTP/1.1\r\n\(auth)Transfer-Encoding: chunked\r\n\r\n2;a=b\r\n{}\r\n0\r\nX: y\r\n\r\n",
+                204
+            ),
+            (
+                "identity",
+                "POST /v1/update HTTP/1.1\r\n\(auth)Content-Encoding: identity\r\nContent-Length: 2\r\n\r\n{}", 204
+            ),
+            (
+                "an encoding of no body",
+                "POST /v1/update HTTP/1.1\r\n\(auth)Content-Encoding: gzip\r\nContent-Length: 0\r\n\r\n", 204
+            ),
+            (
+                "an offer of HTTP/2",
+                "GET /ping HTTP/1.1\r\n\(auth)Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n\r\n",
+                200
+            ),
+            ("CONNECT", "CONNECT device:443 HTTP/1.1\r\n\(auth)\r\n", 404),
+            ("an unknown path with a body", "POST /v1/nowhere HTTP/1.1\r\n\(auth)Content-Length: 2\r\n\r\n{}", 404),
+        ]
+    )
     func odd(name: String, bytes: String, status: Int) async throws {
         try await TestServer.run { server async throws in
             let client = try server.connect()

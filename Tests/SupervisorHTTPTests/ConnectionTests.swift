@@ -73,9 +73,13 @@ import Testing
         }
     }
 
-    @Test("A connection ends with the answer where the client says so, and in HTTP/1.0 always", arguments: [
-        ("1.1", "Connection: close\r\n"), ("1.1", "Connection: Close\r\n"), ("1.0", ""), ("1.0", "Connection: keep-alive\r\n"),
-    ])
+    @Test(
+        "A connection ends with the answer where the client says so, and in HTTP/1.0 always",
+        arguments: [
+            ("1.1", "Connection: close\r\n"), ("1.1", "Connection: Close\r\n"), ("1.0", ""),
+            ("1.0", "Connection: keep-alive\r\n"),
+        ]
+    )
     func closing(_ version: String, _ fields: String) async throws {
         try await TestServer.run { server async throws in
             let client = try server.connect()
@@ -91,7 +95,9 @@ import Testing
         try await TestServer.run { server async throws in
             let client = try server.connect()
             let body = #"{"force":true}"#
-            try client.send(request("POST /v1/update", "Content-Length: \(body.utf8.count)\r\nExpect: 100-Continue\r\n"))
+            try client.send(
+                request("POST /v1/update", "Content-Length: \(body.utf8.count)\r\nExpect: 100-Continue\r\n")
+            )
             #expect(try client.reply().raw == "HTTP/1.1 100 Continue\r\n\r\n")
             try client.send(body)
             #expect(try client.reply().status == 204)
@@ -111,7 +117,9 @@ import Testing
             for byte in text.utf8 { try client.send([byte]) }
             #expect(try client.reply().status == 200)
             let chunks = body.utf8.map { "1\r\n\(Character(Unicode.Scalar($0)))\r\n" }.joined() + "0\r\n\r\n"
-            for byte in (request("POST /v1/purge", "Transfer-Encoding: chunked\r\n") + chunks).utf8 { try client.send([byte]) }
+            for byte in (request("POST /v1/purge", "Transfer-Encoding: chunked\r\n") + chunks).utf8 {
+                try client.send([byte])
+            }
             #expect(try client.reply().status == 200)
             #expect(await server.device.calls == ["purge 12 false", "purge 12 false"])
         }

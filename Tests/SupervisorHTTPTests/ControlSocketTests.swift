@@ -14,14 +14,18 @@ import Testing
         return try client.reply()
     }
 
-    @Test("The control socket needs no key and serves the API and more", arguments: [
-        ("GET /ping", 200, "OK"), ("GET /v1/device", 200, #"{"api_port":48484,"commit":null}"#),
-        ("POST /v1/apps/1/stop", 200, #"{"containerId":"\#(FakeDevice.container)"}"#),
-        ("GET /control/status", 200, #"{"health":{"healthy":true}}"#), ("GET /control/locks", 200, #"[{"appId":1}]"#),
-        ("GET /control/locks?wait=1", 200, "[]"), ("GET /control/locks?wait=0", 200, #"[{"appId":1}]"#),
-        ("GET /control/key", 200, FakeDevice.key), ("POST /control/reload", 200, "OK"),
-        ("GET /control/reload", 405, "Method not allowed"), ("GET /control/other", 404, "Not found"),
-    ])
+    @Test(
+        "The control socket needs no key and serves the API and more",
+        arguments: [
+            ("GET /ping", 200, "OK"), ("GET /v1/device", 200, #"{"api_port":48484,"commit":null}"#),
+            ("POST /v1/apps/1/stop", 200, #"{"containerId":"\#(FakeDevice.container)"}"#),
+            ("GET /control/status", 200, #"{"health":{"healthy":true}}"#),
+            ("GET /control/locks", 200, #"[{"appId":1}]"#),
+            ("GET /control/locks?wait=1", 200, "[]"), ("GET /control/locks?wait=0", 200, #"[{"appId":1}]"#),
+            ("GET /control/key", 200, FakeDevice.key), ("POST /control/reload", 200, "OK"),
+            ("GET /control/reload", 405, "Method not allowed"), ("GET /control/other", 404, "Not found"),
+        ]
+    )
     func routes(_ line: String, _ status: Int, _ body: String) async throws {
         try await TestServer.run(control: path) { _ async throws in
             let reply = try ask(line)

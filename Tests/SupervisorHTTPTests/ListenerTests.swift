@@ -18,11 +18,15 @@ import Testing
     }()
     private static let bridge = NetworkInterface(name: "sv-1", index: 9, isUp: true)
 
-    @Test("One listener for each interface that is named and there", arguments: [
-        (["lo"], [], ["lo"]), (["lo", "docker0", "tun0"], [], ["lo", "docker0"]), (["tun0"], [], []), ([], [], []),
-        (["lo", "apps"], [], ["lo"]), (["lo", "apps"], ["sv-1", "sv-2"], ["lo", "sv-1"]), (["sv-1"], [], ["sv-1"]),
-        (["apps", "sv-1"], ["sv-1"], ["sv-1"]), (["lo", "lo"], [], ["lo"]), (["lo", "*"], [], ["*"]), (["*"], [], ["*"]),
-    ] as [([String], Set<String>, [String])])
+    @Test(
+        "One listener for each interface that is named and there",
+        arguments: [
+            (["lo"], [], ["lo"]), (["lo", "docker0", "tun0"], [], ["lo", "docker0"]), (["tun0"], [], []), ([], [], []),
+            (["lo", "apps"], [], ["lo"]), (["lo", "apps"], ["sv-1", "sv-2"], ["lo", "sv-1"]), (["sv-1"], [], ["sv-1"]),
+            (["apps", "sv-1"], ["sv-1"], ["sv-1"]), (["lo", "lo"], [], ["lo"]), (["lo", "*"], [], ["*"]),
+            (["*"], [], ["*"]),
+        ] as [([String], Set<String>, [String])]
+    )
     func plan(interfaces: [String], bridges: Set<String>, expected: [String]) {
         let present = [Self.lo, Self.docker, Self.bridge]
         let targets = ListenPlan.targets(interfaces: interfaces, bridges: bridges, present: present)
@@ -32,7 +36,8 @@ import Testing
 
     @Test("A listener on lo answers there, goes with its interface and comes back with it")
     func comeAndGo() async throws {
-        try await TestServer.run(settings: HTTPServerSettings(port: 0, interfaces: ["lo", "apps"])) { server async throws in
+        try await TestServer.run(settings: HTTPServerSettings(port: 0, interfaces: ["lo", "apps"])) {
+            server async throws in
             #expect(try server.isWell())
             let kept = try server.connect()
             try kept.send("GET /ping?apikey=\(FakeDevice.key) HTTP/1.1\r\n\r\n")
@@ -66,7 +71,8 @@ import Testing
     @Test("An interface that was made anew gets a new listener, and nobody else reaches the API by it")
     func newIndex() async throws {
         let limits = Self.impatient
-        try await TestServer.run(settings: HTTPServerSettings(port: 0, interfaces: ["lo"]), limits: limits) { server async throws in
+        try await TestServer.run(settings: HTTPServerSettings(port: 0, interfaces: ["lo"]), limits: limits) {
+            server async throws in
             let gone = NetworkInterface(name: "lo", index: 4_000_000, isUp: true)
             let other = try await server.port(after: InterfaceSnapshot([gone]))
             #expect(throws: ClientError.self) { try Client(port: other) }
@@ -144,11 +150,20 @@ import Testing
         let log = LogRecorder()
         try await TestServer.run(logger: log.logger) { server async throws in
             _ = try server.ask("GET", "/ping?x=1", headers: ["X-Request-Id: one"])
-            _ = try server.ask("POST", "/v1/update", key: nil, headers: ["X-Request-Id: two", "Authorization: Bearer \(FakeDevice.key)"])
+            _ = try server.ask(
+                "POST",
+                "/v1/update",
+                key: nil,
+                headers: ["X-Request-Id: two", "Authorization: Bearer \(FakeDevice.key)"]
+            )
             _ = try server.ask("GET", "/v1/device", key: "wrong-key", headers: ["X-Request-Id: three"])
         }
         let lines = log.lines
-        #expect(lines.contains { $0.hasPrefix("debug GET /ping 200 in ") && $0.contains("request-id=one") && $0.contains("peer=") })
+        #expect(
+            lines.contains {
+                $0.hasPrefix("debug GET /ping 200 in ") && $0.contains("request-id=one") && $0.contains("peer=")
+            }
+        )
         #expect(lines.contains { $0.hasPrefix("info POST /v1/update 204 in ") && $0.contains("request-id=two") })
         #expect(lines.contains { $0.hasPrefix("debug GET /v1/device 401 in ") && $0.contains("request-id=three") })
         #expect(!lines.contains { $0.contains(FakeDevice.key) || $0.contains("wrong-key") || $0.contains("x=1") })

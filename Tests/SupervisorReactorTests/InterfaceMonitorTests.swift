@@ -28,9 +28,13 @@ import Testing
     @Test("An address that comes and goes is noticed", .enabled(if: mayChange, "needs ip(8) and its rights"))
     func change() async throws {
         let loop = Self.loop
-        let (snapshots, feed) = AsyncStream.makeStream(of: InterfaceSnapshot.self, bufferingPolicy: .bufferingNewest(16))
+        let (snapshots, feed) = AsyncStream.makeStream(
+            of: InterfaceSnapshot.self,
+            bufferingPolicy: .bufferingNewest(16)
+        )
         let monitor = try await loop.submit {
-            let monitor = InterfaceMonitor(loop: loop, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }) {
+            let monitor = InterfaceMonitor(loop: loop, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            {
                 feed.yield($0)
             }
             monitor.start()

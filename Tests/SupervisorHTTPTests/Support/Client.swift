@@ -28,11 +28,13 @@ final class Client: @unchecked Sendable {
         // sockaddr_in of ip(7), which no module that is imported here has: family, port, address, padding.
         var address: [UInt8] = [UInt8(AF_INET), 0, UInt8(port >> 8), UInt8(port & 0xFF), 127, 0, 0, 1]
         address += [UInt8](repeating: 0, count: 8)
-        try connect(address.withUnsafeBytes { bytes in
-            bytes.withMemoryRebound(to: sockaddr.self) {
-                Glibc.connect(descriptor, $0.baseAddress, socklen_t(bytes.count))
+        try connect(
+            address.withUnsafeBytes { bytes in
+                bytes.withMemoryRebound(to: sockaddr.self) {
+                    Glibc.connect(descriptor, $0.baseAddress, socklen_t(bytes.count))
+                }
             }
-        })
+        )
         var yes: CInt = 1
         setsockopt(descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, &yes, socklen_t(MemoryLayout<CInt>.size))
     }
@@ -43,9 +45,11 @@ final class Client: @unchecked Sendable {
         address.sun_family = sa_family_t(AF_UNIX)
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
         let size = socklen_t(MemoryLayout<sockaddr_un>.size)
-        try connect(withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { Glibc.connect(descriptor, $0, size) }
-        })
+        try connect(
+            withUnsafePointer(to: &address) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { Glibc.connect(descriptor, $0, size) }
+            }
+        )
     }
 
     private func connect(_ code: CInt) throws {

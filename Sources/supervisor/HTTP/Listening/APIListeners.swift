@@ -169,7 +169,10 @@ final class APIListeners {
             .serverChannelOption(.socketOption(.so_sndbuf), value: SocketOptionValue(state.limits.sendBuffer))
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
         if case .v6 = socketAddress {
-            bootstrap = bootstrap.serverChannelOption(ChannelOptions.Types.SocketOption(level: .ipv6, name: .ipv6_v6only), value: 0)
+            bootstrap = bootstrap.serverChannelOption(
+                ChannelOptions.Types.SocketOption(level: .ipv6, name: .ipv6_v6only),
+                value: 0
+            )
         }
         if let index = target.index {
             let option = ChannelOptions.socket(SocketOptionLevel(SOL_SOCKET), SocketOptionName(CLINUX_SO_BINDTOIFINDEX))
