@@ -219,8 +219,7 @@ struct SupervisorUpdateTests {
             #expect(bench.engine.isWaiting(in: .pull))
             await bench.change(target: Self.one)
             #expect(!bench.engine.isWaiting(in: .pull))
-            // What had come of it is ours to remove.
-            #expect(bench.engine.calls == ["pull app:2", "remove image app:2"])
+            #expect(bench.engine.calls == ["pull app:2"])
             #expect(await bench.device("update_failed") == false)
             #expect(await bench.device("update_pending") == false)
             #expect(await bench.supervisor.retry.failures == 0)

@@ -21,9 +21,13 @@ struct OperationGate {
         busy.insert(app).inserted
     }
 
-    /// Queues a caller, who is resumed with true when the gate is his. Returns the caller's number; nil, and resumes him
-    /// with false, where too many wait already.
+    /// Queues a caller, who is resumed with true when the gate is his. Returns the caller's number; nil where he was
+    /// resumed at once: with true because the gate is free, with false because too many wait already.
     mutating func wait(for app: AppID, _ continuation: CheckedContinuation<Bool, Never>) -> Int? {
+        if tryEnter(app) {
+            continuation.resume(returning: true)
+            return nil
+        }
         guard queues[app, default: []].count < Self.maximumWaiters else {
             continuation.resume(returning: false)
             return nil

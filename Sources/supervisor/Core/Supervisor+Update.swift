@@ -22,7 +22,10 @@ extension Supervisor {
             do { try await clock.sleep(for: limit) } catch { return }
             await self.wakeUp()
         }
-        await withCheckedContinuation { wake = $0 }
+        await withCheckedContinuation { continuation in
+            // Asked again in here: another job may have had its turn since.
+            if isTriggered || isStopping { continuation.resume() } else { wake = continuation }
+        }
         timer.cancel()
     }
 

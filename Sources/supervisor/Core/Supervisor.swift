@@ -209,7 +209,9 @@ public actor Supervisor: DeviceAPI {
             do { try await clock.sleep(for: limit) } catch { return }
             await self.giveUpWaiting()
         }
-        await withCheckedContinuation { idleWaiters.append($0) }
+        await withCheckedContinuation { continuation in
+            if tasks.isEmpty { continuation.resume() } else { idleWaiters.append(continuation) }
+        }
         timer.cancel()
     }
 

@@ -4,6 +4,10 @@ public import NIOCore
 ///
 /// The core actor and every root task of the process run on it, so that nothing hops to the global pool, whose threads
 /// would be as many as the machine has cores.
+///
+/// A task that does not prefer this executor is put at the end of the queue at every `await` of an actor that runs on it,
+/// `withCheckedContinuation` included: between a check and a wait other jobs run then. What is waited for is therefore
+/// checked within the continuation's closure.
 public final class LoopExecutor: SerialExecutor, TaskExecutor {
     public let loop: any EventLoop
 

@@ -60,7 +60,7 @@ final class Bench: @unchecked Sendable {
                 directories: directories,
                 bootID: "boot-1",
                 lockToken: String(repeating: "b", count: 32),
-                addresses: { ["192.168.1.2", "10.0.0.2"] },
+                addresses: { "192.168.1.2 10.0.0.2" },
                 reload: { () async throws(SupervisorError) -> SupervisorSettings in settings },
                 logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
             ),

@@ -42,8 +42,10 @@ actor FakeDevice: DeviceAPI {
 
     /// Returns when that many calls have been noted.
     func reached(_ count: Int) async {
-        if calls.count >= count { return }
-        await withCheckedContinuation { watchers.append((count, $0)) }
+        await withCheckedContinuation { continuation in
+            // Asked in here: between an `await` and what it waits for another job may have its turn.
+            if calls.count >= count { continuation.resume() } else { watchers.append((count, continuation)) }
+        }
     }
 
     private func note(_ call: String) {
@@ -54,7 +56,9 @@ actor FakeDevice: DeviceAPI {
 
     private func work(_ call: String) async throws(SupervisorError) {
         note(call)
-        if isHeld { await withCheckedContinuation { held.append($0) } }
+        await withCheckedContinuation { continuation in
+            if isHeld { held.append(continuation) } else { continuation.resume() }
+        }
         if let failure { throw failure }
     }
 
