@@ -48,6 +48,22 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
             session.exitstatus = 1
 
 
+_measured: list[str] = []
+
+
+@pytest.fixture
+def measured() -> Callable[[str], None]:
+    """Takes a line for the end of the run: what a test has measured is worth reading also when it passes."""
+    return _measured.append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _measured:
+        terminalreporter.section("measured")
+        for line in _measured:
+            terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="session")
 def user() -> User:
     """A user without privileges, made as the package makes it, and a group of its own for the engine's socket."""
