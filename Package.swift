@@ -98,7 +98,7 @@ let package = Package(
         tests(of: "SupervisorSystemd", [logging]),
         tests(of: "SupervisorReactor", ["SupervisorCore"] + nio),
         tests(of: "UnixHTTP", nio + [nioHTTP]),
-        tests(of: "SupervisorCore", ["SupervisorPluginAPI"]),
+        tests(of: "SupervisorCore", ["SupervisorPluginAPI", "CLinux", logging]),
         tests(of: "SupervisorEngine", ["SupervisorPluginAPI", "SupervisorCore", "UnixHTTP", nioHTTP] + nio),
         tests(of: "SupervisorHTTP", ["SupervisorPluginAPI", "SupervisorCore", "SupervisorReactor", nioHTTP, nioEmbedded] + nio),
         tests(of: "supervisor", ["UnitFile", "SupervisorCore"]),

@@ -28,11 +28,17 @@ struct ConfigurationDigest {
 }
 
 extension JSONValue {
+    /// By the bytes of the names: Swift's order of strings takes some different names for equal.
     fileprivate var sortedByName: JSONValue {
         switch self {
         case .array(let values): .array(values.map(\.sortedByName))
         case .object(let object):
-            .object(JSONObject(object.sorted { $0.name < $1.name }.map { ($0.name, $0.value.sortedByName) }))
+            .object(
+                JSONObject(
+                    object.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+                        .map { ($0.name, $0.value.sortedByName) }
+                )
+            )
         default: self
         }
     }

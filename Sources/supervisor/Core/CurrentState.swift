@@ -36,17 +36,21 @@ public struct CurrentState: Sendable, Hashable {
     public var halted: Set<ServiceKey>
     /// Whether everything that has ended runs again, as after a boot, whatever its restart policy.
     public var startsEverything: Bool
+    /// Services that have run since then: what has ended by its own policy meanwhile is not run a second time.
+    public var haveRun: Set<ServiceKey>
 
     public init(
         instances: [Instance] = [],
         images: Set<String> = [],
         halted: Set<ServiceKey> = [],
-        startsEverything: Bool = false
+        startsEverything: Bool = false,
+        haveRun: Set<ServiceKey> = []
     ) {
         self.instances = instances
         self.images = images
         self.halted = halted
         self.startsEverything = startsEverything
+        self.haveRun = haveRun
     }
 
     func instances(of key: ServiceKey) -> [Instance] { instances.filter { $0.key == key } }

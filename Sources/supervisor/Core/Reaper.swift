@@ -42,11 +42,12 @@ struct Reaper {
         }
         defer { closedir(stream) }
         while !isExhausted, let entry = readdir(stream) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            guard name != ".", name != ".." else { continue }
-            let child = path + "/" + name
+            // Bytes, since a name need not be UTF-8.
+            let bytes = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
+            let name = bytes.map { CChar(bitPattern: $0) } + [0]
+            let text = String(decoding: bytes, as: UTF8.self)
+            guard text != ".", text != ".." else { continue }
+            let child = path + "/" + text
             var status = stat()
             guard fstatat(descriptor, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { continue }
             guard status.isDirectory else {
@@ -63,7 +64,7 @@ struct Reaper {
         }
     }
 
-    private mutating func open(_ directory: Int32, _ name: String, _ path: String) -> Int32 {
+    private mutating func open(_ directory: Int32, _ name: UnsafePointer<CChar>, _ path: String) -> Int32 {
         let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
         var descriptor = clinux_openat(directory, name, flags, 0)
         if descriptor < 0, errno == EACCES, fchmodat(directory, name, 0o700, 0) == 0 {
@@ -73,7 +74,12 @@ struct Reaper {
         return descriptor
     }
 
-    private mutating func unlink(_ directory: Int32, _ name: String, _ flags: Int32, _ path: String) {
+    private mutating func unlink(
+        _ directory: Int32,
+        _ name: UnsafePointer<CChar>,
+        _ flags: Int32,
+        _ path: String
+    ) {
         if isExhausted { return }
         if unlinkat(directory, name, flags) == 0 {
             removed += 1

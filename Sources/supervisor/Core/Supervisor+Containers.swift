@@ -38,10 +38,13 @@ extension Supervisor {
         logger.info("Removed the container", metadata: metadata(key, id))
     }
 
-    /// Stop, swap, remove.
+    /// Stop, swap, remove. The lock directory stays where another container of the service lives: it is that one's too.
     func stopAndRemove(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
         try await stopContainer(key, id)
-        try await swapLocks(key)
+        let isShared = containers.contains { container in
+            container.id != id && container.state.isAlive && CurrentState.Instance(container)?.key == key
+        }
+        if !isShared { try await swapLocks(key) }
         try await removeContainer(key, id)
     }
 
@@ -83,6 +86,7 @@ extension Supervisor {
             try await engine.start(container: id)
         }
         halted.remove(key)
+        haveRun.insert(key)
         note(id, .running)
         logger.notice("Started the container", metadata: metadata(key, id))
     }

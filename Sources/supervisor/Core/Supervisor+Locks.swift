@@ -59,6 +59,7 @@ extension Supervisor {
     /// Has the next change of a lock path start an update check.
     func watchForUnlock(_ locks: [HeldLock]) {
         forgetUnlockWatches()
+        lockedApps = Set(locks.map(\.app))
         var directories: Set<String> = []
         for lock in locks {
             guard let slash = lock.path.lastIndex(of: "/") else { continue }
@@ -89,7 +90,7 @@ extension Supervisor {
         own { supervisor in
             repeat {
                 supervisor.mustCheckLocks = false
-                let held = try? await supervisor.heldLocks(of: supervisor.allApps)
+                let held = try? await supervisor.heldLocks(of: supervisor.lockedApps)
                 if held?.contains(where: { !supervisor.isOverridden($0.app) }) == false { supervisor.trigger() }
             } while supervisor.mustCheckLocks && !supervisor.isStopping
             supervisor.isCheckingLocks = false

@@ -38,6 +38,10 @@ extension Supervisor {
             return try await operate(id) { supervisor throws(SupervisorError) in
                 let container = try await supervisor.container(of: id)
                 if container.state == .running || container.state == .restarting { return container.id }
+                // The engine starts no paused container, and preparing for it would drop the lock of a process that lives.
+                guard container.state != .paused else {
+                    throw SupervisorError(.failed, "The container of application \(id) is paused")
+                }
                 try await supervisor.startContainer(container.key, container.id)
                 return container.id
             }
@@ -77,6 +81,8 @@ extension Supervisor {
             leaveGate(id)
         }
         do throws(SupervisorError) {
+            // It may have waited for its turn until now.
+            guard !isStopping else { throw SupervisorError(.unavailable, "The supervisor is stopping") }
             try await refreshContainers()
             try refuseUnknown(id)
             return .success(try await body(self))

@@ -30,9 +30,8 @@ extension Supervisor {
         // A download that nobody wants any more must not hold up what is wanted now.
         own { supervisor in
             _ = try? await supervisor.loadTarget()
-            guard let download = supervisor.download, let target = supervisor.target else { return }
-            let wanted = target.apps.contains { $0.services.contains { $0.image == download.image } }
-            if !wanted { download.task.cancel() }
+            guard let download = supervisor.download, supervisor.target != nil else { return }
+            if !supervisor.isWanted(download.image) { download.task.cancel() }
         }
     }
 

@@ -83,15 +83,17 @@ extension Supervisor {
             let plan = try await plan(failed: &failed)
             progress.isPending = plan.isPending || !failed.isEmpty
             progress.isDownloaded = progress.isPending && plan.downloads.isEmpty && failed.isEmpty
-            if case .download(let key, let image)? = plan.downloads.first {
+            // What stops nothing waits for no download, which may take hours.
+            if !plan.additions.isEmpty {
+                try await execute(Set(plan.additions.map(\.key.app)), &failed) { $0.additions }
+            } else if case .download(let key, let image)? = plan.downloads.first {
                 do throws(SupervisorError) {
                     try await download(key, image)
                 } catch {
                     try refuseWhenStopping()
-                    failed[key] = error
+                    // One that a new target has cancelled is no failure.
+                    if isWanted(image) { failed[key] = error }
                 }
-            } else if !plan.additions.isEmpty {
-                try await execute(Set(plan.additions.map(\.key.app)), &failed) { $0.additions }
             } else if !plan.disruptions.isEmpty {
                 try await disrupt(plan, &failed)
             } else {
@@ -131,6 +133,8 @@ extension Supervisor {
         current.instances.removeAll { failed[$0.key] != nil }
         current.halted = halted
         current.startsEverything = startsEverything
+        haveRun.formUnion(current.instances.lazy.filter(\.state.isAlive).map(\.key))
+        current.haveRun = haveRun
         return UpdatePlanner.plan(current: current, target: desired)
     }
 
@@ -199,6 +203,11 @@ extension Supervisor {
             throw SupervisorError(error)
         }
         logger.notice("Downloaded \(image)", metadata: ["app-id": "\(key.app)", "service": "\(key.service)"])
+    }
+
+    /// Whether the target in force runs this image.
+    func isWanted(_ image: String) -> Bool {
+        target?.apps.contains { $0.services.contains { $0.image == image } } == true
     }
 
     private func rememberPulled(_ image: String) async {

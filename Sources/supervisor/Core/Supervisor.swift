@@ -104,6 +104,8 @@ public actor Supervisor: DeviceAPI {
     var halted: Set<ServiceKey> = []
     /// Until the first cycle is through, as after a boot.
     var startsEverything = true
+    /// Services that were seen to run since the start.
+    var haveRun: Set<ServiceKey> = []
     var pendingForce = false
     var activeForce = false
     var download: (image: String, task: Task<Result<Void, EngineError>, Never>)?
@@ -118,6 +120,8 @@ public actor Supervisor: DeviceAPI {
     var lastEventTrigger: Duration = .zero
     var eventTrigger: Task<Void, Never>?
     var unlockWatches: [WatchToken] = []
+    /// Those whose locks the update waits for.
+    var lockedApps: Set<AppID> = []
     var isCheckingLocks = false
     var mustCheckLocks = false
     var targetWatch: (directory: String, token: WatchToken)?

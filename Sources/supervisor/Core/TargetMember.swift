@@ -88,7 +88,8 @@ struct TargetMember {
         return result
     }
 
-    /// A name that is safe as a directory's and in a container's name.
+    /// A name that is safe as a directory's, and at the start of a container's name: the engine takes
+    /// `[a-zA-Z0-9][a-zA-Z0-9_.-]+`.
     func name() throws(TargetError) -> String {
         let value = try string()
         let safe = value.utf8.allSatisfy { byte in
@@ -99,11 +100,11 @@ struct TargetMember {
             default: false
             }
         }
-        let first = value.utf8.first.map { $0 != UInt8(ascii: ".") && $0 != UInt8(ascii: "-") } ?? false
+        let first = value.utf8.first.map { !".-_".utf8.contains($0) } ?? false
         guard safe, first, value.utf8.count <= 63 else {
             throw TargetError(
                 place: path,
-                reason: "a name has 1 to 63 letters, digits, _ - and . and starts with a letter, a digit or _"
+                reason: "a name has 1 to 63 letters, digits, _ - and . and starts with a letter or a digit"
             )
         }
         return value

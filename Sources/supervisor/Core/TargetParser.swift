@@ -25,8 +25,7 @@ public struct TargetParser {
         var target = TargetState()
         target.name = try root["name"]?.string()
         target.config = try root["config"]?.stringMap() ?? [:]
-        guard let apps = root["apps"] else { throw TargetError(place: "apps", reason: "is missing") }
-        for (name, member) in try apps.object().members {
+        for (name, member) in try root.required("apps").object().members {
             guard let id = AppID(digits: name) else {
                 throw TargetError(place: member.path, reason: "an application's id has digits only")
             }

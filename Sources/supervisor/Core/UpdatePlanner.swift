@@ -155,7 +155,7 @@ public enum UpdatePlanner {
         case .created: return true
         case .exited:
             // A process that has ended for good by its own policy stays so, until the next boot.
-            if current.startsEverything { return true }
+            if current.startsEverything, !current.haveRun.contains(service.key) { return true }
             switch service.restart {
             case .always, .unlessStopped: return true
             case .no, .onFailure: return false

@@ -50,6 +50,9 @@ public final class HTTPServer {
     /// The address of every listener of the API, by the name of its interface ("*" for one that serves all).
     public var addresses: [String: SocketAddress] { listeners.addresses }
 
+    /// Connections of the API, without those of the control socket.
+    public var connectionCount: Int { api.connectionCount }
+
     // MARK: Listening
 
     /// Opens the listeners for the interfaces that are there. Returns when each is open or has failed; what has failed

@@ -97,6 +97,7 @@ struct Admission {
     }
 
     private static func hasBody(_ head: HTTPRequestHead) -> Bool {
-        head.headers.contains(name: "Transfer-Encoding") || (Int(head.headers.first(name: "Content-Length") ?? "") ?? 0) > 0
+        head.headers.contains(name: "Transfer-Encoding")
+            || (Int(head.headers.first(name: "Content-Length") ?? "") ?? 0) > 0
     }
 }

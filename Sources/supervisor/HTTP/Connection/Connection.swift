@@ -94,8 +94,10 @@ final class Connection: ChannelDuplexHandler {
         deadline.arm()
     }
 
+    /// Comes after every end, also of a connection that is closed before it was ever active.
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        leave()
     }
 
     /// Whether bytes from the socket go on to the parser.
@@ -169,6 +171,11 @@ final class Connection: ChannelDuplexHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        leave()
+    }
+
+    private func leave() {
+        guard phase != .closed else { return }
         phase = .closed
         deadline.cancel()
         waiting.removeAll()

@@ -19,7 +19,7 @@ final class Entrance {
         self.maxConnections = maxConnections
     }
 
-    var isEmpty: Bool { connections.isEmpty }
+    var connectionCount: Int { connections.count }
 
     /// Whether a route of this access needs no key here.
     func isOpen(_ access: Route.Access) -> Bool {

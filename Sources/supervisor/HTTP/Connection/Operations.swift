@@ -31,7 +31,8 @@ final class Operations {
     }
 
     /// nil where too many are under way; else `deliver` is called once, later, unless the operation is abandoned.
-    func begin(_ route: Route, _ request: Request, _ body: @escaping Body, deliver: @escaping (Response) -> Void) -> ID? {
+    func begin(_ route: Route, _ request: Request, _ body: @escaping Body, deliver: @escaping (Response) -> Void) -> ID?
+    {
         guard operations.count < limit else { return nil }
         lastID += 1
         let id = lastID

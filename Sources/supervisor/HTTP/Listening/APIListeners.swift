@@ -95,8 +95,9 @@ final class APIListeners {
     private func close(_ target: ListenPlan.Target, _ channel: any Channel) {
         listeners[target.name] = .closing
         state.logger.info("closing the API on \(target.name)")
+        let closed = channel.close()
         entrance.finishAll(of: target.name)
-        channel.close().assumeIsolated().whenComplete { [self] _ in
+        closed.assumeIsolated().whenComplete { [self] _ in
             listeners[target.name] = nil
             reconcile()
         }
@@ -168,7 +169,10 @@ final class APIListeners {
             .serverChannelOption(.socketOption(.so_sndbuf), value: SocketOptionValue(state.limits.sendBuffer))
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
         if case .v6 = socketAddress {
-            bootstrap = bootstrap.serverChannelOption(ChannelOptions.Types.SocketOption(level: .ipv6, name: .ipv6_v6only), value: 0)
+            bootstrap = bootstrap.serverChannelOption(
+                ChannelOptions.Types.SocketOption(level: .ipv6, name: .ipv6_v6only),
+                value: 0
+            )
         }
         if let index = target.index {
             let option = ChannelOptions.socket(SocketOptionLevel(SOL_SOCKET), SocketOptionName(CLINUX_SO_BINDTOIFINDEX))

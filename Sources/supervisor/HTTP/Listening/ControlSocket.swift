@@ -12,8 +12,24 @@ struct ControlSocket {
     /// Listening; whoever takes the socket closes it.
     let descriptor: CInt
     /// What tells our socket from one that another process put in its place.
-    private let device: dev_t
-    private let inode: ino_t
+    private let identity: Identity
+
+    /// The time of the last change is part of it, because the number of a removed file is soon given to another.
+    private struct Identity: Equatable {
+        var device: dev_t
+        var inode: ino_t
+        var changedSeconds: Int
+        var changedNanoseconds: Int
+
+        init?(_ path: String) {
+            var status = stat()
+            guard lstat(path, &status) == 0 else { return nil }
+            device = status.st_dev
+            inode = status.st_ino
+            changedSeconds = status.st_ctim.tv_sec
+            changedNanoseconds = status.st_ctim.tv_nsec
+        }
+    }
 
     /// Makes the socket with mode 0660, group `group` where that exists and we may.
     ///
@@ -27,26 +43,23 @@ struct ControlSocket {
         let bound = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, length) }
         }
-        var status = stat()
         // Nobody can connect before listen(2), so that the mode is in force from the first moment.
-        guard bound == 0, chmod(path, 0o660) == 0, lstat(path, &status) == 0 else {
+        guard bound == 0, chmod(path, 0o660) == 0 else {
             throw Self.failure("cannot be made", closing: descriptor, path: path)
         }
         // Without that group, or without the right to give files to it, the socket is its owner's.
         if let group = Self.id(ofGroup: group) { _ = lchown(path, uid_t.max, group) }
-        guard listen(descriptor, 128) == 0 else {
+        guard listen(descriptor, 128) == 0, let identity = Identity(path) else {
             throw Self.failure("cannot be listened on", closing: descriptor, path: path)
         }
         self.path = path
         self.descriptor = descriptor
-        device = status.st_dev
-        inode = status.st_ino
+        self.identity = identity
     }
 
     /// Removes the file, unless another process has put its own there.
     func unlink() {
-        var status = stat()
-        guard lstat(path, &status) == 0, status.st_dev == device, status.st_ino == inode else { return }
+        guard Identity(path) == identity else { return }
         _ = Glibc.unlink(path)
     }
 

@@ -37,7 +37,8 @@ struct RouteTable: Sendable {
         var resource: Resource
 
         func parameter(in path: String) -> String? {
-            guard path.hasPrefix(prefix), path.hasSuffix(suffix), path.utf8.count > prefix.utf8.count + suffix.utf8.count
+            guard path.hasPrefix(prefix), path.hasSuffix(suffix),
+                path.utf8.count > prefix.utf8.count + suffix.utf8.count
             else { return nil }
             let parameter = path.dropFirst(prefix.count).dropLast(suffix.count)
             return parameter.utf8.contains(UInt8(ascii: "/")) ? nil : String(parameter)

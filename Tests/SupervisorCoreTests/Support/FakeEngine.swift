@@ -1,0 +1,260 @@
+import Glibc
+
+@testable import SupervisorCore
+
+/// An engine in memory that does what the real one does, and fails, hangs or goes away when it is told to.
+///
+/// `@unchecked Sendable`: only used on the test's one thread.
+final class FakeEngine: ContainerEngine, @unchecked Sendable {
+    enum Operation: Hashable {
+        case ping, list, inspect, create, start, stop, remove, image, pull, removeImage, gateway
+    }
+
+    /// What changed something or tried to, in order: "create 1/main".
+    private(set) var calls: [String] = []
+    /// Newest first, as the real one lists them.
+    var containers: [EngineContainer] = []
+    private(set) var specifications: [String: ContainerSpecification] = [:]
+    var images: Set<String> = []
+    var gateways: [String: String] = ["bridge": "172.17.0.1"]
+    /// Called before a container starts.
+    var onStart: (ContainerSpecification) -> Void = { _ in }
+    /// The next failure takes the engine with it.
+    var goesAwayAfterFailure = false
+    private var failures: [Operation: [EngineError]] = [:]
+    private var held: Set<Operation> = []
+    private var waiting: [(number: Int, operation: Operation, continuation: CheckedContinuation<Bool, Never>)] = []
+    private var progress: (@Sendable (Double) -> Void)?
+    private var nextNumber = 0
+    private var isAway = false
+    private var handle: (@Sendable (EngineEvent) -> Void)?
+    private var stream: CheckedContinuation<EngineError?, Never>?
+
+    // MARK: Telling it what to do
+
+    /// The next call of this kind fails, and the one after it with the next error.
+    func fail(_ operation: Operation, _ errors: EngineError...) { failures[operation, default: []] += errors }
+
+    func failuresLeft(_ operation: Operation) -> Int { failures[operation]?.count ?? 0 }
+
+    /// Calls of this kind wait from now on.
+    func hold(_ operation: Operation) { held.insert(operation) }
+
+    /// Calls of this kind go on.
+    func release(_ operation: Operation) {
+        held.remove(operation)
+        let freed = waiting.filter { $0.operation == operation }
+        waiting.removeAll { $0.operation == operation }
+        for call in freed { call.continuation.resume(returning: true) }
+    }
+
+    func isWaiting(in operation: Operation) -> Bool { waiting.contains { $0.operation == operation } }
+
+    func reportProgress(_ percentage: Double) { progress?(percentage) }
+
+    func goAway() {
+        isAway = true
+        endEvents(EngineError(.unavailable, "connection refused"))
+    }
+
+    func comeBack() { isAway = false }
+
+    func endEvents(_ error: EngineError? = nil) {
+        handle = nil
+        stream?.resume(returning: error)
+        stream = nil
+    }
+
+    func forgetCalls() { calls = [] }
+
+    /// A container's process ends by itself, and the engine does not start it again.
+    func die(_ id: String, exitCode: Int = 1) {
+        change(id, .exited)
+        emit(id, "die", exitCode)
+    }
+
+    func change(_ id: String, _ state: ContainerState) {
+        guard let index = containers.firstIndex(where: { $0.id == id }) else { return }
+        containers[index].state = state
+    }
+
+    // MARK: ContainerEngine
+
+    func ping() async throws(EngineError) -> EngineInformation {
+        try await pass(.ping)
+        return EngineInformation(name: "docker", version: "20.10.24", apiVersion: "1.41")
+    }
+
+    func containers(label: String) async throws(EngineError) -> [EngineContainer] {
+        try await pass(.list)
+        return containers.filter { $0.labels[label] != nil }
+    }
+
+    func inspect(container id: String) async throws(EngineError) -> EngineContainerDetail? {
+        try await pass(.inspect)
+        guard let container = containers.first(where: { $0.id == id }) else { return nil }
+        return EngineContainerDetail(container: container, environment: [], exitCode: nil, restartCount: 0, error: "")
+    }
+
+    func create(_ specification: ContainerSpecification) async throws(EngineError) -> String {
+        try await pass(.create, "create \(Self.name(specification.labels))")
+        guard images.contains(specification.image) else {
+            throw EngineError(.notFound, "no such image: \(specification.image)")
+        }
+        guard !containers.contains(where: { $0.name == specification.name }) else {
+            throw EngineError(.conflict, "the name \(specification.name) is in use")
+        }
+        for bind in specification.binds where !TestFile.exists(bind.source) {
+            throw EngineError(.invalid, "bind source path does not exist: \(bind.source)")
+        }
+        let id = add(specification, .created)
+        emit(id, "create")
+        return id
+    }
+
+    func start(container id: String) async throws(EngineError) {
+        let container = try await find(id, .start, "start")
+        guard container.state != .running else { return }
+        guard container.state != .paused else { throw EngineError(.conflict, "the container is paused") }
+        if let specification = specifications[id] { onStart(specification) }
+        change(id, .running)
+        emit(id, "start")
+    }
+
+    func stop(container id: String, timeout: Duration?) async throws(EngineError) {
+        let container = try await find(id, .stop, "stop")
+        guard container.state.isAlive else { return }
+        change(id, .exited)
+        emit(id, "die", 143)
+    }
+
+    func remove(container id: String) async throws(EngineError) {
+        let container: EngineContainer
+        do throws(EngineError) {
+            container = try await find(id, .remove, "remove")
+        } catch {
+            if error.code == .notFound { return }
+            throw error
+        }
+        guard !container.state.isAlive else { throw EngineError(.conflict, "the container runs") }
+        containers.removeAll { $0.id == id }
+        emit(id, "destroy", labels: container.labels)
+    }
+
+    func image(_ reference: String) async throws(EngineError) -> EngineImage? {
+        try await pass(.image)
+        return images.contains(reference) ? EngineImage(id: "sha256:\(reference)", tags: [reference], digests: []) : nil
+    }
+
+    func pull(_ reference: String, progress: @escaping @Sendable (Double) -> Void) async throws(EngineError) {
+        self.progress = progress
+        defer { self.progress = nil }
+        try await pass(.pull, "pull \(reference)")
+        images.insert(reference)
+    }
+
+    func remove(image reference: String) async throws(EngineError) {
+        try await pass(.removeImage, "remove image \(reference)")
+        guard !containers.contains(where: { $0.image == reference }) else {
+            throw EngineError(.conflict, "the image is in use")
+        }
+        images.remove(reference)
+    }
+
+    func gateway(network: String) async throws(EngineError) -> String? {
+        try await pass(.gateway)
+        return gateways[network]
+    }
+
+    func events(label: String, handle: @escaping @Sendable (EngineEvent) -> Void) async throws(EngineError) {
+        try await pass(.ping)
+        self.handle = handle
+        handle(.connected)
+        let error = await withTaskCancellationHandler {
+            await withCheckedContinuation { (continuation: CheckedContinuation<EngineError?, Never>) in
+                if Task.isCancelled {
+                    continuation.resume(returning: EngineError(.cancelled, "cancelled"))
+                } else {
+                    stream = continuation
+                }
+            }
+        } onCancel: {
+            self.endEvents(EngineError(.cancelled, "cancelled"))
+        }
+        if let error { throw error }
+    }
+
+    // MARK: Parts
+
+    /// A container that is there from the start, as the supervisor would have made it.
+    @discardableResult
+    func add(_ specification: ContainerSpecification, _ state: ContainerState) -> String {
+        nextNumber += 1
+        let digits = String(nextNumber, radix: 16)
+        let id = String(repeating: "0", count: 64 - digits.count) + digits
+        specifications[id] = specification
+        containers.insert(
+            EngineContainer(
+                id: id,
+                name: specification.name,
+                image: specification.image,
+                imageID: "sha256:\(specification.image)",
+                labels: specification.labels,
+                state: state
+            ),
+            at: 0
+        )
+        return id
+    }
+
+    func emit(_ id: String, _ action: String, _ exitCode: Int? = nil, labels: [String: String]? = nil) {
+        guard let labels = labels ?? containers.first(where: { $0.id == id })?.labels else { return }
+        handle?(.container(id: id, action: action, exitCode: exitCode, labels: labels))
+    }
+
+    private func find(_ id: String, _ operation: Operation, _ verb: String) async throws(EngineError) -> EngineContainer
+    {
+        let labels = containers.first { $0.id == id }?.labels ?? [:]
+        try await pass(operation, "\(verb) \(Self.name(labels))")
+        guard let container = containers.first(where: { $0.id == id }) else {
+            throw EngineError(.notFound, "no such container: \(id)")
+        }
+        return container
+    }
+
+    private static func name(_ labels: [String: String]) -> String {
+        "\(labels[ContainerLabel.app] ?? "?")/\(labels[ContainerLabel.service] ?? "?")"
+    }
+
+    private func pass(_ operation: Operation, _ call: String? = nil) async throws(EngineError) {
+        if let call { calls.append(call) }
+        await Task.yield()
+        if isAway { throw EngineError(.unavailable, "connection refused") }
+        if held.contains(operation) {
+            nextNumber += 1
+            let number = nextNumber
+            let isFreed = await withTaskCancellationHandler {
+                await withCheckedContinuation { continuation in
+                    if Task.isCancelled {
+                        continuation.resume(returning: false)
+                    } else {
+                        waiting.append((number, operation, continuation))
+                    }
+                }
+            } onCancel: {
+                self.cancel(number)
+            }
+            if !isFreed { throw EngineError(.cancelled, "cancelled") }
+        }
+        if failures[operation]?.isEmpty == false, let error = failures[operation]?.removeFirst() {
+            if goesAwayAfterFailure { goAway() }
+            throw error
+        }
+        if isAway { throw EngineError(.unavailable, "connection refused") }
+    }
+
+    private func cancel(_ number: Int) {
+        guard let index = waiting.firstIndex(where: { $0.number == number }) else { return }
+        waiting.remove(at: index).continuation.resume(returning: false)
+    }
+}

@@ -1,0 +1,149 @@
+import Testing
+
+@testable import SupervisorCore
+
+/// What a target must not say: refused with its place, and with what it might have said.
+struct TargetRefusalTests {
+    struct Bad: Sendable, CustomTestStringConvertible {
+        var text: String
+        var place: String
+        /// Part of the reason.
+        var reason: String
+
+        var testDescription: String { text }
+
+        static func document(_ text: String, _ place: String, _ reason: String) -> Bad {
+            Bad(text: text, place: place, reason: reason)
+        }
+
+        /// A member of an application that has no services.
+        static func app(_ members: String, _ place: String, _ reason: String) -> Bad {
+            Bad(text: #"{"apps":{"1":{\#(members)}}}"#, place: "apps.1" + place, reason: reason)
+        }
+
+        static func service(_ members: String, _ place: String, _ reason: String) -> Bad {
+            Bad(text: Sample.document(service: members), place: "apps.1.services.5." + place, reason: reason)
+        }
+
+        static func services(_ services: String, _ place: String, _ reason: String) -> Bad {
+            .app(#""commit":"c","services":{\#(services)}"#, ".services" + place, reason)
+        }
+    }
+
+    static let bad: [Bad] = [
+        .document("[]", "the document", "expected an object, found a list"),
+        .document("null", "the document", "expected an object, found null"),
+        .document("", "line 1, column 1", ""),
+        .document("{}", "apps", "is missing"),
+        .document(#"{"apps":null}"#, "apps", "is missing"),
+        .document(#"{"apps":[]}"#, "apps", "expected an object, found a list"),
+        .document(#"{"apps":{},"name":5}"#, "name", "expected a string, found a number"),
+        .document(#"{"apps":{},"config":{"A":[]}}"#, "config.A", "expected a string, found a list"),
+        .document(#"{"apps":{"app":{}}}"#, "apps.app", "digits only"),
+        .document(#"{"apps":{"-1":{}}}"#, "apps.-1", "digits only"),
+        .document(#"{"apps":{"99999999999999999999":{}}}"#, "apps.99999999999999999999", "digits only"),
+        .document(
+            #"{"apps":{"1":{"commit":"c","services":{}},"01":{"commit":"c","services":{}}}}"#,
+            "apps.01",
+            "there twice"
+        ),
+        .document(#"{"apps":{"1":{"commit":"a","commit":"b"}}}"#, "line 1, column 28", ""),
+        .app("", ".commit", "is missing"),
+        .app(#""commit":5"#, ".commit", "expected a string"),
+        .app(#""commit":"c""#, ".services", "is missing"),
+        .app(#""commit":"c","services":[]"#, ".services", "expected an object"),
+        .app(#""commit":"c","services":{},"releaseId":1.5"#, ".releaseId", "a string or a whole number"),
+        .app(
+            #""commit":"c","services":{},"volumes":{"data":{}}"#,
+            ".volumes",
+            "makes no volumes of an application, use /data; found data"
+        ),
+        .app(
+            #""commit":"c","services":{},"networks":{"lan":{}}"#,
+            ".networks",
+            "no networks of an application; found lan"
+        ),
+        .services(
+            #""1":{"serviceName":"a","image":"i"},"2":{"serviceName":"b","image":"i"}"#,
+            "",
+            "one service per application, found 2"
+        ),
+        .services(#""1":{"serviceName":"a","image":"i"},"2":{"serviceName":"a","image":"i"}"#, ".2", "is called a"),
+        .services(#""1":5"#, ".1", "expected an object"),
+        .services(#""1":{"image":"i"}"#, ".1.serviceName", "is missing"),
+        .services(#""1":{"serviceName":"a"}"#, ".1.image", "is missing"),
+        .services(#""1":{"serviceName":"../up","image":"i"}"#, ".1.serviceName", "letters, digits, _ - and ."),
+        .services(#""1":{"serviceName":"","image":"i"}"#, ".1.serviceName", "1 to 63"),
+        // The engine refuses a container's name that starts so.
+        .services(#""1":{"serviceName":"_a","image":"i"}"#, ".1.serviceName", "starts with a letter or a digit"),
+        .services(
+            #""1":{"serviceName":"\#(String(repeating: "x", count: 64))","image":"i"}"#,
+            ".1.serviceName",
+            "1 to 63"
+        ),
+        .services(#""1":{"serviceName":"a","image":"a b"}"#, ".1.image", "neither spaces nor non-ASCII"),
+        .services(#""1":{"serviceName":"a","image":""}"#, ".1.image", "not empty"),
+        .service(#""running":"yes""#, "running", "true or false, found a string"),
+        .service(#""imageId":[]"#, "imageId", "a string or a whole number"),
+        .service(#""environment":["A=b"]"#, "environment", "expected an object, found a list"),
+        .service(#""environment":{"A=":"b"}"#, "environment", "has no ="),
+        .service(#""environment":{"":"b"}"#, "environment", "not empty"),
+        .service(#""environment":{"A":{}}"#, "environment.A", "expected a string, found an object"),
+        .service(#""environment":{"A":"x\u0000"}"#, "environment.A", "NUL"),
+        .service(#""labels":[]"#, "labels", "expected an object"),
+        .service(
+            #""labels":{"io.balena.update.strategy":"hand-over"}"#,
+            "labels.io.balena.update.strategy",
+            "hand-over is none of download-then-kill, kill-then-download"
+        ),
+        .service(#""labels":{"io.resin.update.strategy":""}"#, "labels.io.resin.update.strategy", "download-then-kill"),
+        .service(#""command":5"#, "command", "expected a list"),
+        .service(#""command":"a 'b""#, "command", "a quote is not closed"),
+        .service(#""command":"a \\""#, "command", "a quote is not closed"),
+        .service(#""command":["a",[]]"#, "command.1", "expected a string"),
+        .service(#""network_mode":"mine""#, "network_mode", "mine is none of host, bridge, none"),
+        .service(#""privileged":1"#, "privileged", "true or false"),
+        .service(#""restart":"sometimes""#, "restart", "no, always, unless-stopped, on-failure, on-failure:COUNT"),
+        .service(#""restart":"on-failure:-1""#, "restart", "on-failure:COUNT"),
+        .service(#""restart":true"#, "restart", "expected a string, found a boolean"),
+        .service(#""ports":"80""#, "ports", "expected a list"),
+        .service(#""ports":["1","0:80"]"#, "ports.1", "[[ADDRESS:]HOST:]CONTAINER[/tcp|udp|sctp]"),
+        .service(#""ports":["70000"]"#, "ports.0", "from 1 to 65535"),
+        .service(#""ports":["8000-8010:80"]"#, "ports.0", "no ranges"),
+        .service(#""ports":["80/icmp"]"#, "ports.0", "tcp|udp|sctp"),
+        .service(#""ports":["80/tcp/udp"]"#, "ports.0", "tcp|udp|sctp"),
+        .service(#""ports":[{"target":80}]"#, "ports.0", "a string or a whole number"),
+        .service(#""volumes":["data:/data2"]"#, "volumes.0", "/HOST/PATH:/CONTAINER/PATH[:ro]"),
+        .service(#""volumes":["/a"]"#, "volumes.0", "/HOST/PATH:/CONTAINER/PATH[:ro]"),
+        .service(#""volumes":["/a:b"]"#, "volumes.0", "/HOST/PATH:/CONTAINER/PATH[:ro|rw]"),
+        .service(#""volumes":["/a:/b:z"]"#, "volumes.0", "[:ro|rw]"),
+        .service(#""devices":["tty:/dev/tty"]"#, "devices.0", "/dev/NAME"),
+        .service(#""devices":["/dev/a:/dev/b:rx"]"#, "devices.0", "permissions of r w m"),
+        .service(#""cap_add":"NET_ADMIN""#, "cap_add", "expected a list"),
+        .service(#""tmpfs":["run"]"#, "tmpfs", "not an absolute path"),
+        .service(#""sysctls":[]"#, "sysctls", "expected an object"),
+        .service(#""stop_grace_period":-1"#, "stop_grace_period", "from 0 to 1 h"),
+        .service(#""stop_grace_period":"2h""#, "stop_grace_period", "from 0 to 1 h"),
+        .service(#""stop_grace_period":"soon""#, "stop_grace_period", "such as 30s or 1m30s"),
+        .service(#""stop_grace_period":"""#, "stop_grace_period", "such as 30s or 1m30s"),
+        .service(#""pid":"container:x""#, "pid", "none of host"),
+        .service(#""ipc":"service:x""#, "ipc", "host, private, shareable, none"),
+        .service(#""mem_limit":-1"#, "mem_limit", "such as 67108864, 64m or 1g"),
+        .service(#""mem_limit":"64q""#, "mem_limit", "such as 67108864, 64m or 1g"),
+        .service(#""mem_limit":"99999999999g""#, "mem_limit", "such as 67108864, 64m or 1g"),
+        .service(#""user":{}"#, "user", "a string or a whole number"),
+    ]
+
+    @Test(arguments: bad)
+    func `a wrong target is refused with its place and what is allowed`(case bad: Bad) throws {
+        let error = try #require(throws: TargetError.self) { try Sample.parse(bad.text) }
+        #expect(error.place == bad.place)
+        #expect(error.reason.contains(bad.reason))
+        #expect(error.description == "\(error.place): \(error.reason)")
+    }
+
+    @Test func `a document too deep to be a target is refused`() {
+        let deep = String(repeating: "[", count: 40) + String(repeating: "]", count: 40)
+        #expect(throws: TargetError.self) { try Sample.parse(#"{"apps":{},"x":\#(deep)}"#) }
+    }
+}

@@ -1,0 +1,116 @@
+import NIOCore
+import SupervisorCore
+import SupervisorPluginAPI
+import SupervisorReactor
+
+/// A device that answers at once, fails or waits as it is told, and keeps account of what it was asked.
+actor FakeDevice: DeviceAPI {
+    static let key = String(repeating: "0123456789abcdef", count: 4)
+    static let newKey = String(repeating: "fedcba9876543210", count: 4)
+    static let container = String(repeating: "5f", count: 32)
+
+    private let executor: LoopExecutor
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    private var key = FakeDevice.key
+    private var trouble: String?
+    private var failure: SupervisorError?
+    private var extra = ""
+    private var isHeld = false
+    private var held: [CheckedContinuation<Void, Never>] = []
+    private(set) var calls: [String] = []
+    private var watchers: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
+
+    init(executor: LoopExecutor) {
+        self.executor = executor
+    }
+
+    // MARK: Orders of the test
+
+    func ail(_ text: String?) { trouble = text }
+    func fail(_ error: SupervisorError?) { failure = error }
+    /// Makes the answer of GET /v1/device longer.
+    func pad(_ count: Int) { extra = String(repeating: "x", count: count) }
+    /// Operations wait until `release()`.
+    func hold() { isHeld = true }
+
+    func release() {
+        isHeld = false
+        for continuation in held { continuation.resume() }
+        held = []
+    }
+
+    /// Returns when that many calls have been noted.
+    func reached(_ count: Int) async {
+        if calls.count >= count { return }
+        await withCheckedContinuation { watchers.append((count, $0)) }
+    }
+
+    private func note(_ call: String) {
+        calls.append(call)
+        for watcher in watchers where watcher.count <= calls.count { watcher.continuation.resume() }
+        watchers.removeAll { $0.count <= calls.count }
+    }
+
+    private func work(_ call: String) async throws(SupervisorError) {
+        note(call)
+        if isHeld { await withCheckedContinuation { held.append($0) } }
+        if let failure { throw failure }
+    }
+
+    // MARK: DeviceAPI
+
+    func accepts(key: String) -> Bool { key == self.key }
+    func ailment() -> String? { trouble }
+
+    func device() async -> JSONValue {
+        try? await work("device")
+        return extra.isEmpty ? ["api_port": 48484, "commit": nil] : ["padding": .string(extra)]
+    }
+
+    func application(_ id: AppID) throws(SupervisorError) -> JSONValue {
+        note("application \(id)")
+        if let failure { throw failure }
+        return ["appId": .integer(id.number), "commit": "abc", "env": ["FOO": "bar"]]
+    }
+
+    func requestUpdate(force: Bool) { note("update \(force)") }
+    func purge(_ id: AppID, force: Bool) async throws(SupervisorError) { try await work("purge \(id) \(force)") }
+    func restart(_ id: AppID, force: Bool) async throws(SupervisorError) { try await work("restart \(id) \(force)") }
+
+    func stop(_ id: AppID, force: Bool) async throws(SupervisorError) -> String {
+        try await work("stop \(id) \(force)")
+        return Self.container
+    }
+
+    func start(_ id: AppID) async throws(SupervisorError) -> String {
+        try await work("start \(id)")
+        return Self.container
+    }
+
+    func regenerateKey() async throws(SupervisorError) -> String {
+        try await work("regenerate")
+        key = Self.newKey
+        return key
+    }
+
+    func currentKey() -> String { key }
+    func status() async -> JSONValue { ["health": ["healthy": true]] }
+    func locks() async -> JSONValue { [["appId": 1]] }
+
+    func waitUntilUnlocked() async throws(SupervisorError) {
+        note("wait")
+        while isHeld {
+            let executor = executor
+            await withCheckedContinuation { continuation in
+                _ = executor.loop.scheduleTask(in: .milliseconds(5)) { continuation.resume() }
+            }
+            if Task.isCancelled {
+                note("wait cancelled")
+                throw SupervisorError(.unavailable, "The wait was ended")
+            }
+        }
+    }
+
+    func reload() async throws(SupervisorError) { try await work("reload") }
+}
