@@ -130,7 +130,7 @@ def main() -> int:
         number("id", "-g", "supervisor-test"),
         number("getent", "group", "supervisor-engine"),
     )
-    make_readable(user, ROOT / "bin")
+    make_readable(user, "SUPERVISOR_BIN_DIR", ROOT / "bin")
     engine = Engine(ROOT / "e", group="supervisor-engine")
     engine.start()
     engine.import_image(images.base_layer(), "demo:1", ['CMD ["/bin/sh", "/app/main"]', f"ENV PATH={images.PATH}"])

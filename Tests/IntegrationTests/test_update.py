@@ -12,7 +12,7 @@ import pytest
 from harness import images, target
 from harness.engine import Engine
 from harness.supervisor import Supervisor
-from harness.waiting import stays, wait_until
+from harness.waiting import wait_until
 
 #: how many pairs the comparison with the engine's own client takes
 PAIRS = int(os.environ.get("SUPERVISOR_TEST_PAIRS", "10"))
@@ -41,7 +41,9 @@ def test_an_app_comes_from_the_registry(supervisor: Supervisor, published) -> No
 
 
 @pytest.mark.parametrize("strategy", ["download-then-kill", "kill-then-download"])
-def test_an_update_is_downloaded_told_and_applied(supervisor: Supervisor, proxy, published, strategy: str) -> None:
+def test_an_update_is_downloaded_told_and_applied(
+    supervisor: Supervisor, proxy, published, strategy: str, measured
+) -> None:
     labels = {"io.resin.update.strategy": strategy}
     old = published(f"old-{strategy}", [1000])
     new = published(f"new-{strategy}", [250_000, 350_000, 150_000, 50_000])
@@ -65,6 +67,7 @@ def test_an_update_is_downloaded_told_and_applied(supervisor: Supervisor, proxy,
     assert progress == sorted(progress), f"progress never falls: {progress}"
     assert all(0 <= value <= 100 and isinstance(value, int) for value in progress)
     assert progress[-1] >= 90
+    measured(f"progress of a slow download, {strategy}: {sorted(set(progress))}")
     assert seen[-1]["download_progress"] is None
     assert all(state["update_pending"] and not state["update_downloaded"] for state in downloading)
     assert not any(state["update_failed"] for state in seen)
@@ -294,7 +297,7 @@ def downtime(engine: Engine, since: float) -> float:
     return (started[0] - died[0]) / 1e6
 
 
-def test_an_update_keeps_the_app_down_hardly_longer_than_the_engines_own_client(running: Supervisor) -> None:
+def test_an_update_keeps_the_app_down_hardly_longer_than_the_engines_own_client(running: Supervisor, measured) -> None:
     engine, folder = running.engine, running.data_folder(4711)
     folder.mkdir()
     ours: list[float] = []
@@ -331,7 +334,10 @@ def test_an_update_keeps_the_app_down_hardly_longer_than_the_engines_own_client(
         engine.remove("peer")
 
     mine, peer = statistics.median(ours), statistics.median(theirs)
-    print(f"downtime, median of {PAIRS}: ours {mine:.0f} ms, docker stop+rm+run {peer:.0f} ms")
+    measured(
+        f"downtime, median of {PAIRS} pairs: ours {mine:.0f} ms ({min(ours):.0f} to {max(ours):.0f}), "
+        f"docker stop, rm, run {peer:.0f} ms ({min(theirs):.0f} to {max(theirs):.0f})"
+    )
     print("ours  ", [round(value) for value in ours])
     print("theirs", [round(value) for value in theirs])
     assert mine <= 1.2 * peer + 50

@@ -41,13 +41,16 @@ class User:
         ]
 
 
-def binary(name: str) -> Path:
-    return Path(os.environ["SUPERVISOR_BIN_DIR"]) / name
+def binary(name: str, release: bool = False) -> Path:
+    return Path(os.environ["SUPERVISOR_RELEASE_DIR" if release else "SUPERVISOR_BIN_DIR"]) / name
 
 
-def make_readable(user: User, folder: Path) -> None:
-    """A checkout or a toolchain in root's home is closed to the user: then it gets copies of the programs."""
-    programs = [binary(name) for name in ("supervisor", "supervisorctl")]
+def make_readable(user: User, variable: str, copies: Path) -> None:
+    """A checkout or a toolchain in root's home is closed to the user: then it gets copies of the programs.
+
+    `variable` of the environment names the folder with the programs.
+    """
+    programs = [file for name in ("supervisor", "supervisorctl") if (file := Path(os.environ[variable]) / name).exists()]
     libraries = {
         Path(words[2])
         for program in programs
@@ -56,11 +59,11 @@ def make_readable(user: User, folder: Path) -> None:
     }
     if all(run(user.command("test", "-r", file)).returncode == 0 for file in [*programs, *libraries]):
         return
-    folder.mkdir()
+    copies.mkdir()
     for file in [*programs, *libraries]:
-        shutil.copy(file, folder)
-    must(["chmod", "-R", "a+rX", folder])
-    os.environ.update(SUPERVISOR_BIN_DIR=str(folder), LD_LIBRARY_PATH=str(folder))
+        shutil.copy(file, copies)
+    must(["chmod", "-R", "a+rX", copies])
+    os.environ.update({variable: str(copies), "LD_LIBRARY_PATH": str(copies)})
 
 
 def mount_tmpfs(point: Path, user: User, size: str) -> None:
@@ -80,7 +83,9 @@ class Supervisor:
         user: User,
         settings: dict[str, dict[str, str]] | None = None,
         state_size: str | None = None,
+        release: bool = False,
     ) -> None:
+        self.release = release
         self.root = root
         self.engine = engine
         self.user = user
@@ -159,7 +164,7 @@ class Supervisor:
     # ---- the process
 
     def command(self, *options: str | Path) -> list[str | Path]:
-        return self.user.command(binary("supervisor"), "--config", self.config_file, *options)
+        return self.user.command(binary("supervisor", self.release), "--config", self.config_file, *options)
 
     def prepare(self) -> "subprocess.CompletedProcess[str]":
         """supervisor --prepare; what it says goes to the log too, as it would with a journal."""
