@@ -15,10 +15,9 @@ build: ## debug build of everything
 	@scripts/setup build
 	swift build
 
-release: ## release build of the two programs
+release: ## the two programs as they ship, with their part of the Swift runtime, in .build/ship
 	@scripts/setup build
-	swift build -c release --product supervisor
-	swift build -c release --product supervisorctl
+	@scripts/release
 
 run: ## run the supervisor with a demo app in the foreground; Ctrl-C ends and cleans up
 	@scripts/setup run

@@ -71,7 +71,11 @@ let package = Package(
         ours("SupervisorReactor", "supervisor/Reactor", ["CLinux", "SupervisorCore", logging] + nio),
         ours("UnixHTTP", "supervisor/UnixHTTP", nio + [nioHTTP]),
         ours("SupervisorCore", "supervisor/Core", ["SupervisorPluginAPI", "CLinux", logging]),
-        ours("SupervisorEngine", "supervisor/Engine", ["SupervisorCore", "SupervisorPluginAPI", "UnixHTTP", logging] + nio),
+        ours(
+            "SupervisorEngine",
+            "supervisor/Engine",
+            ["SupervisorCore", "SupervisorPluginAPI", "UnixHTTP", logging] + nio
+        ),
         ours(
             "SupervisorHTTP",
             "supervisor/HTTP",
@@ -100,7 +104,10 @@ let package = Package(
         tests(of: "UnixHTTP", nio + [nioHTTP]),
         tests(of: "SupervisorCore", ["SupervisorPluginAPI", "CLinux", logging]),
         tests(of: "SupervisorEngine", ["SupervisorPluginAPI", "SupervisorCore", "UnixHTTP", nioHTTP] + nio),
-        tests(of: "SupervisorHTTP", ["SupervisorPluginAPI", "SupervisorCore", "SupervisorReactor", nioHTTP, nioEmbedded] + nio),
+        tests(
+            of: "SupervisorHTTP",
+            ["SupervisorPluginAPI", "SupervisorCore", "SupervisorReactor", nioHTTP, nioEmbedded] + nio
+        ),
         tests(of: "supervisor", ["UnitFile", "SupervisorCore"]),
         tests(of: "supervisorctl", ["SupervisorPluginAPI"]),
     ],

@@ -222,10 +222,9 @@ def test_directories_of_root_are_put_right(mortal: Engine, mortal_device: Superv
     device.stop()
     mortal.stop()
     device.lock_folder().mkdir(parents=True)
-    mortal.start()
-    wait_until(lambda: mortal.running(target.APP), 20, "the app runs on root's directory")
     done = device.prepare()
     assert done.returncode == 0, done.stderr
+    mortal.start()
     device.start(prepare=False)
     check_locking(device)
 

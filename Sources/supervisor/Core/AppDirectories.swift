@@ -33,7 +33,7 @@ public struct AppDirectories: Sendable, Hashable {
     /// of the service runs: whatever lies in its lock directory goes, and with it every lock.
     func prepareForStart(of key: ServiceKey, othersRun: Bool) throws(SystemCallError) {
         try prepareData(of: key.app)
-        try FileSystem.makeDirectory(locks(of: key.app), mode: 0o755)
+        try prepareLocks(of: key.app)
         if try !isPristine(locks(of: key)) { try swapLocks(of: key) }
         if !othersRun { removeDataLock(of: key.app) }
     }
@@ -42,7 +42,7 @@ public struct AppDirectories: Sendable, Hashable {
     /// one as root's. One of ours keeps what is in it.
     func ensure(_ key: ServiceKey) throws(SystemCallError) {
         try prepareData(of: key.app)
-        try FileSystem.makeDirectory(locks(of: key.app), mode: 0o755)
+        try prepareLocks(of: key.app)
         let path = locks(of: key)
         guard let status = try FileSystem.status(path) else { return try makeLocks(path) }
         if !status.isDirectory || status.st_uid != geteuid() { return try swapLocks(of: key) }
@@ -61,6 +61,16 @@ public struct AppDirectories: Sendable, Hashable {
         }
     }
 
+    /// The directory above the lock directories of an application, which has to be ours: in somebody else's nothing can be
+    /// renamed.
+    private func prepareLocks(of app: AppID) throws(SystemCallError) {
+        let path = locks(of: app)
+        if let status = try FileSystem.status(path), !status.isDirectory || status.st_uid != geteuid() {
+            try FileSystem.rename(path, lockDirectory + "/" + FileSystem.uniqueName(".stale-"))
+        }
+        try FileSystem.makeDirectory(path, mode: 0o755)
+    }
+
     private func isPristine(_ path: String) throws(SystemCallError) -> Bool {
         guard let status = try FileSystem.status(path), status.isDirectory, status.st_uid == geteuid(),
             status.permissions == Self.lockMode
@@ -72,7 +82,7 @@ public struct AppDirectories: Sendable, Hashable {
     /// did to the old one, since only the directory above it has to be ours.
     func swapLocks(of key: ServiceKey) throws(SystemCallError) {
         let path = locks(of: key)
-        try FileSystem.makeDirectory(locks(of: key.app), mode: 0o755)
+        try prepareLocks(of: key.app)
         if try FileSystem.status(path) != nil {
             try FileSystem.rename(path, locks(of: key.app) + "/" + FileSystem.uniqueName(".stale-"))
         }
@@ -120,6 +130,7 @@ public struct AppDirectories: Sendable, Hashable {
             }
         }
         collect(dataDirectory)
+        collect(lockDirectory)
         for name in (try? FileSystem.entries(lockDirectory)) ?? [] where AppID(digits: name) != nil {
             collect(lockDirectory + "/" + name)
         }

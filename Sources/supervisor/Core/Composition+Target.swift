@@ -122,15 +122,20 @@ extension TargetMember {
         let transport = halves.count > 1 ? String(halves[1]) : "tcp"
         guard halves.count <= 2, ["tcp", "udp", "sctp"].contains(transport) else { throw wrong }
         var parts = halves[0].split(separator: ":", omittingEmptySubsequences: false)
-        guard let last = parts.popLast(), let container = UInt16(last), container > 0 else { throw wrong }
+        guard let last = parts.popLast(), let container = Self.port(last) else { throw wrong }
         var host: UInt16?
         if let published = parts.popLast(), !published.isEmpty {
-            guard let number = UInt16(published), number > 0 else { throw wrong }
+            guard let number = Self.port(published) else { throw wrong }
             host = number
         }
         var address = parts.joined(separator: ":")
         if address.hasPrefix("["), address.hasSuffix("]") { address = String(address.dropFirst().dropLast()) }
         return .init(hostAddress: address, host: host, container: container, transport: transport)
+    }
+
+    private static func port(_ text: Substring) -> UInt16? {
+        guard text.allSatisfy({ $0.isASCII && $0.isNumber }), let number = UInt16(text), number > 0 else { return nil }
+        return number
     }
 
     /// `HOST-PATH:CONTAINER-PATH[:ro|rw]`.
@@ -146,6 +151,9 @@ extension TargetMember {
         guard parts.count <= 3, parts[1].hasPrefix("/"), mode == "ro" || mode == "rw" else {
             throw TargetError(place: path, reason: "expected /HOST/PATH:/CONTAINER/PATH[:ro|rw]")
         }
+        guard !["/data", "/tmp/balena", "/tmp/resin"].contains(parts[1]) else {
+            throw TargetError(place: path, reason: "\(parts[1]) is the supervisor's: /data, /tmp/balena, /tmp/resin")
+        }
         return .init(source: parts[0], target: parts[1], readOnly: mode == "ro")
     }
 
@@ -153,7 +161,7 @@ extension TargetMember {
     fileprivate func device() throws(TargetError) -> ContainerSpecification.Device {
         let parts = try string().split(separator: ":", omittingEmptySubsequences: false).map(String.init)
         let permissions = parts.count > 2 ? parts[2] : "rwm"
-        guard parts.count <= 3, parts[0].hasPrefix("/"), !permissions.isEmpty,
+        guard parts.count <= 3, parts.prefix(2).allSatisfy({ $0.hasPrefix("/") }), !permissions.isEmpty,
             permissions.allSatisfy({ "rwm".contains($0) })
         else {
             throw TargetError(place: path, reason: "expected /dev/NAME[:/dev/NAME[:PERMISSIONS]], permissions of r w m")
@@ -193,7 +201,9 @@ extension TargetMember {
         let factors: [String: Int64] = [
             "": 1, "b": 1, "k": 1 << 10, "kb": 1 << 10, "m": 1 << 20, "mb": 1 << 20, "g": 1 << 30, "gb": 1 << 30,
         ]
-        guard let number = Int64(digits), let factor = factors[String(text.dropFirst(digits.count))] else { throw wrong }
+        guard let number = Int64(digits), let factor = factors[String(text.dropFirst(digits.count))] else {
+            throw wrong
+        }
         let (bytes, overflow) = number.multipliedReportingOverflow(by: factor)
         guard !overflow else { throw wrong }
         return bytes

@@ -41,6 +41,8 @@ struct Reaper {
             return
         }
         defer { closedir(stream) }
+        // What is to be emptied must be writable; it will not be missed.
+        _ = fchmod(descriptor, 0o700)
         while !isExhausted, let entry = readdir(stream) {
             // Bytes, since a name need not be UTF-8.
             let bytes = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }

@@ -83,12 +83,13 @@ struct StateFile: Sendable {
             try FileSystem.write(bytes, to: other, mode: mode)
             try FileSystem.rename(other, last)
             try FileSystem.rename(temporary, present)
-            try FileSystem.synchronize(directory: directory)
         } catch {
             unlink(temporary)
             unlink(other)
             throw error
         }
+        // Both are in force: a directory that cannot be flushed takes nothing of that back.
+        try? FileSystem.synchronize(directory: directory)
     }
 
     private func keepPresentAsLast() throws(SystemCallError) {

@@ -70,7 +70,9 @@ public struct StateStore: Sendable {
         var keyIsSaved = true
         if keys.content == nil, !keys.problems.isEmpty { problems.append("the API key is lost, there is a new one") }
         // Both generations always hold the key in force: none of them may bring a dead key back.
-        if keys.content == nil || !keys.isIntact || (try? FileSystem.read(directory + "/api-key.last", limit: 256)) != Array(apiKey.utf8) {
+        if keys.content == nil || !keys.isIntact
+            || (try? FileSystem.read(directory + "/api-key.last", limit: 256)) != Array(apiKey.utf8)
+        {
             keyIsSaved = attempt { () throws(SystemCallError) in try key.saveBoth(Array(apiKey.utf8)) }
         }
 
@@ -198,7 +200,8 @@ public struct StateStore: Sendable {
     private static func isHexadecimal(_ text: String, count: Int) -> Bool {
         text.utf8.count == count
             && text.utf8.allSatisfy {
-                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
+                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
+                    || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
             }
     }
 }

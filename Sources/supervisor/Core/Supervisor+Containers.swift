@@ -132,6 +132,8 @@ extension Supervisor {
             isMore = slice.map { $0.isExhausted && $0.removed > 0 } ?? false
             obstacle = slice?.obstacle
         }
-        if let obstacle { logger.info("Some of what was cleared away stays until a more privileged hand comes: \(obstacle)") }
+        if let obstacle {
+            logger.info("Some of what was cleared away stays until a more privileged hand comes: \(obstacle)")
+        }
     }
 }

@@ -129,6 +129,7 @@ extension Supervisor {
             engine throws(EngineError) in try await engine.containers(label: ContainerLabel.app)
         }
         containers = listed
+        hasListed = true
         return listed.compactMap(CurrentState.Instance.init)
     }
 
@@ -139,7 +140,10 @@ extension Supervisor {
             engine throws(EngineError) in try await engine.gateway(network: networkMode)
         }
         guard let gateway else {
-            throw SupervisorError(.failed, "the network \(networkMode) has no gateway at which a container reaches the API")
+            throw SupervisorError(
+                .failed,
+                "the network \(networkMode) has no gateway at which a container reaches the API"
+            )
         }
         gateways[networkMode] = gateway
         return gateway

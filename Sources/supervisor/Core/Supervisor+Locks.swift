@@ -70,7 +70,9 @@ extension Supervisor {
         }
         let names = Set(UpdateLockFiles.names)
         for directory in directories.sorted() {
-            let isAbove = locks.allSatisfy { !$0.path.hasPrefix(directory + "/") || $0.path.dropFirst(directory.utf8.count + 1).contains("/") }
+            let isAbove = locks.allSatisfy {
+                !$0.path.hasPrefix(directory + "/") || $0.path.dropFirst(directory.utf8.count + 1).contains("/")
+            }
             let token = try? parts.watcher.watch(directory) { name in
                 if !isAbove, let name, !names.contains(name) { return }
                 self.assumeIsolated { $0.lockMayBeFree() }

@@ -60,7 +60,8 @@ extension Supervisor {
         _ body: @escaping @Sendable (isolated Supervisor) async throws(SupervisorError) -> String
     ) async throws(SupervisorError) -> String {
         guard !isStopping else { throw SupervisorError(.unavailable, "The supervisor is stopping") }
-        try refuseUnknown(id)
+        // Before the engine has answered once, nobody knows which applications there are.
+        if hasListed { try refuseUnknown(id) }
         let result: Result<String, SupervisorError> = await withCheckedContinuation { continuation in
             own { supervisor in
                 continuation.resume(returning: await supervisor.runAlone(id, body))
@@ -181,17 +182,38 @@ extension Supervisor {
 
     public func regenerateKey() async throws(SupervisorError) -> String {
         let key = randomHexadecimal(bytes: 32)
-        let store = parts.store
-        do throws(SupervisorError) {
-            try await onWorker { try store.save(key: key) }
-        } catch {
+        let saved: Result<Void, SupervisorError> = await withCheckedContinuation { continuation in
+            own { supervisor in
+                supervisor.isChangingKey = true
+                defer { supervisor.isChangingKey = false }
+                let store = supervisor.parts.store
+                do throws(SupervisorError) {
+                    try await supervisor.onWorker { try store.save(key: key) }
+                    supervisor.apiKey = key
+                    supervisor.keyIsSaved = true
+                    continuation.resume(returning: .success(()))
+                } catch {
+                    continuation.resume(returning: .failure(error))
+                }
+            }
+        }
+        if case .failure(let error) = saved {
             throw SupervisorError(.unavailable, "The new key could not be kept, the old one goes on: \(error.message)")
         }
-        apiKey = key
-        keyIsSaved = true
         logger.notice("There is a new API key")
         trigger()
         return key
+    }
+
+    /// A key that could not be kept at start is tried again: a new supervisor would make another one.
+    func saveKeyIfNeeded() async {
+        guard !keyIsSaved, !isChangingKey else { return }
+        let key = apiKey
+        let store = parts.store
+        let result: Void? = try? await onWorker { try store.save(key: key) }
+        guard result != nil, apiKey == key else { return }
+        keyIsSaved = true
+        logger.notice("The API key is kept now")
     }
 
     // MARK: Reload

@@ -46,9 +46,15 @@ extension Supervisor {
     public func application(_ id: AppID) throws(SupervisorError) -> JSONValue {
         let containers = containers.filter { CurrentState.Instance($0)?.key.app == id }
         guard !containers.isEmpty || target?[id] != nil else {
+            guard hasListed else {
+                throw SupervisorError(.unavailable, "The container engine has not answered yet", retryAfter: 5)
+            }
             throw SupervisorError(.notFound, "There is no application \(id) on this device")
         }
-        let services = max(Set(containers.map { $0.labels[ContainerLabel.service] }).count, target?[id]?.services.count ?? 0)
+        let services = max(
+            Set(containers.map { $0.labels[ContainerLabel.service] }).count,
+            target?[id]?.services.count ?? 0
+        )
         guard services <= 1 else {
             throw SupervisorError(
                 .invalidArgument,

@@ -54,6 +54,7 @@ extension Supervisor {
         defer { activeForce = false }
         progress.nextAttempt = nil
         do throws(SupervisorError) {
+            await saveKeyIfNeeded()
             try await loadTarget()
             try await converge()
             if progress.hasFailed { logger.notice("The update succeeded after \(retry.failures) failures") }
@@ -234,7 +235,8 @@ extension Supervisor {
         let wanted = Set(target.apps.flatMap { $0.services.map(\.image) })
         for image in pulledImages.subtracting(wanted).sorted() {
             do throws(SupervisorError) {
-                try await engineStep("removing the image \(image)", limit: .seconds(120)) { engine throws(EngineError) in
+                try await engineStep("removing the image \(image)", limit: .seconds(120)) {
+                    engine throws(EngineError) in
                     try await engine.remove(image: image)
                 }
                 logger.info("Removed the image \(image)")
@@ -250,7 +252,9 @@ extension Supervisor {
 
     // MARK: Doing
 
-    private func disrupt(_ plan: UpdatePlan, _ failed: inout [ServiceKey: SupervisorError]) async throws(SupervisorError) {
+    private func disrupt(_ plan: UpdatePlan, _ failed: inout [ServiceKey: SupervisorError])
+        async throws(SupervisorError)
+    {
         let apps = Set(plan.disruptions.map(\.key.app))
         if pendingForce {
             activeForce = true

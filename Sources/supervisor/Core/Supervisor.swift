@@ -81,6 +81,7 @@ public actor Supervisor: DeviceAPI {
     // What is kept.
     var apiKey: String
     var keyIsSaved: Bool
+    var isChangingKey = false
     /// nil while no target was ever seen: then containers that are there stay as they are.
     var target: TargetState?
     var targetJSON: JSONValue?
@@ -93,6 +94,8 @@ public actor Supervisor: DeviceAPI {
     var engineState: EngineState
     /// As listed last, kept up to date by events.
     var containers: [EngineContainer] = []
+    /// Whether the engine has listed them at least once.
+    var hasListed = false
     var crashes = CrashTracker()
     /// Gateways of networks, as the engine said last.
     var gateways: [String: String] = [:]

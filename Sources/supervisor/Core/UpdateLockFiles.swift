@@ -69,7 +69,9 @@ struct UpdateLockFiles: Sendable {
                 result.append(Place(app: scope.app, service: service, directory: directory, name: name))
             }
         }
-        result.append(Place(app: scope.app, service: nil, directory: directories.data(of: scope.app), name: Self.oldName))
+        result.append(
+            Place(app: scope.app, service: nil, directory: directories.data(of: scope.app), name: Self.oldName)
+        )
         return result
     }
 

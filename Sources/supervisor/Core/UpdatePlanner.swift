@@ -88,7 +88,10 @@ public enum UpdatePlanner {
             if let service = wanted[key] {
                 add(service, instances, current, &plan)
             } else {
-                plan.add(.remove(key, containers: instances.map(\.id)), disrupts: instances.contains(where: \.state.isAlive))
+                plan.add(
+                    .remove(key, containers: instances.map(\.id)),
+                    disrupts: instances.contains(where: \.state.isAlive)
+                )
             }
         }
         let disrupted = Set(plan.disruptions.map(\.key.app))
