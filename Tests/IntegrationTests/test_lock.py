@@ -342,11 +342,16 @@ def test_an_app_that_asks_during_an_operation_is_refused(supervisor: Supervisor,
     mark = supervisor.root / "mark"
     mark.mkdir()
     mark.chmod(0o777)
-    environment = {"ON_TERM": f"({TRY[client].format(path=path)}) > /mark/answer"}
+    environment = {
+        "ON_START": ": > /mark/started",
+        "ON_TERM": f"({TRY[client].format(path=path)}) > /mark/answer",
+    }
     app = {"environment": environment, "volumes": [f"{mark}:/mark"]}
     supervisor.write_target(target.app(**app))
     supervisor.start()
     before = Snapshot.of(supervisor) if supervisor.wait_settled(release="a") else None
+    # A shell that has not set its trap yet is told nothing.
+    wait_until((mark / "started").exists, 20, "the app has begun")
     if action == "update":
         supervisor.write_target(target.app(release="b", **app))
     else:
@@ -392,6 +397,8 @@ def test_the_first_instruction_of_the_new_container_can_take_the_lock(
     supervisor.start()
     supervisor.wait_settled(release="a")
     before = Snapshot.of(supervisor)
+    answers = mark / "answers"
+    wait_until(lambda: answers.exists() and answers.read_text(), 20, "the app has tried for the first time")
     if action == "update":
         supervisor.write_target(target.app(release="b", **app))
         wait_until(lambda: supervisor.device()["update_failed"], 10, "the app's own lock refuses the update")

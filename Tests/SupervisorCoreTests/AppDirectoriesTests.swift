@@ -49,10 +49,14 @@ struct AppDirectoriesTests {
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root gives a directory to somebody else"))
-    func `a lock directory of somebody else is replaced by one of ours`() throws {
+    func `an empty lock directory of somebody else is replaced by one of ours, one with a lock is not`() throws {
         try directories.ensure(Self.key)
         TestFile.write("", files["locks/1/main/updates.lock"])
         chown(files["locks/1/main"], 65534, 65534)
+        try directories.ensure(Self.key)
+        #expect(TestFile.status(files["locks/1/main"])?.st_uid == 65534)
+        #expect(TestFile.names(files["locks/1/main"]) == ["updates.lock"])
+        unlink(files["locks/1/main/updates.lock"])
         try directories.ensure(Self.key)
         #expect(TestFile.status(files["locks/1/main"])?.st_uid == geteuid())
         #expect(TestFile.mode(files["locks/1/main"]) == 0o1777)

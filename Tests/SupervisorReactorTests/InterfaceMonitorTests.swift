@@ -7,7 +7,8 @@ import Testing
 
 @Suite(.timeLimit(.minutes(1)), .serialized) struct InterfaceMonitorTests {
     private static let loop = MultiThreadedEventLoopGroup.singleton.next()
-    private static let address = "127.83.7.1"
+    /// One of its own for each process, so that two runs of the tests do not meet.
+    private static let address = "127.83.\(getpid() / 250 % 250).\(getpid() % 250 + 1)"
 
     /// ip(8) on the loopback, which only root may.
     private static func ip(_ command: String) -> Bool {

@@ -59,9 +59,9 @@ enum Program {
     /// What a oneshot before the engine does: without it, the engine makes missing directories as root's.
     private static func prepare(_ configuration: Configuration, _ logger: Logger) throws -> Int32 {
         let store = StateStore(directory: configuration.stateDirectory)
-        let problems = store.prepare(configuration.directories, targetFile: configuration.target)
-        for problem in problems { logger.error("\(problem)") }
-        return problems.isEmpty ? Status.ok : Status.failed
+        let outcome = store.prepare(configuration.directories, targetFile: configuration.target)
+        for problem in outcome.problems { logger.error("\(problem)") }
+        return outcome.isDone ? Status.ok : Status.failed
     }
 
     private static func serve(

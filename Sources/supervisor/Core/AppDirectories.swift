@@ -38,14 +38,20 @@ public struct AppDirectories: Sendable, Hashable {
         if !othersRun { removeDataLock(of: key.app) }
     }
 
-    /// The service's lock directory as it has to be, where it is missing or somebody else's; the engine makes a missing
-    /// one as root's. One of ours keeps what is in it.
+    /// The service's lock directory as it has to be, where it is missing, or somebody else's with nothing in it. One of
+    /// ours keeps what is in it.
     func ensure(_ key: ServiceKey) throws(SystemCallError) {
         try prepareData(of: key.app)
         try prepareLocks(of: key.app)
         let path = locks(of: key)
         guard let status = try FileSystem.status(path) else { return try makeLocks(path) }
-        if !status.isDirectory || status.st_uid != geteuid() { return try swapLocks(of: key) }
+        if !status.isDirectory { return try swapLocks(of: key) }
+        if status.st_uid != geteuid() {
+            // An application that runs may have taken the directory for itself: with something in it, or closed to us, it
+            // is a lock. An empty one is the engine's doing, or an operator's.
+            if (try? FileSystem.entries(path))?.isEmpty == true { try swapLocks(of: key) }
+            return
+        }
         if status.permissions != Self.lockMode, chmod(path, Self.lockMode) != 0 { throw SystemCallError("chmod", path) }
     }
 

@@ -96,7 +96,12 @@ struct StateFile: Sendable {
         guard try FileSystem.status(present) != nil else { return }
         let linked = last + ".new"
         unlink(linked)
-        guard link(present, linked) == 0 else { throw SystemCallError("link", present) }
+        if link(present, linked) != 0 {
+            // A file of another user, restored by root say, may be read but not linked (fs.protected_hardlinks of
+            // proc_sys_fs(5)). One that may not be read either is no generation worth keeping.
+            guard let bytes = try? FileSystem.read(present, limit: Self.limit) else { return }
+            try FileSystem.write(bytes, to: linked, mode: mode)
+        }
         try FileSystem.rename(linked, last)
         // rename(2) of two names of one file does nothing: the link stays then.
         unlink(linked)

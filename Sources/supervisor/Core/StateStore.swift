@@ -106,16 +106,17 @@ public struct StateStore: Sendable {
     /// Makes the directories that the containers of the kept target bind, before the engine starts those containers: it
     /// would make missing ones as root's. Where no target is kept, the target file counts.
     ///
-    /// Returns what was wrong, one line each.
-    public func prepare(_ directories: AppDirectories, targetFile: String) -> [String] {
-        var problems = makeDirectory()
+    /// Returns what was wrong, one line each, and whether every directory is there: a damaged file of state is told, and is
+    /// no failure.
+    public func prepare(_ directories: AppDirectories, targetFile: String) -> (problems: [String], isDone: Bool) {
+        var problems: [String] = []
         func attempt(_ body: () throws(SystemCallError) -> Void) {
             do throws(SystemCallError) { try body() } catch { problems.append(error.description) }
         }
         attempt { () throws(SystemCallError) in try directories.prepare() }
+        problems += makeDirectory()
         var wanted: TargetState?
         let kept = target.load(Self.parseTarget)
-        problems += kept.problems
         var parser = TargetParser()
         if let json = kept.content {
             wanted = try? parser.parse(json)
@@ -129,7 +130,7 @@ public struct StateStore: Sendable {
                 }
             }
         }
-        return problems
+        return (kept.problems + problems, problems.isEmpty)
     }
 
     /// Replaces both generations of the key: when this returns, no file holds the former one.
