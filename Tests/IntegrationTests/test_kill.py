@@ -67,7 +67,7 @@ def test_a_supervisor_that_is_killed_at_any_moment_is_made_good_by_the_next(supe
         operation = chance.choice(["update", "restart", "purge"])
         if operation == "update":
             release = "b" if release == "a" else "a"
-        moment = chance.uniform(0, 0.5)
+        moment = chance.uniform(0, 0.35)
         what = f"round {round_number}, seed {SEED}: {operation} killed after {moment * 1000:.0f} ms"
         print(what)
         begin(supervisor, operation, release)
