@@ -58,7 +58,6 @@ let package = Package(
         .systemLibrary(
             name: "CSystemd",
             path: "Sources/supervisor/CSystemd",
-            pkgConfig: "libsystemd",
             providers: [.apt(["libsystemd-dev"])]
         ),
 

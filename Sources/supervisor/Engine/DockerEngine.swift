@@ -169,8 +169,8 @@ public actor DockerEngine: ContainerEngine {
         let components = details["Components"]?.arrayValue ?? []
         let words = [server, details["Platform"]?["Name"]?.stringValue, components.first?["Name"]?.stringValue]
             .compactMap { $0?.lowercased() }
-        if words.contains(where: { $0.contains("balena") }) { return "balena-engine" }
-        if words.contains(where: { $0.contains("podman") || $0.contains("libpod") }) { return "podman" }
+        if words.contains(where: { $0.mentions("balena") }) { return "balena-engine" }
+        if words.contains(where: { $0.mentions("podman") || $0.mentions("libpod") }) { return "podman" }
         return "docker"
     }
 
@@ -185,6 +185,6 @@ public actor DockerEngine: ContainerEngine {
 extension UnixHTTPResponse {
     /// "client version 1.41 is too new", or "too old": the request was not looked at.
     fileprivate var refusesVersion: Bool {
-        status == 400 && engineMessage.contains("client version")
+        status == 400 && engineMessage.mentions("client version")
     }
 }

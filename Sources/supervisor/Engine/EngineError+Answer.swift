@@ -30,7 +30,7 @@ extension EngineError.Code {
         case 404: self = .notFound
         case 409: self = .conflict
         case 400: self = .invalid
-        case 500... where Self.conflictWords.contains(where: message.contains): self = .conflict
+        case 500... where Self.conflictWords.contains(where: message.mentions): self = .conflict
         case 401, 403, 500...: self = .failed
         default: self = .malformedAnswer
         }
@@ -38,7 +38,7 @@ extension EngineError.Code {
 
     /// Of an error within the stream of a download, which has no status: podman says there what docker says with 404.
     init(ofDownload message: String) {
-        self = ["manifest unknown", "name unknown"].contains(where: message.contains) ? .notFound : .failed
+        self = ["manifest unknown", "name unknown"].contains(where: message.mentions) ? .notFound : .failed
     }
 
     private static let conflictWords = [

@@ -1,5 +1,4 @@
 import CLinux
-import CSystemd
 import Glibc
 
 /// Tells the service manager how the service is (sd_notify(3), systemd.service(5) Type=notify). Does nothing where no
@@ -26,12 +25,21 @@ public final class ServiceNotifier: Sendable {
     public static func fromEnvironment() -> ServiceNotifier {
         let path = getenv("NOTIFY_SOCKET").map { String(cString: $0) }
         unsetenv("NOTIFY_SOCKET")
-        var microseconds: UInt64 = 0
-        let isWatched = sd_watchdog_enabled(1, &microseconds) > 0
-        return ServiceNotifier(
-            path: path,
-            watchdogInterval: isWatched ? .microseconds(Int64(clamping: microseconds)) : nil
-        )
+        return ServiceNotifier(path: path, watchdogInterval: watchdogInterval())
+    }
+
+    /// As sd_watchdog_enabled(3) has it: nil unless both variables are sound and this process is meant.
+    private static func watchdogInterval() -> Duration? {
+        defer {
+            unsetenv("WATCHDOG_USEC")
+            unsetenv("WATCHDOG_PID")
+        }
+        guard let text = getenv("WATCHDOG_USEC"), let microseconds = Int64(String(cString: text)), microseconds > 0
+        else {
+            return nil
+        }
+        if let process = getenv("WATCHDOG_PID"), pid_t(String(cString: process)) != getpid() { return nil }
+        return .microseconds(microseconds)
     }
 
     /// Whether anybody listens.

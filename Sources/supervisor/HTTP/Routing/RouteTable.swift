@@ -59,9 +59,11 @@ struct RouteTable: Sendable {
         }
         for path in paths {
             guard let resource = byPath[path] else { continue }
-            let parts = path.split(separator: ":id", omittingEmptySubsequences: false)
+            // "/v1/apps/:id/stop": what stands before and after the one parameter.
+            let parts = path.split(separator: Character(":"), omittingEmptySubsequences: false)
             if parts.count == 2 {
-                patterns.append(Pattern(prefix: String(parts[0]), suffix: String(parts[1]), resource: resource))
+                let suffix = parts[1].drop { $0 != "/" }
+                patterns.append(Pattern(prefix: String(parts[0]), suffix: String(suffix), resource: resource))
             } else {
                 resources[path] = resource
             }
