@@ -53,9 +53,9 @@ import Testing
             let client = try server.connect()
             let count = 3000
             let requests = String(repeating: "GET /v1/healthy HTTP/1.1\r\n\r\n", count: count)
-            async let sent: Void = Task.detached { try client.send(requests) }.value
+            // The kernel's buffers have room for all of them.
+            try client.send(requests)
             for _ in 0..<count { #expect(try client.reply().status == 200) }
-            try await sent
         }
     }
 

@@ -2,6 +2,7 @@ import NIOCore
 import SupervisorCore
 import SupervisorPluginAPI
 import SupervisorReactor
+import Testing
 
 /// A device that answers at once, fails or waits as it is told, and keeps account of what it was asked.
 actor FakeDevice: DeviceAPI {
@@ -20,6 +21,8 @@ actor FakeDevice: DeviceAPI {
     private var held: [CheckedContinuation<Void, Never>] = []
     private(set) var calls: [String] = []
     private var watchers: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
+    /// Ends the waiting of a test whose calls do not come.
+    private var patience: Scheduled<Void>?
 
     init(executor: LoopExecutor) {
         self.executor = executor
@@ -40,12 +43,26 @@ actor FakeDevice: DeviceAPI {
         held = []
     }
 
-    /// Returns when that many calls have been noted.
+    /// Returns when that many calls have been noted, or after ten seconds with an issue.
     func reached(_ count: Int) async {
+        // Checked within the closure: a task without a preference for this executor, as a test is, may be enqueued anew
+        // before the closure runs.
         await withCheckedContinuation { continuation in
-            // Asked in here: between an `await` and what it waits for another job may have its turn.
-            if calls.count >= count { continuation.resume() } else { watchers.append((count, continuation)) }
+            if calls.count >= count {
+                continuation.resume()
+            } else {
+                watchers.append((count, continuation))
+                patience?.cancel()
+                patience = executor.loop.scheduleTask(in: .seconds(10)) { self.assumeIsolated { $0.giveUp() } }
+            }
         }
+    }
+
+    private func giveUp() {
+        guard !watchers.isEmpty else { return }
+        Issue.record("the device was called \(calls.count) times only: \(calls)")
+        for watcher in watchers { watcher.continuation.resume() }
+        watchers = []
     }
 
     private func note(_ call: String) {
@@ -57,7 +74,11 @@ actor FakeDevice: DeviceAPI {
     private func work(_ call: String) async throws(SupervisorError) {
         note(call)
         await withCheckedContinuation { continuation in
-            if isHeld { held.append(continuation) } else { continuation.resume() }
+            if isHeld {
+                held.append(continuation)
+            } else {
+                continuation.resume()
+            }
         }
         if let failure { throw failure }
     }
