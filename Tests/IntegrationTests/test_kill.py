@@ -95,6 +95,28 @@ def test_a_supervisor_that_is_killed_at_any_moment_is_made_good_by_the_next(supe
     assert interrupted >= KILLS // 10, "the moments miss the operations"
 
 
+def test_a_stop_that_a_killed_supervisor_has_begun_is_made_good(supervisor: Supervisor) -> None:
+    """The engine goes on with the stop while the next supervisor starts.
+
+    docker tells of the end of a process some milliseconds before its own list does: a supervisor that asks for the list
+    in between and subscribes to events too late would take the container for a running one, for ever.
+    """
+    chance = random.Random(SEED)
+    supervisor.write_target(target.app())
+    supervisor.start()
+    supervisor.wait_settled(release="a")
+    for round_number in range(KILLS):
+        begin(supervisor, "restart", "a")
+        moment = chance.uniform(0.005, 0.06)
+        time.sleep(moment)
+        supervisor.kill()
+        supervisor.start()
+        try:
+            supervisor.wait_settled(release="a", deadline=8)
+        except AssertionError as error:
+            raise AssertionError(f"round {round_number}, seed {SEED}, {moment * 1000:.0f} ms: {error}") from None
+
+
 @pytest.mark.parametrize("moment", [0.0, 0.02, 0.05, 0.1, 0.3])
 def test_a_supervisor_that_is_killed_while_it_starts_is_made_good_by_the_next(
     supervisor: Supervisor, moment: float
