@@ -54,6 +54,9 @@ extension Supervisor {
                 "Connected to \(information.name) \(information.version), API \(information.apiVersion), at \(settings.engineSocket)"
             )
             trigger()
+            // What ended just before the stream was up may still be listed as running: once more a second later.
+            lastEventTrigger = parts.clock.now
+            triggerSoon()
         case .container(let id, let action, let exitCode, let labels):
             containerEvent(id, action, exitCode, labels)
         }
@@ -79,6 +82,7 @@ extension Supervisor {
                 )
                 crashes.died(key, exitCode: exitCode, at: parts.clock.now)
             }
+        case "stop": if let index { containers[index].state = .exited }
         case "destroy", "remove": if let index { containers.remove(at: index) }
         case "create": break
         default: return

@@ -9,7 +9,7 @@ extension ServerBootstrap {
     convenience init(for entrance: Entrance, admit: @escaping @Sendable (Entrance, any Channel) throws -> Void) {
         let entrance = NIOLoopBound(entrance, eventLoop: entrance.state.loop)
         self.init(group: entrance.value.state.loop)
-        _ = serverChannelOption(.backlog, value: 128)
+        _ = serverChannelOption(.backlog, value: 1024)
             .serverChannelInitializer { channel in
                 // Without free descriptors, accept(2) would fail again and again at once.
                 channel.eventLoop.makeCompletedFuture {
