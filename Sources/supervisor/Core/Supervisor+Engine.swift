@@ -30,7 +30,8 @@ extension Supervisor {
             }
             engineIsAway("the engine ended its stream of events")
         } catch {
-            engineIsAway(error.message)
+            // The stream was given up because the engine does not answer, which was told already.
+            if error.code != .cancelled { engineIsAway(error.message) }
         }
     }
 
@@ -129,8 +130,18 @@ extension Supervisor {
     /// Lists our containers anew.
     @discardableResult
     func refreshContainers() async throws(SupervisorError) -> [CurrentState.Instance] {
-        let listed = try await engineStep("listing containers", limit: .seconds(60)) {
-            engine throws(EngineError) in try await engine.containers(label: ContainerLabel.app)
+        let listed: [EngineContainer]
+        do throws(SupervisorError) {
+            listed = try await engineStep("listing containers", limit: .seconds(60)) { engine throws(EngineError) in
+                try await engine.containers(label: ContainerLabel.app)
+            }
+        } catch {
+            if error.code == .timeout, case .connected = engineState {
+                // An engine that hangs keeps its stream open and says nothing: it counts as away until it answers again.
+                engineIsAway(error.message)
+                engineTask?.cancel()
+            }
+            throw error
         }
         containers = listed
         hasListed = true

@@ -10,6 +10,8 @@ final class Entrance {
     private let isTrusted: Bool
     var maxConnections: Int
     private var connections: [ObjectIdentifier: Connection] = [:]
+    /// Idle connections, the oldest last; see `oldestIdle()`.
+    private var idleOrder: [(id: ObjectIdentifier, idleSince: NIODeadline)] = []
     private var whenEmpty: (() -> Void)?
 
     init(state: ServerState, routes: RouteTable, isTrusted: Bool, maxConnections: Int) {
@@ -34,7 +36,7 @@ final class Entrance {
     func admit(_ channel: any Channel, listener: String, peer: String? = nil) throws {
         guard !state.isDraining else { throw ChannelError.ioOnClosedChannel }
         if connections.count >= maxConnections {
-            guard let oldest = oldestIdle else {
+            guard let oldest = oldestIdle() else {
                 state.logger.warning("connection refused: all \(maxConnections) are busy")
                 throw ChannelError.ioOnClosedChannel
             }
@@ -82,7 +84,22 @@ final class Entrance {
     }
 
     /// The connection that has been without a request in work for longest.
-    private var oldestIdle: Connection? {
-        connections.values.filter { $0.phase != .working }.min { $0.idleSince < $1.idleSince }
+    ///
+    /// A crowd asks for it at every connection: who is idle is sorted once and used up. Whoever came or became idle since
+    /// then is younger than all that are left of it.
+    private func oldestIdle() -> Connection? {
+        if let oldest = nextOfIdleOrder() { return oldest }
+        idleOrder = connections.filter { $0.value.phase != .working }.map { ($0.key, $0.value.idleSince) }
+        idleOrder.sort { $0.idleSince > $1.idleSince }
+        return nextOfIdleOrder()
+    }
+
+    private func nextOfIdleOrder() -> Connection? {
+        while let (id, idleSince) = idleOrder.popLast() {
+            guard let connection = connections[id], connection.idleSince == idleSince, connection.phase != .working
+            else { continue }
+            return connection
+        }
+        return nil
     }
 }
