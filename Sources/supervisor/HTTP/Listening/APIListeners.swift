@@ -69,7 +69,9 @@ final class APIListeners {
     private func reconcile() {
         let wanted =
             isStopped ? [] : ListenPlan.targets(interfaces: interfaces, bridges: bridges, present: present)
-        for (name, listener) in listeners {
+        // Closing one may come back here before the next one's turn: each is looked up when it is.
+        for name in Array(listeners.keys) {
+            guard let listener = listeners[name] else { continue }
             switch listener {
             case .open(let target, let channel) where !wanted.contains(target): close(target, channel)
             case .failed where !wanted.contains { $0.name == name }: listeners[name] = nil
