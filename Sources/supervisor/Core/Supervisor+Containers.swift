@@ -22,11 +22,12 @@ extension Supervisor {
     func swapLocks(_ key: ServiceKey) async throws(SupervisorError) {
         let directories = parts.directories
         let othersRun = othersRun(than: key)
+        // Also after a failure: what was renamed away may be what fills the file system.
+        defer { scheduleReaping() }
         try await onWorker {
             try directories.swapLocks(of: key)
             if !othersRun { directories.removeDataLock(of: key.app) }
         }
-        scheduleReaping()
     }
 
     func removeContainer(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
