@@ -20,6 +20,17 @@ func program(_ name: String, _ path: String, _ dependencies: [Target.Dependency]
     .executableTarget(name: name, dependencies: dependencies, path: "Sources/\(path)", swiftSettings: settings)
 }
 
+/// A plugin: its manifest stands beside its sources.
+func plugin(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .executableTarget(
+        name: "supervisor-plugin-\(name)",
+        dependencies: ["SupervisorPluginAPI"] + dependencies,
+        path: "Sources/plugins/\(name)",
+        exclude: ["\(name).plugin"],
+        swiftSettings: settings
+    )
+}
+
 func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     let own: [Target.Dependency] = [.target(name: name)]
     let folder = name.split(separator: "-").map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
@@ -76,6 +87,11 @@ let package = Package(
             ["SupervisorCore", "SupervisorPluginAPI", "UnixHTTP", logging] + nio
         ),
         ours(
+            "SupervisorPluginHost",
+            "supervisor/PluginHost",
+            ["SupervisorCore", "SupervisorPluginAPI", "UnitFile", "SupervisorReactor", "CLinux", logging] + nio
+        ),
+        ours(
             "SupervisorHTTP",
             "supervisor/HTTP",
             ["SupervisorCore", "SupervisorPluginAPI", "SupervisorReactor", "CLinux", logging, nioHTTP] + nio
@@ -87,7 +103,7 @@ let package = Package(
             "supervisor/App",
             [
                 "SupervisorPluginAPI", "UnitFile", "SupervisorSystemd", "SupervisorReactor", "SupervisorCore",
-                "SupervisorEngine", "SupervisorHTTP", "UnixHTTP", "CLinux", logging,
+                "SupervisorEngine", "SupervisorPluginHost", "SupervisorHTTP", "UnixHTTP", "CLinux", logging,
             ] + nio
         ),
         program(
@@ -95,6 +111,24 @@ let package = Package(
             "supervisor/Control",
             ["SupervisorPluginAPI", "UnixHTTP", arguments, nioHTTP] + nio
         ),
+
+        // The plugins, what they share, and what their authors need.
+        .systemLibrary(
+            name: "CDBus",
+            path: "Sources/plugins/Support/CDBus",
+            pkgConfig: "dbus-1",
+            providers: [.apt(["libdbus-1-dev"])]
+        ),
+        ours("DBus", "plugins/Support/DBus", ["CDBus", "SupervisorPluginAPI"]),
+        plugin("logind", ["DBus"]),
+        plugin("hostnamed", ["DBus"]),
+        plugin("redsocks", ["DBus", "CLinux"]),
+        plugin("led", ["CLinux"]),
+        plugin("tcp-ping", ["CLinux"]),
+        plugin("storage", ["CLinux"]),
+        program("supervisor-plugin-check", "plugins/check", ["SupervisorPluginAPI", "CLinux"]),
+        // For tests alone.
+        program("supervisor-plugin-scripted", "plugins/scripted", ["SupervisorPluginAPI"]),
 
         tests(of: "SupervisorPluginAPI"),
         tests(of: "UnitFile"),
@@ -107,6 +141,18 @@ let package = Package(
             of: "SupervisorHTTP",
             ["SupervisorPluginAPI", "SupervisorCore", "SupervisorReactor", nioHTTP, nioEmbedded] + nio
         ),
+        tests(
+            of: "SupervisorPluginHost",
+            ["SupervisorCore", "SupervisorPluginAPI", "UnitFile", "SupervisorReactor", "CLinux", logging] + nio
+        ),
+        tests(of: "DBus", ["CDBus", "SupervisorPluginAPI"]),
+        tests(of: "supervisor-plugin-logind", ["SupervisorPluginAPI", "DBus"]),
+        tests(of: "supervisor-plugin-hostnamed", ["SupervisorPluginAPI", "DBus"]),
+        tests(of: "supervisor-plugin-redsocks", ["SupervisorPluginAPI", "DBus"]),
+        tests(of: "supervisor-plugin-led", ["SupervisorPluginAPI"]),
+        tests(of: "supervisor-plugin-tcp-ping", ["SupervisorPluginAPI"]),
+        tests(of: "supervisor-plugin-storage", ["SupervisorPluginAPI"]),
+        tests(of: "supervisor-plugin-check", ["SupervisorPluginAPI"]),
         tests(of: "supervisor", ["UnitFile", "SupervisorCore"]),
         tests(of: "supervisorctl", ["SupervisorPluginAPI"]),
     ],

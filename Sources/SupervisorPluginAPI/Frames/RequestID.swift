@@ -1,0 +1,28 @@
+/// What joins a response to its request (JSON-RPC 2.0, section 4). The core counts; a plugin gives back what it got.
+public enum RequestID: Sendable, Hashable, CustomStringConvertible {
+    case number(Int64)
+    case text(String)
+
+    /// nil for what cannot be an id.
+    public init?(_ json: JSONValue) {
+        switch json {
+        case .integer(let number): self = .number(number)
+        case .string(let text): self = .text(text)
+        default: return nil
+        }
+    }
+
+    public var json: JSONValue {
+        switch self {
+        case .number(let number): .integer(number)
+        case .text(let text): .string(text)
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .number(let number): "\(number)"
+        case .text(let text): text
+        }
+    }
+}

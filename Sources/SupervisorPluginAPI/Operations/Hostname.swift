@@ -1,0 +1,31 @@
+/// A host name as RFC 1123, section 2.1 has it, of at most 64 bytes (HOST_NAME_MAX of Linux): labels of 1 to 63 letters,
+/// digits and inner hyphens, separated by dots.
+public struct Hostname: Sendable, Hashable {
+    public let text: String
+
+    public static let allowed =
+        "letters, digits and inner hyphens, in parts of at most 63 separated by dots, 64 characters in all"
+
+    /// nil for what is no host name.
+    public init?(_ text: String) {
+        guard (1...64).contains(text.utf8.count), Self.isValid(text) else { return nil }
+        self.text = text
+    }
+
+    /// Whether every label is one of RFC 1123, and the whole at most 253 bytes.
+    public static func isValid(_ name: String) -> Bool {
+        guard (1...253).contains(name.utf8.count) else { return false }
+        return name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).allSatisfy { label in
+            (1...63).contains(label.count) && label.first != UInt8(ascii: "-") && label.last != UInt8(ascii: "-")
+                && label.allSatisfy(isLetterDigitHyphen)
+        }
+    }
+
+    private static func isLetterDigitHyphen(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"): true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,21 @@
+/// What the core has told a plugin in the handshake, and the way back.
+public struct PluginContext: Sendable {
+    /// Of the core.
+    public let supervisorVersion: String
+    public let deviceType: String
+    /// [Settings] of the manifest, drop-ins included.
+    public let settings: [String: String]
+    let send: @Sendable (Frame) -> Void
+
+    init(_ parameters: PluginInitialize.Parameters, send: @escaping @Sendable (Frame) -> Void) {
+        supervisorVersion = parameters.supervisorVersion
+        deviceType = parameters.deviceType
+        settings = parameters.settings
+        self.send = send
+    }
+
+    /// Tells the core something that it did not ask for.
+    public func notify(_ method: String, _ payload: some PluginPayload) {
+        send(.notification(method: method, parameters: payload.json))
+    }
+}

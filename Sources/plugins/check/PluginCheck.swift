@@ -1,0 +1,4 @@
+@main
+struct PluginCheck {
+    static func main() {}
+}
