@@ -17,15 +17,9 @@ struct Login1: Sendable {
 
     let bus: SystemBus
 
-    /// Asks for it without a dialogue, and so that block inhibitors hold for root as they do for everybody.
+    /// Asks for it without a dialogue.
     func start(_ action: PowerAction, timeout: Duration) async throws(BusError) {
-        do throws(BusError) {
-            // SD_LOGIND_ROOT_CHECK_INHIBITORS
-            try await call("\(action.method)WithFlags", [.uint64(1)], timeout)
-        } catch  where error.name == "org.freedesktop.DBus.Error.UnknownMethod" {
-            // systemd before 251, which has no such flag. Nothing was done.
-            try await call(action.method, [.bool(false)], timeout)
-        }
+        try await call(action.method, [.bool(false)], timeout)
     }
 
     /// What CanReboot or CanPowerOff says: "yes", "no", "na" or "challenge".

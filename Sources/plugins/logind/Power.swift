@@ -23,6 +23,10 @@ final class Power: Sendable {
 
     /// Returns when logind has accepted it.
     func start(_ action: PowerAction) async throws(PluginError) {
+        // logind lets root ignore the block inhibitors of root, which are those of package upgrades.
+        if geteuid() == 0, let refusal = Self.refusal(of: action, blockers: await blockers(), source: nil) {
+            throw refusal
+        }
         PluginLog.notice("asking logind to \(action.words)")
         do throws(BusError) {
             try await login1.start(action, timeout: Self.patience)
@@ -79,8 +83,7 @@ final class Power: Sendable {
         var result = error.pluginError(doing: action.words)
         guard result.reason == .permissionDenied || error.name == Self.blockedByInhibitor else { return result }
 
-        let inhibitors = (try? await login1.inhibitors(timeout: Self.glance)) ?? []
-        if let refusal = Self.refusal(of: action, blockers: inhibitors.filter(\.blocksShutdown), source: error.name) {
+        if let refusal = Self.refusal(of: action, blockers: await blockers(), source: error.name) {
             return refusal
         }
         guard result.reason == .permissionDenied else {
@@ -90,6 +93,11 @@ final class Power: Sendable {
         result.message = "cannot \(action.words): \(Self.policy(permission, action, user: geteuid()))"
         result.detail = error.message
         return result
+    }
+
+    /// Empty where nobody can be asked: then the request itself tells.
+    private func blockers() async -> [Inhibitor] {
+        ((try? await login1.inhibitors(timeout: Self.glance)) ?? []).filter(\.blocksShutdown)
     }
 
     private static let blockedByInhibitor = "org.freedesktop.login1.BlockedByInhibitorLock"
@@ -104,7 +112,7 @@ final class Power: Sendable {
     }
 
     /// nil where nobody blocks.
-    static func refusal(of action: PowerAction, blockers: [Inhibitor], source: String) -> PluginError? {
+    static func refusal(of action: PowerAction, blockers: [Inhibitor], source: String?) -> PluginError? {
         guard let first = blockers.first else { return nil }
         let others = blockers.count == 1 ? "" : " and \(blockers.count - 1) more"
         return PluginError(
@@ -120,8 +128,8 @@ final class Power: Sendable {
         switch permission {
         case "na": "logind says that this host cannot do it"
         case "challenge": "the host's policy wants a password for \(action.policyAction) from user \(user)"
-        case "no": "the host's policy refuses \(action.policyAction) to user \(user)"
-        default: "logind refuses it to user \(user)"
+        // "no", or the same refusal again: there is no polkit that could be asked.
+        default: "the host's policy refuses \(action.policyAction) to user \(user)"
         }
     }
 }

@@ -202,7 +202,7 @@ class SystemBus:
     # ---- systemd1
 
     def behave(self, **how: Any) -> None:
-        """What fake_systemd1.py does from now on: hooks, refuse, silent, stuck, early; see there."""
+        """What fake_systemd1.py does from now on: hooks, refuse, silent, stuck, late, early; see there."""
         temporary = self.behaviour_file.with_suffix(".new")
         temporary.write_text(json.dumps(how))
         temporary.rename(self.behaviour_file)

@@ -9,6 +9,7 @@ BEHAVIOUR is a JSON object, read at every such call; every member may be absent:
     refuse   {method: [D-Bus error, text]}
     silent   [method]: takes the call and never answers
     stuck    [unit]: its jobs never end; those of targets for a shutdown never do
+    late     {method: seconds}: the job is there at once, the answer to the call comes so much later
     early    true: JobRemoved goes out before the answer to the call, as a very short job may have it
 
 It says "ready" on its standard output when it has its name. Ends with the bus.
@@ -123,6 +124,8 @@ class Manager(dbus.service.Object):
         job = Job(self.serial, unit, kind)
         self.jobs[job.number] = job
         self.JobNew(job.number, job.path, unit)
+        if method in how.get("late", {}):
+            done, answer = (lambda path: GLib.timeout_add(int(how["late"][method] * 1000), answer, path)), done
         if unit in SHUTDOWN or unit in how.get("stuck", []):
             done(job.path)
             return
