@@ -9,7 +9,6 @@ import os
 import random
 import signal
 import stat
-import subprocess
 import time
 from pathlib import Path
 from typing import Callable, Iterator
