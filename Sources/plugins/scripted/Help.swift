@@ -2,17 +2,22 @@
 enum Help {
     static let text = """
         Usage: supervisor-plugin-scripted [--script FILE] [--journal FILE] [--name NAME] [--operations "A B"]
+                                          [--reader MODE] [--terminal serve]
 
         A plugin for tests: it speaks the plugin protocol well until its script tells it to break a rule.
 
         The options may come as [Settings] of a manifest as well, in plugin.initialize, and settings win:
-        Script, Journal, Name, Operations. An option is needed for what happens before plugin.initialize.
+        Script, Journal, Name, Operations, Reader, Terminal. An option is needed for what happens before plugin.initialize.
 
           Name        what it calls itself (default: scripted)
           Operations  what it claims to provide, separated by spaces (default: led.blink)
           Journal     a file that gets one line of JSON for everything that it receives or that happens to it:
                       {"pid":…,"ms":…,"event":"received","method":…,"id":…,"params":{…}}, and the events start,
                       response, invalid, end, terminate, behaviour and exit; ms is CLOCK_MONOTONIC
+          Reader      how it reads: frames (default); reads: takes each read for one frame; lines: cuts at U+2028, NEL,
+                      VT, FF and CR as well; small: refuses frames over 64 KiB; big: takes frames up to 64 MiB; strict:
+                      refuses unknown members of params and unknown settings
+          Terminal    serve: does not mind being started on a terminal
           Script      a file of JSON, read again for every call:
                       {"led.blink":[BEHAVIOUR,…],"*":[…],"plugin.initialize":[…]}
 
@@ -22,7 +27,7 @@ enum Help {
 
         Keys beside methods: "(unknown)" a method that it does not provide, "(uninitialized)" a call before the
         handshake, "(again)" a second plugin.initialize, "(version)" a handshake without version 1, "(refused)"
-        plugin.initialized with accepted false, "(invalid)" a line that is no frame, "(cancel)" plugin.cancel,
+        plugin.initialized with accepted false, "(notification)" an unknown one, "(invalid)" a line that is no frame, "(cancel)" plugin.cancel,
         "(end)" the end of the input, "(terminate)" SIGTERM.
 
         A BEHAVIOUR is an object; its members may be combined where that makes sense.
@@ -62,6 +67,7 @@ enum Help {
         From then on:
           {"ignoreEnd":true}       the end of the input does not end it
           {"ignoreTerm":true}      nor does SIGTERM
+          {"exitAfter":MS}         it exits with 0 after this time
         For plugin.initialize:
           {"badVersion":true|N}    says that it speaks version 99, or N
           {"wrongName":true|"X"}   another name

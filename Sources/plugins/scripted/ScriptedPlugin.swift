@@ -9,7 +9,9 @@ struct ScriptedPlugin {
     private var name = "scripted"
     private var operations = ["led.blink"]
 
-    private var splitter = FrameSplitter()
+    private var reader = Reader()
+    private var isStrict = false
+    private var servesTerminals = false
     private var isInitialized = false
     private var isReading = true
     private var ignoresEnd = false
@@ -33,13 +35,13 @@ struct ScriptedPlugin {
     }
 
     static func main() {
-        if isatty(STDIN_FILENO) == 1, CommandLine.arguments.count == 1 {
-            Files.write("supervisor-plugin-scripted is a plugin for tests; see --help.\n".utf8, to: STDERR_FILENO)
-            exit(2)
-        }
         signal(SIGPIPE, SIG_IGN)
         var plugin = ScriptedPlugin()
         plugin.parse(Array(CommandLine.arguments.dropFirst()))
+        if isatty(STDIN_FILENO) == 1, !plugin.servesTerminals {
+            Files.write("supervisor-plugin-scripted is a plugin for tests; see --help.\n".utf8, to: STDERR_FILENO)
+            exit(2)
+        }
         plugin.run()
     }
 
@@ -50,8 +52,8 @@ struct ScriptedPlugin {
                 Files.write(Help.text.utf8, to: STDOUT_FILENO)
                 exit(0)
             }
-            guard let value = iterator.next(), ["--script", "--journal", "--name", "--operations"].contains(argument)
-            else {
+            let options = ["--script", "--journal", "--name", "--operations", "--reader", "--terminal"]
+            guard let value = iterator.next(), options.contains(argument) else {
                 Files.write("supervisor-plugin-scripted: \(argument) is wrong; see --help\n".utf8, to: STDERR_FILENO)
                 exit(64)
             }
@@ -64,6 +66,10 @@ struct ScriptedPlugin {
         case "Script": script.path = value
         case "Journal": journal.open(value)
         case "Name": name = value
+        case "Reader":
+            reader = Reader(mode: Reader.Mode(rawValue: value) ?? .frames)
+            isStrict = value == "strict"
+        case "Terminal": servesTerminals = value == "serve"
         case "Operations": operations = value.split(whereSeparator: \.isWhitespace).map(String.init)
         default: break
         }
@@ -101,11 +107,9 @@ struct ScriptedPlugin {
     }
 
     private mutating func take(_ bytes: ArraySlice<UInt8>) {
-        var lines: [Result<[UInt8], FrameError>] = []
-        splitter.append(bytes) { lines.append($0) }
-        for line in lines {
+        for line in reader.lines(bytes) {
             do throws(FrameError) {
-                receive(try Frame(parsing: try line.get()))
+                receive(try reader.frame(try line.get()))
             } catch {
                 journal.note("invalid", ["reason": .string(error.reason)])
                 let code: PluginError.Code = error.kind == .parse ? .parseError : .invalidRequest
@@ -195,6 +199,10 @@ struct ScriptedPlugin {
             keys.append("(unknown)")
             good = .failing(.methodNotFound, "no such method")
         }
+        if isStrict, Reader.hasUnknown(parameters) {
+            keys = ["(strict)"]
+            good = .failing(.invalidParams, "a member or a setting that is unknown")
+        }
         // The good answer to a wrong handshake is an error, whatever the script says of good handshakes.
         if keys.count > 1, method == PluginInitialize.name { keys.removeLast() }
         begin(id, method, script.next(keys) ?? good)
@@ -213,12 +221,12 @@ struct ScriptedPlugin {
         case PluginInitialized.name:
             guard parameters["accepted"]?.boolValue == false else { return }
             leave("(refused)")
-        default: break
+        default: _ = act(script.next(["(notification)"]) ?? .good)
         }
     }
 
     private mutating func end() {
-        journal.note("end", ["partialLine": .bool(splitter.hasPartialLine)])
+        journal.note("end", ["partialLine": .bool(reader.hasPartialLine)])
         isReading = false
         if !ignoresEnd { leave("(end)") }
     }
@@ -274,6 +282,7 @@ struct ScriptedPlugin {
     private mutating func act(_ behaviour: Behaviour) -> Bool {
         if behaviour.has("ignoreEnd") { ignoresEnd = true }
         if behaviour.has("ignoreTerm") { ignoresTerm = true }
+        if let delay = behaviour.integer("exitAfter") { timers.append((Clock.milliseconds + delay, .exit(0))) }
         if let text = behaviour.text("stderrText") { Files.write("\(text)\n".utf8, to: STDERR_FILENO) }
         if behaviour.has("floodErr") {
             let line = Array("<6>a line of a flood that nobody wants to read\n".utf8)
