@@ -58,4 +58,7 @@ int clinux_lock_whole_file(int descriptor);
 /// Names the calling thread (pthread_setname_np(3), hidden behind _GNU_SOURCE); the kernel keeps 15 bytes.
 void clinux_name_thread(const char *name);
 
+/// A pair of pty(7), which is nobody's controlling terminal. 0, or -1 with errno.
+int clinux_open_terminal(int *controller, int *terminal);
+
 #endif
