@@ -17,8 +17,13 @@ final class FrameWriter: Sendable {
     func write(_ frame: Frame) {
         var bytes = frame.encoded()
         if bytes.count - 1 > PluginProtocol.maximumFrameSize {
-            guard case .result(let id, _) = frame else { return }
-            bytes = Frame.failure(id: id, PluginError(.failed, "the result is longer than a frame may be")).encoded()
+            let id: RequestID?
+            switch frame {
+            case .result(let request, _): id = request
+            case .failure(let request, _): id = request
+            case .request, .notification: return PluginLog.error("what is to be sent is longer than a frame may be")
+            }
+            bytes = Frame.failure(id: id, PluginError(.failed, "the answer is longer than a frame may be")).encoded()
         }
         isBroken.withLock { isBroken in
             if !isBroken { isBroken = !writeAll(bytes) }
