@@ -34,6 +34,7 @@ public struct SupervisorParts: Sendable {
     /// Reads the configuration again, applies it to everything but the core and returns what is the core's.
     public var reload: @Sendable () async throws(SupervisorError) -> SupervisorSettings
     public var logger: Logger
+    public var host: any HostOperations
 
     public init(
         engine: any ContainerEngine,
@@ -47,7 +48,8 @@ public struct SupervisorParts: Sendable {
         lockToken: String,
         addresses: @escaping @Sendable () -> String,
         reload: @escaping @Sendable () async throws(SupervisorError) -> SupervisorSettings,
-        logger: Logger
+        logger: Logger,
+        host: any HostOperations = NoHostOperations()
     ) {
         self.engine = engine
         self.clock = clock
@@ -61,6 +63,7 @@ public struct SupervisorParts: Sendable {
         self.addresses = addresses
         self.reload = reload
         self.logger = logger
+        self.host = host
     }
 }
 
