@@ -73,7 +73,7 @@ let package = Package(
         ),
 
         // The contract with plugins; its JSON codec serves everything else too.
-        ours("SupervisorPluginAPI", "SupervisorPluginAPI"),
+        ours("SupervisorPluginAPI", "SupervisorPluginAPI", ["CLinux"]),
 
         // The daemon's modules.
         ours("UnitFile", "supervisor/UnitFile"),

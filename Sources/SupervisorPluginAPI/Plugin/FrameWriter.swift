@@ -1,0 +1,51 @@
+import Glibc
+import Synchronization
+
+/// Writes frames, each in one piece, from any thread.
+final class FrameWriter: Sendable {
+    private let descriptor: Int32
+    private let isBroken = Mutex(false)
+
+    /// Milliseconds that a caller may take to read what is written; then nobody reads, and nothing is written any more.
+    private static let patience: Int32 = 5000
+
+    /// `descriptor` does not block.
+    init(_ descriptor: Int32) {
+        self.descriptor = descriptor
+    }
+
+    func write(_ frame: Frame) {
+        var bytes = frame.encoded()
+        if bytes.count - 1 > PluginProtocol.maximumFrameSize {
+            let id: RequestID?
+            switch frame {
+            case .result(let request, _): id = request
+            case .failure(let request, _): id = request
+            case .request, .notification: return PluginLog.error("what is to be sent is longer than a frame may be")
+            }
+            bytes = Frame.failure(id: id, PluginError(.failed, "the answer is longer than a frame may be")).encoded()
+        }
+        isBroken.withLock { isBroken in
+            if !isBroken { isBroken = !writeAll(bytes) }
+        }
+    }
+
+    private func writeAll(_ bytes: [UInt8]) -> Bool {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count >= 0 {
+                rest = rest.dropFirst(count)
+            } else if errno == EAGAIN {
+                var writable = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                guard poll(&writable, 1, Self.patience) != 0 else {
+                    PluginLog.error("the core does not read, nothing is written any more")
+                    return false
+                }
+            } else if errno != EINTR {
+                return false
+            }
+        }
+        return true
+    }
+}
