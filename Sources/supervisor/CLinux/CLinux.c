@@ -62,11 +62,11 @@ static void close_from(unsigned first) {
 // Runs on its parent's memory until the exec (vfork(2)): system calls only, and nothing but `error` is written that the
 // parent reads. Whatever the parent's threads do meanwhile, no lock of theirs is taken here.
 __attribute__((noreturn, noinline)) static void run_child(const struct clinux_spawn *request, volatile int *error) {
-    struct sigaction standard;
-    memset(&standard, 0, sizeof standard);
-    standard.sa_handler = SIG_DFL;
+    // Past glibc, which refuses to touch the two signals that it keeps to itself, though a parent may have left them
+    // ignored. All zeros is SIG_DFL, whatever the order of the kernel's members.
+    static const long standard[16];
     for (int signal = 1; signal < NSIG; signal++)
-        sigaction(signal, &standard, NULL);
+        syscall(SYS_rt_sigaction, signal, standard, NULL, NSIG / 8);
 
     // Out of the way of 0 to 3, which are about to be given away.
     int input_output = fcntl(request->input_output, F_DUPFD_CLOEXEC, 10);

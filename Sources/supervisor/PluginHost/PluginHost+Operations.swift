@@ -156,7 +156,7 @@ extension PluginHost: HostOperations {
             let name = entry.finding.name
             switch entry.finding.verdict {
             case .usable(let manifest) where manifest.isEssential:
-                if let plugin = entry.plugin, [.tripped, .backingOff].contains(plugin.state) {
+                if let plugin = entry.plugin, plugin.state == .tripped {
                     return "Plugin \(name) fails: \(plugin.supervision.reason ?? plugin.state.rawValue)"
                 }
             case .refused(let manifest, let reason) where manifest.isEssential:

@@ -25,7 +25,6 @@ extension HostedPlugin {
     func cancel(_ call: PluginCall) {
         guard !call.isAnswered else { return }
         let wasSent = connection?.cancel(call) ?? false
-        queue.removeAll { $0 === call }
         let mayBeDone = wasSent && connection.map { !$0.isIdempotent(call) } == true
         call.fail(
             HostOperationError(
@@ -34,6 +33,7 @@ extension HostedPlugin {
                 isOutcomeUnknown: mayBeDone || call.attempts > 0 && call.contractSaysIdempotent == false
             )
         )
+        forgetAnswered()
         arm()
     }
 
@@ -60,7 +60,13 @@ extension HostedPlugin {
                 ? "was busy with other calls" : "was not ready: \(supervision.reason ?? supervision.state.rawValue)"
             call.fail(HostOperationError(.timeout, "\(manifest.name) \(why)"))
         }
+        forgetAnswered()
+    }
+
+    private func forgetAnswered() {
+        guard queue.contains(where: \.isAnswered) else { return }
         queue.removeAll(where: \.isAnswered)
+        if queue.isEmpty { post(.undemanded) }
     }
 
     func refuseQueue(_ error: HostOperationError) {

@@ -262,7 +262,6 @@ final class HostedPlugin {
         launching = nil
         switch outcome {
         case .failure(let failure):
-            // Waiting calls would wait for the same once more.
             post(.failed(failure.description))
         case .success(let child):
             process = ChildProcess(pid: child.pid)
@@ -325,6 +324,7 @@ final class HostedPlugin {
         farewellDue = nil
         settleOrphans(reason)
         post(.failed(reason))
+        if !queue.isEmpty { post(.demanded) }
     }
 
     /// Calls that will not be answered on their connection: each has its second chance, or an error.

@@ -21,8 +21,8 @@ struct PluginSupervision: Sendable {
     enum Event: Sendable, Hashable {
         /// The first event. `isThere` is false for a socket without a file.
         case begin(isThere: Bool)
-        /// Somebody waits for the plugin.
-        case demanded
+        /// Somebody waits for the plugin; or nobody any more.
+        case demanded, undemanded
         /// The handshake is through.
         case connected
         /// Nobody listens at the socket; with a file (`isRefused`) or without.
@@ -133,9 +133,14 @@ struct PluginSupervision: Sendable {
     }
 
     mutating func handle(_ event: Event, at now: Duration) -> [Effect] {
+        // Nothing brings back one that is retired and gone.
+        guard !isRetiring || isUp else { return [] }
         switch event {
         case .begin(let isThere): return begin(isThere, now)
         case .demanded: return demand(now)
+        case .undemanded:
+            isDemanded = false
+            return []
         case .connected: return connected(now)
         case .missing(let reason, let isRefused): return missing(reason, isRefused, now)
         case .failed(let reason): return failed(reason, now)
