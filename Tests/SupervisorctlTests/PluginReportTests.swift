@@ -25,10 +25,10 @@ struct PluginReportTests {
         )
         #expect(
             text == """
-                NAME     STATE    FOR         PID  OPERATIONS       REASON
-                led      idle     12 s        -    led.blink
-                other    ready    1 h 1 min   77   (led.blink) x.y  led.blink: not used
-                storage  TRIPPED  1 min       -    storage.reap     ended with status 3; next attempt in 3 min
+                NAME     STATE    FOR        PID  OPERATIONS       REASON
+                led      idle     12 s       -    led.blink
+                other    ready    1 h 1 min  77   (led.blink) x.y  led.blink: not used
+                storage  TRIPPED  1 min      -    storage.reap     ended with status 3; next attempt in 3 min
                 """
         )
     }
