@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// A thread of its own, for calls that block: an executor for tasks and actors.
@@ -17,10 +18,12 @@ import Glibc
 public final class BlockingThread: SerialExecutor, TaskExecutor, @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let wakeUp: UnsafeMutablePointer<pthread_cond_t>
+    private let name: String
     private var jobs: [UnownedJob] = []
 
     /// The kernel keeps 15 bytes of the name. Ends the process where there can be no thread.
     public init(name: String) {
+        self.name = name
         mutex = .allocate(capacity: 1)
         wakeUp = .allocate(capacity: 1)
         pthread_mutex_init(mutex, nil)
@@ -51,6 +54,7 @@ public final class BlockingThread: SerialExecutor, TaskExecutor, @unchecked Send
     }
 
     private func serve() -> Never {
+        clinux_name_thread(name)
         while true {
             pthread_mutex_lock(mutex)
             while jobs.isEmpty { pthread_cond_wait(wakeUp, mutex) }

@@ -25,7 +25,7 @@
 ///
 /// `init` runs when the core has sent plugin.initialize; what it throws is the answer to that. Each call runs in a task of
 /// its own, cancelled when the core gives the call up and when the input ends. A handler that blocks does so on a
-/// ``BlockingThread``, never on the pool that Swift's tasks share: plugin.ping is answered there.
+/// ``BlockingThread`` of its own: all calls begin on one thread, and plugin.ping is answered there.
 public protocol Plugin: Sendable {
     /// As in the manifest: the file's name without `.plugin`.
     static var name: String { get }

@@ -6,6 +6,9 @@ import Glibc
 /// The main thread reads and nothing else, so that a caller that hangs up ends a long call, and a plugin whose own code is
 /// stuck still exits.
 enum PluginMain {
+    /// Where calls run. Not the global pool: its timer wakes the process once a second for good.
+    static let calls = BlockingThread(name: "calls")
+
     private enum Status {
         static let ok: Int32 = 0
         static let failed: Int32 = 1
@@ -114,7 +117,7 @@ enum PluginMain {
     /// Gives calls under way and the plugin's own shutdown the time that the protocol has for them, then ends the process
     /// whatever they do.
     private static func finish<P: Plugin>(_ session: PluginSession<P>) -> Never {
-        Task.detached {
+        Task.detached(executorPreference: PluginMain.calls) {
             await session.end()
             exit(Status.ok)
         }

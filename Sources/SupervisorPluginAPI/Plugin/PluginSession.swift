@@ -117,7 +117,7 @@ final class PluginSession<P: Plugin>: Sendable {
         _ body: @escaping @Sendable (RequestID) async throws(PluginError) -> JSONObject
     ) {
         // The task can finish only after this returns, since that takes the lock.
-        state.calls[id] = Task.detached {
+        state.calls[id] = Task.detached(executorPreference: PluginMain.calls) {
             await PluginLog.$call.withValue(PluginLog.Call(operation: method, id: id)) {
                 let answer: Frame
                 do throws(PluginError) {
@@ -178,7 +178,7 @@ final class PluginSession<P: Plugin>: Sendable {
         state.phase = .ending
         let calls = Array(state.calls.values)
         let plugin = state.plugin
-        state.shutdown = Task.detached {
+        state.shutdown = Task.detached(executorPreference: PluginMain.calls) {
             for call in calls { await call.value }
             await plugin?.shutdown()
             if let id { self.writer.write(.result(id: id, [:])) }
