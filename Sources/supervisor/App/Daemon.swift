@@ -148,7 +148,7 @@ actor Daemon {
     private func parts(_ watcher: InotifyWatcher, _ host: PluginHost) -> SupervisorParts {
         SupervisorParts(
             engine: DockerEngine(socket: configuration.engineSocket, loop: executor.loop, logger: logger),
-            host: NoHostOperations(),
+            host: host,
             clock: clock,
             worker: worker,
             watcher: watcher,
@@ -159,8 +159,7 @@ actor Daemon {
             lockToken: lockToken,
             addresses: { self.assumeIsolated { $0.monitor?.snapshot.deviceAddresses ?? "" } },
             reload: { () async throws(SupervisorError) in try await self.reloadConfiguration() },
-            logger: logger,
-            host: host
+            logger: logger
         )
     }
 

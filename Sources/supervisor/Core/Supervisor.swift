@@ -35,7 +35,6 @@ public struct SupervisorParts: Sendable {
     /// Reads the configuration again, applies it to everything but the core and returns what is the core's.
     public var reload: @Sendable () async throws(SupervisorError) -> SupervisorSettings
     public var logger: Logger
-    public var host: any HostOperations
 
     public init(
         engine: any ContainerEngine,
@@ -50,8 +49,7 @@ public struct SupervisorParts: Sendable {
         lockToken: String,
         addresses: @escaping @Sendable () -> String,
         reload: @escaping @Sendable () async throws(SupervisorError) -> SupervisorSettings,
-        logger: Logger,
-        host: any HostOperations = NoHostOperations()
+        logger: Logger
     ) {
         self.engine = engine
         self.host = host
@@ -66,7 +64,6 @@ public struct SupervisorParts: Sendable {
         self.addresses = addresses
         self.reload = reload
         self.logger = logger
-        self.host = host
     }
 }
 
