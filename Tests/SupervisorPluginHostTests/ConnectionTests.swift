@@ -56,8 +56,8 @@ struct ConnectionTests {
             await bench.reload()
             let reply = try await bench.host.call(LEDBlink.self, .init(durationMs: 5), requestID: "r1")
             #expect(reply.isSupported)
-            #expect(await bench.host.provides("led.blink"))
-            #expect(await !bench.host.provides("hostname.get"))
+            #expect(bench.host.provides("led.blink"))
+            #expect(!bench.host.provides("hostname.get"))
             await #expect(throws: HostOperationError(.noProvider, "This device has no plugin for hostname.get")) {
                 try await bench.host.call(HostnameGet.self, .init(), requestID: nil)
             }

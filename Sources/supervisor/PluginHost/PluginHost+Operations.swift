@@ -2,7 +2,6 @@ internal import NIOCore
 public import SupervisorCore
 public import SupervisorPluginAPI
 internal import SupervisorReactor
-internal import Synchronization
 
 extension PluginHost: HostOperations {
     /// How long `connect` keeps a plugin from being ended as idle.
@@ -104,7 +103,7 @@ extension PluginHost: HostOperations {
 
     // MARK: Providers
 
-    /// Whether the operation has a provider on this device, be it up or not.
+    /// Must be called on the event loop.
     public nonisolated func provides(_ operation: String) -> Bool {
         assumeIsolated { $0.providers.chosen[operation] != nil }
     }
@@ -142,8 +141,15 @@ extension PluginHost: HostOperations {
         await wait(upTo: longest) { plugins.allSatisfy { ![.starting, .draining].contains($0.state) } }
     }
 
+    /// Must be called on the event loop. What is ready by then is told at once.
     public nonisolated func observe(_ handle: @escaping @Sendable (HostEvent) -> Void) {
-        observer.withLock { $0 = handle }
+        assumeIsolated { host in
+            host.observer = handle
+            for plugin in host.entries.values.compactMap(\.plugin) where plugin.state == .ready {
+                let used = host.providers.used(of: plugin.manifest)
+                if !used.isEmpty { handle(.ready(operations: used)) }
+            }
+        }
     }
 
     // MARK: What is shown

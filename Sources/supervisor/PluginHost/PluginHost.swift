@@ -3,11 +3,10 @@ public import Logging
 internal import NIOCore
 public import SupervisorCore
 public import SupervisorReactor
-internal import Synchronization
 
 /// The plugins of this device: finds their manifests, starts and ends them, and gives the core's calls to the right one.
 ///
-/// Runs on the event loop. Life: `init`, `observe`, `reload(searchPath:deviceType:)`, calls and further reloads, at the end
+/// Runs on the event loop. Life: `init`, `reload(searchPath:deviceType:)`, `observe`, calls and further reloads, at the end
 /// `shutdown(within:)`.
 public actor PluginHost {
     /// What stands at one name.
@@ -20,7 +19,7 @@ public actor PluginHost {
     }
 
     nonisolated let surroundings: HostSurroundings
-    nonisolated let observer = Mutex<(@Sendable (HostEvent) -> Void)?>(nil)
+    var observer: (@Sendable (HostEvent) -> Void)?
     var entries: [String: Entry] = [:]
     /// Those that were replaced or removed, until they have ended.
     private var retiring: [HostedPlugin] = []
@@ -263,6 +262,6 @@ public actor PluginHost {
     }
 
     private func tell(_ event: HostEvent) {
-        observer.withLock { $0 }?(event)
+        observer?(event)
     }
 }
