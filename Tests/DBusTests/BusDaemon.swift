@@ -1,7 +1,9 @@
 import Glibc
 
 /// A dbus-daemon of the test's own, on a socket in a temporary folder. Ends with the last reference.
-final class BusDaemon {
+///
+/// `@unchecked Sendable`: a test starts and ends it from one task.
+final class BusDaemon: @unchecked Sendable {
     private let folder: String
     private(set) var process: pid_t?
 
@@ -15,7 +17,6 @@ final class BusDaemon {
             <!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
              "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
             <busconfig>
-              <type>system</type>
               <listen>\(address)</listen>
               <auth>EXTERNAL</auth>
               <policy context="default">
@@ -29,7 +30,7 @@ final class BusDaemon {
                 <allow receive_type="error"/>
                 <allow send_requested_reply="true" send_type="method_return"/>
                 <allow send_requested_reply="true" send_type="error"/>
-                <deny send_destination="org.freedesktop.DBus" send_member="ReloadConfig"/>
+                <deny send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus" send_member="ReloadConfig"/>
               </policy>
             </busconfig>
             """
@@ -43,12 +44,12 @@ final class BusDaemon {
     func start() throws {
         unlink("\(folder)/bus")
         process = try spawn(["dbus-daemon", "--config-file=\(folder)/bus.conf", "--nofork", "--nopidfile"])
-        for _ in 0..<500 where access("\(folder)/bus", F_OK) != 0 { usleep(10_000) }
+        for _ in 0..<1000 where access("\(folder)/bus", F_OK) != 0 { usleep(10_000) }
         guard access("\(folder)/bus", F_OK) == 0 else { throw SystemError(ETIMEDOUT) }
     }
 
     func send(_ signal: Int32) {
-        if let process { kill(process, signal) }
+        if let process { Glibc.kill(process, signal) }
     }
 
     func kill() {

@@ -1,18 +1,21 @@
 import CDBus
 import Glibc
+import Synchronization
 
 /// A service on a bus of the tests, on a thread of its own in this process, written against libdbus alone.
 ///
 /// Methods of `test.Service`: Echo returns its arguments; Fail answers the error that is named by the first argument with
 /// the second as its text; Hush never answers; Signal emits `Done` with the argument before it answers; Late answers
-/// first, and emits afterwards.
+/// first, and emits afterwards; Leave closes the connection.
+///
+/// `@unchecked Sendable`: what changes belongs to the thread.
 final class Service: @unchecked Sendable {
     private let raw: OpaquePointer
     private var thread = pthread_t()
-    private let isEnding = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
+    private let isEnding = Atomic(false)
+    private let silentRequests = Atomic(0)
 
     init(address: String, name: String = "test.Service") throws {
-        isEnding.initialize(to: 0)
         guard let raw = dbus_connection_open_private(address, nil), dbus_bus_register(raw, nil) != 0,
             dbus_bus_request_name(raw, name, 0, nil) > 0
         else { throw SystemError(ECONNREFUSED) }
@@ -31,14 +34,14 @@ final class Service: @unchecked Sendable {
     }
 
     deinit {
-        isEnding.pointee = 1
+        isEnding.store(true, ordering: .releasing)
         pthread_join(thread, nil)
         dbus_connection_close(raw)
         dbus_connection_unref(raw)
     }
 
     private func serve() {
-        while isEnding.pointee == 0, dbus_connection_read_write(raw, 20) != 0 {
+        while !isEnding.load(ordering: .acquiring), dbus_connection_read_write(raw, 20) != 0 {
             while let message = dbus_connection_pop_message(raw) {
                 if dbus_message_get_type(message) == DBUS_MESSAGE_TYPE_METHOD_CALL { answer(message) }
                 dbus_message_unref(message)
@@ -65,8 +68,13 @@ final class Service: @unchecked Sendable {
             emit(message)
         case "Leave":
             dbus_connection_close(raw)
-        default: break
+        default: silentRequests.add(1, ordering: .releasing)
         }
+    }
+
+    /// Returns when it has a request that it will not answer.
+    func waitForSilence() async throws {
+        while silentRequests.load(ordering: .acquiring) == 0 { try await Task.sleep(for: .milliseconds(1)) }
     }
 
     private func emit(_ request: OpaquePointer) {

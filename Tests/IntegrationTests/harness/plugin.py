@@ -180,6 +180,11 @@ class Plugin:
     def call(self, operation: str, parameters: dict[str, Any] | None = None, timeout: float = 15) -> dict[str, Any]:
         return self.answer(self.begin(operation, parameters), timeout)
 
+    @property
+    def answers(self) -> int:
+        """How many answers have come, the handshake's among them."""
+        return sum("method" not in frame for frame in self.frames)
+
     def cancel(self, number: int) -> None:
         self.notify("plugin.cancel", {"id": number})
 
