@@ -111,7 +111,8 @@ actor Proxy {
     /// The files for this operation alone; nil where there is no directory of them.
     private func open(creates: Bool, _ call: Call) async throws(PluginError) -> ProxyFiles? {
         let names = options.files
-        guard let files = try Self.told({ () throws(FileFailure) in try ProxyFiles.open(names, creates: creates) }) else {
+        guard let files = try Self.told({ () throws(FileFailure) in try ProxyFiles.open(names, creates: creates) })
+        else {
             return nil
         }
         let deadline = Self.clock.now + options.lockTime
@@ -227,7 +228,7 @@ actor Proxy {
             guard isAsWanted else {
                 let reason =
                     isRunning
-                    ? "\(unit) did not stay up with the new settings, it is \(state); its journal says why"
+                    ? "\(unit) did not stay up, it is \(state); its journal says why"
                     : "\(unit) is \(state) without \(options.files.configuration.path), so it reads another file"
                 throw ServiceError(PluginError(.failed, reason), hasBegun: true)
             }
