@@ -72,7 +72,7 @@ import Testing
     @Test func `nothing of the environment reaches it and its signals are as usual`() {
         #expect(
             Self.error(
-                "[ \"$(tr -d '\\0' < /proc/$$/environ)\" = LC_ALL=C ] || exit 3; grep -q 'SigBlk:.*0000$' /proc/$$/status"
+                "[ \"$(tr -d '\\0' < /proc/$$/environ)\" = LC_ALL=C ] || exit 3; exec grep -q 'SigBlk:.*0000$' /proc/self/status"
             ) == nil
         )
     }

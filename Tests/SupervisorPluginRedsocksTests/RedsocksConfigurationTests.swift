@@ -60,6 +60,11 @@ import Testing
         #expect(try Self.parse("").sections.isEmpty)
     }
 
+    @Test(arguments: ["\"t { }\n", "1/x t { }\n"])
+    func `what follows an unfinished word between sections is not there`(text: String) throws {
+        #expect(try Self.parse("s { k = a; }\n" + text).sections.map(\.name) == ["s"])
+    }
+
     @Test func `a comment that is not closed goes on to the end`() throws {
         #expect(try Self.parse("s { k = a; }\n/* t {\n").sections.map(\.name) == ["s"])
     }

@@ -40,7 +40,7 @@ struct RedsocksConfiguration: Hashable {
     init(parsing text: [UInt8]) throws(RedsocksSyntaxError) {
         var tokenizer = RedsocksTokenizer(text)
         var state = ParserState()
-        while let token = try tokenizer.next() {
+        while let token = try Self.next(&tokenizer, state) {
             do throws(RedsocksSyntaxError.Kind.Failure) {
                 try state.take(token, tokenizer.line)
             } catch {
@@ -50,6 +50,20 @@ struct RedsocksConfiguration: Hashable {
         if let section = state.section { throw RedsocksSyntaxError(kind: .unclosedSection, line: section.line) }
         if let name = state.name { throw RedsocksSyntaxError(kind: .nameWithoutSection, line: name.line) }
         sections = state.sections
+    }
+
+    /// Between sections, redsocks waits for the rest of a word that is not finished, and so ignores all that comes after.
+    private static func next(
+        _ tokenizer: inout RedsocksTokenizer,
+        _ state: ParserState
+    ) throws(RedsocksSyntaxError) -> RedsocksTokenizer.Token? {
+        do throws(RedsocksSyntaxError) {
+            return try tokenizer.next()
+        } catch {
+            let isUnfinished = error.kind == .unclosedQuote || error.kind == .unfinishedNumber
+            guard isUnfinished, state.section == nil, state.name == nil else { throw error }
+            return nil
+        }
     }
 
     private struct ParserState {
