@@ -1,3 +1,4 @@
+import CDBus
 import Glibc
 
 /// A dbus-daemon of the test's own, on a socket in a temporary folder. Ends with the last reference.
@@ -44,8 +45,16 @@ final class BusDaemon: @unchecked Sendable {
     func start() throws {
         unlink("\(folder)/bus")
         process = try spawn(["dbus-daemon", "--config-file=\(folder)/bus.conf", "--nofork", "--nopidfile"])
-        for _ in 0..<1000 where access("\(folder)/bus", F_OK) != 0 { usleep(10_000) }
-        guard access("\(folder)/bus", F_OK) == 0 else { throw SystemError(ETIMEDOUT) }
+        // The file is there before anybody listens.
+        for _ in 0..<1000 {
+            if let connection = dbus_connection_open_private(address, nil) {
+                dbus_connection_close(connection)
+                dbus_connection_unref(connection)
+                return
+            }
+            usleep(10_000)
+        }
+        throw SystemError(ETIMEDOUT)
     }
 
     func send(_ signal: Int32) {

@@ -10,7 +10,7 @@ import pytest
 
 from conftest import ROOT
 from harness.bus import SystemBus
-from harness.plugin import Plugin, PluginFailure
+from harness.plugin import Plugin, PluginFailure, behind_socket
 from harness.supervisor import User
 
 _serial = itertools.count(1)
@@ -131,3 +131,19 @@ def test_a_hostnamed_that_cannot_be_started_is_unavailable() -> None:
         error = refusal(plugin, "hostname.get")
         assert error.reason == "unavailable" and error.retryable, error
         assert error.source and ".Spawn." in error.source, error
+
+
+def test_behind_a_socket_it_is_the_same(bus: SystemBus) -> None:
+    path = bus.root / "hostnamed.sock"
+    launcher = behind_socket("hostnamed", path, bus.root / "socket.log", bus.environment)
+    try:
+        first, second = Plugin.connect(path), Plugin.connect(path)
+        with first, second:
+            assert first.call("hostname.set", {"hostname": "after"}) == {}
+            assert second.call("hostname.get") == {"hostname": "after"}
+            assert refusal(first, "hostname.set", {"hostname": ""}).reason == "invalid-argument"
+            assert first.close() == 0
+            assert second.call("plugin.ping") == {"ready": True}
+    finally:
+        launcher.kill()
+    assert bus.host.etc_hostname == "after"

@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import IO, Any, Sequence
 
+from .processes import Process
 from .supervisor import binary
 from .waiting import wait_until
 
@@ -272,3 +273,13 @@ class Plugin:
         self.kill()
         if self.stderr:
             print("--- stderr of the plugin\n" + "\n".join(self.stderr[-40:]))
+
+
+def behind_socket(program: str | Path, path: Path, log: Path, environment: dict[str, str] | None = None) -> Process:
+    """Stands for a socket unit with Accept=yes: a process of the plugin for every connection to `path`."""
+    if isinstance(program, str) and "/" not in program:
+        program = binary(f"supervisor-plugin-{program}")
+    variables = [f"--setenv={name}={value}" for name, value in (environment or {}).items()]
+    process = Process(["systemd-socket-activate", "--accept", "--inetd", f"--listen={path}", *variables, program], log)
+    wait_until(path.exists, 5, f"{path} is there")
+    return process
