@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
@@ -41,6 +42,14 @@ int clinux_signal_descriptor(const int *signals, int count);
 
 /// open(2) and openat(2) are variadic, which Swift does not import.
 int clinux_openat(int directory, const char *path, int flags, mode_t mode);
+
+/// Opens an object without access to its content (O_PATH of open(2), hidden behind _GNU_SOURCE): a directory, through no
+/// link. The descriptor, or -1 with errno.
+int clinux_open_path(int directory, const char *name);
+
+/// The id of the mount that an open file was reached through: STATX_MNT_ID of statx(2), or proc(5) where the kernel is
+/// older than 5.8. Tells a bind mount of the same file system apart. 0, or -1 with errno.
+int clinux_mount_id(int descriptor, uint64_t *mount);
 
 /// An exclusive open-file-description lock over the whole file (F_OFD_SETLK of fcntl(2)), without waiting.
 /// 0, or -1 with errno.
