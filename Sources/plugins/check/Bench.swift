@@ -13,7 +13,7 @@ final class Bench {
     private(set) var log: [UInt8] = []
     private var started: [PluginUnderTest] = []
     /// Until a check has shown that the plugin does not end by itself.
-    var exitTime: Int64 = PluginUnderTest.exitTime
+    private var exitTime: Int64 = PluginUnderTest.exitTime
 
     init(_ options: CheckOptions, _ violations: Violations) {
         self.options = options
@@ -48,6 +48,8 @@ final class Bench {
         let plugin = try start()
         _ = try result(of: try initialize(plugin, settings: settings), PluginInitialize.self)
         try plugin.send(.notification(method: PluginInitialized.name, parameters: ["accepted": true]))
+        // What comes joined is a check of its own, and shall not fail all the others.
+        plugin.settle(20)
         return plugin
     }
 
@@ -72,10 +74,10 @@ final class Bench {
     }
 
     /// Ends everything that the check has started.
-    func dispose() {
+    func dispose(hasFailed: Bool) {
         log = []
         for plugin in started {
-            plugin.dispose(within: exitTime)
+            if !plugin.dispose(within: exitTime, hasFailed: hasFailed) { exitTime = 200 }
             log += plugin.log
         }
         started = []
@@ -153,7 +155,6 @@ final class Bench {
     /// Ended in time, and with 0 where that can be seen.
     func expectExit(_ plugin: PluginUnderTest, after what: String, status expected: Int32? = 0) throws(Finding) {
         guard let status = plugin.exit(within: PluginUnderTest.exitTime) else {
-            exitTime = 200
             throw .failed("still there 5 s after \(what)")
         }
         guard let expected, !options.isSocket else { return }

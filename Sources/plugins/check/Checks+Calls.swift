@@ -11,7 +11,7 @@ extension Checks {
         Check("calls.unknown-method", "an unknown method is answered with -32601, and calls are served on") {
             bench throws(Finding) in
             let plugin = try bench.ready()
-            for method in ["check.no-such-method", "plugin.no-such-method", "", "a\u{2028}b \"$(id)\""] {
+            for method in ["check.no-such-method", "plugin.no-such-method", "", "a \"$(id)\""] {
                 try bench.expect([.methodNotFound], try bench.call(plugin, method), "the method \(method)")
             }
             try bench.ping(plugin)

@@ -19,6 +19,7 @@ extension Checks {
             }
             if reply.pluginVersion.isEmpty { bench.remarks.append("plugin.version is absent or empty") }
             try plugin.send(.notification(method: PluginInitialized.name, parameters: ["accepted": true]))
+            plugin.settle(20)
             try bench.ping(plugin)
             bench.offered = reply
         },
@@ -94,6 +95,7 @@ extension Checks {
             try bench.result(of: try bench.call(plugin, PluginInitialize.name, parameters), PluginInitialize.self)
             let initialized: JSONObject = ["accepted": true, "x-check": []]
             try plugin.send(.notification(method: PluginInitialized.name, parameters: initialized))
+            plugin.settle(20)
             try bench.ping(plugin)
         },
     ]

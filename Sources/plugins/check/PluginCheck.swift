@@ -64,7 +64,7 @@ struct PluginCheck {
             finding = .skipped("the handshake fails")
         } else {
             do throws(Finding) { try check.body(bench) } catch { finding = error }
-            bench.dispose()
+            bench.dispose(hasFailed: finding != nil)
         }
         report.add(check.id, check.title, finding, remarks: bench.remarks, log: bench.log)
     }

@@ -7,7 +7,8 @@ enum Help {
         A plugin for tests: it speaks the plugin protocol well until its script tells it to break a rule.
 
         The options may come as [Settings] of a manifest as well, in plugin.initialize, and settings win:
-        Script, Journal, Name, Operations, Reader, Terminal. An option is needed for what happens before plugin.initialize.
+        Script, Journal, Name, Operations, Reader, Terminal. An option is needed for what happens before
+        plugin.initialize.
 
           Name        what it calls itself (default: scripted)
           Operations  what it claims to provide, separated by spaces (default: led.blink)
@@ -27,8 +28,8 @@ enum Help {
 
         Keys beside methods: "(unknown)" a method that it does not provide, "(uninitialized)" a call before the
         handshake, "(again)" a second plugin.initialize, "(version)" a handshake without version 1, "(refused)"
-        plugin.initialized with accepted false, "(notification)" an unknown one, "(invalid)" a line that is no frame, "(cancel)" plugin.cancel,
-        "(end)" the end of the input, "(terminate)" SIGTERM.
+        plugin.initialized with accepted false, "(notification)" an unknown one, "(invalid)" a line that is no frame,
+        "(cancel)" plugin.cancel, "(end)" the end of the input, "(terminate)" SIGTERM.
 
         A BEHAVIOUR is an object; its members may be combined where that makes sense.
 
