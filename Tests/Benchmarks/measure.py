@@ -110,6 +110,19 @@ def throughput(supervisor: Supervisor) -> float | None:
     return float(found[1]) if found else None
 
 
+def new_user() -> User:
+    """The user of the core, made as the package makes it, with the group of the engine's socket."""
+    must(["useradd", "--system", "--no-create-home", "--user-group", "supervisor-test"])
+    must(["groupadd", "--system", "supervisor-engine"])
+    number = lambda *command: int(must(command).strip().split(":")[2 if command[0] == "getent" else 0])  # noqa: E731
+    return User(
+        "supervisor-test",
+        number("id", "-u", "supervisor-test"),
+        number("id", "-g", "supervisor-test"),
+        number("getent", "group", "supervisor-engine"),
+    )
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
@@ -121,15 +134,7 @@ def main() -> int:
     if os.environ.get("SUPERVISOR_TEST_SANDBOX") != "1":
         sys.exit("measure: start it as scripts/measure")
 
-    must(["useradd", "--system", "--no-create-home", "--user-group", "supervisor-test"])
-    must(["groupadd", "--system", "supervisor-engine"])
-    number = lambda *command: int(must(command).strip().split(":")[2 if command[0] == "getent" else 0])  # noqa: E731
-    user = User(
-        "supervisor-test",
-        number("id", "-u", "supervisor-test"),
-        number("id", "-g", "supervisor-test"),
-        number("getent", "group", "supervisor-engine"),
-    )
+    user = new_user()
     make_readable(user, "SUPERVISOR_BIN_DIR", ROOT / "bin")
     engine = Engine(ROOT / "e", group="supervisor-engine")
     engine.start()
@@ -188,6 +193,11 @@ def main() -> int:
         supervisor.dispose()
         engine.dispose()
 
+    return report(rows)
+
+
+def report(rows: list[Row]) -> int:
+    """Prints the table; 1 if a budget is exceeded."""
     width = max(len(row.name) for row in rows)
     print(f"\n{'':{width}}  {'measured':>11}  {'budget':>9}")
     for row in rows:
