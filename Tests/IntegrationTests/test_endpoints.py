@@ -605,7 +605,6 @@ def test_healthy_needs_no_key_and_says_nothing(device: Supervisor) -> None:
 
 
 HOST_ENDPOINTS = [
-    ("POST", "/v1/blink", None),
     ("POST", "/v1/reboot", None),
     ("POST", "/v1/shutdown", None),
     ("POST", "/v1/tcp-ping", None),
@@ -616,7 +615,7 @@ HOST_ENDPOINTS = [
 
 
 @pytest.mark.parametrize(("method", "path", "body"), HOST_ENDPOINTS)
-def test_what_needs_a_plugin_is_not_implemented_yet(
+def test_what_needs_a_plugin_is_not_implemented_without_one(
     device: Supervisor, container: str, method: str, path: str, body: Any
 ) -> None:
     answer = device.api(method, path, body)
@@ -626,6 +625,12 @@ def test_what_needs_a_plugin_is_not_implemented_yet(
     else:
         is_text(answer, 501)
     assert device.engine.running(target.APP)["Id"] == container, "nothing was stopped for it"
+
+
+def test_a_board_without_a_led_blinks_without_it(device: Supervisor) -> None:
+    answer = device.api("POST", "/v1/blink")
+    is_empty(answer, 200)
+    assert answer.header("X-Supervisor-Led") == "none"
 
 
 def test_a_new_key_is_in_force_at_once_and_reaches_the_app(device: Supervisor, container: str) -> None:

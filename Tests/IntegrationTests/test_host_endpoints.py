@@ -222,25 +222,6 @@ def test_a_plugin_that_dies_in_the_call_is_a_503_and_the_next_call_works(
     host.supervisor.assert_alive()
 
 
-@pytest.mark.parametrize(
-    "method, path, body",
-    [
-        ("POST", "/v1/blink", None),
-        ("POST", "/v1/reboot", None),
-        ("POST", "/v1/shutdown", None),
-        ("POST", "/v1/tcp-ping", None),
-        ("DELETE", "/v1/tcp-ping", None),
-        ("GET", "/v1/device/host-config", None),
-        ("PATCH", "/v1/device/host-config", {"network": {"hostname": "other"}}),
-    ],
-)
-def test_a_device_without_plugins_says_501(
-    device: Supervisor, method: str, path: str, body: Any
-) -> None:
-    answer = device.api(method, path, body)
-    (is_error_object if path in ("/v1/reboot", "/v1/shutdown") else is_text)(answer, 501)
-
-
 @pytest.mark.parametrize("path", ["/v1/blink", "/v1/tcp-ping", "/v1/reboot", "/v1/shutdown", "/v1/device/host-config"])
 def test_the_hosts_endpoints_want_the_key(host: Host, path: str) -> None:
     answer = host.supervisor.api("POST", path, key="0" * 64)

@@ -28,13 +28,14 @@ struct SupervisorHostTests {
             let first = try await bench.answer { try await $0.blink(requestID: nil) }
             bench.host.fail(LEDBlink.name, HostOperationError(.notSupported, "no LED"))
             let second = try await bench.answer { try await $0.blink(requestID: nil) }
-            #expect(!first && !second)
+            bench.host.fail(LEDBlink.name, HostOperationError(.noProvider, "no plugin"))
+            let third = try await bench.answer { try await $0.blink(requestID: nil) }
+            #expect(!first && !second && !third)
         }
     }
 
     @Test(arguments: [
-        (HostOperationError(.noProvider, "x"), SupervisorError.Code.notSupported),
-        (HostOperationError(.invalidArgument, "x"), .invalidArgument),
+        (HostOperationError(.invalidArgument, "x"), SupervisorError.Code.invalidArgument),
         (HostOperationError(.permissionDenied, "x"), .failed),
         (HostOperationError(.unavailable, "x", retryAfter: 4), .unavailable),
         (HostOperationError(.busy, "x", retryAfter: 2), .busy),

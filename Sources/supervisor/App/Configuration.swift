@@ -54,14 +54,12 @@ extension Configuration {
         let checks: [(name: String, isChanged: Bool)] = [
             ("[Supervisor] StateDirectory", old.stateDirectory != new.stateDirectory),
             ("[Supervisor] RuntimeDirectory", old.runtimeDirectory != new.runtimeDirectory),
-            ("[Device] DeviceType", old.deviceType != new.deviceType),
             ("[Device] UUID", old.uuid != new.uuid),
             ("[API] Port", old.port != new.port),
             // That another engine is there by now is no change of the configuration.
             ("[Engine] Socket", old.engineSocket != new.engineSocket && !isSocketFoundAnew),
             ("[Applications] DataDirectory", old.dataDirectory != new.dataDirectory),
             ("[Applications] LockDirectory", old.lockDirectory != new.lockDirectory),
-            ("[Plugins] SearchPath", old.pluginSearchPath != new.pluginSearchPath),
         ]
         return checks.filter(\.isChanged).map(\.name)
     }

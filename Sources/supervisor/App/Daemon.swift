@@ -128,13 +128,14 @@ actor Daemon {
             logger: logger
         )
         self.server = server
+        // Before anybody can ask for what a plugin does.
+        await host.reload(searchPath: configuration.pluginSearchPath, deviceType: configuration.deviceType)
         monitor.start()
         try await server.listenForControl(path: runtime.controlSocket)
         await server.listen(interfaces: monitor.snapshot)
         if server.addresses.isEmpty {
             logger.error("No interface to listen on yet: \(configuration.interfaces.joined(separator: " "))")
         }
-        await host.reload(searchPath: configuration.pluginSearchPath, deviceType: configuration.deviceType)
         await supervisor.start()
         logger.notice(
             "Supervisor \(Version.text) of device \(contents.uuid) listens on port \(configuration.port) of \(server.addresses.keys.sorted().joined(separator: ", "))"
@@ -247,7 +248,14 @@ actor Daemon {
             for warning in warnings { logger.warning("\(warning)") }
             let restart = Configuration.changesNeedingRestart(from: configuration, to: new)
             for key in restart { logger.warning("\(key) has changed, which takes a restart") }
+            if new.deviceType != configuration.deviceType {
+                logger.notice(
+                    "The device type is \(new.deviceType) now: plugins follow at once, applications after a restart"
+                )
+            }
             // What takes a restart stays as it was, as a whole.
+            configuration.deviceType = new.deviceType
+            configuration.pluginSearchPath = new.pluginSearchPath
             configuration.interfaces = new.interfaces
             configuration.maxConnections = new.maxConnections
             configuration.pingRequiresKey = new.pingRequiresKey

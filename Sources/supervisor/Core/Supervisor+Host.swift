@@ -19,6 +19,7 @@ extension Supervisor {
             guard let state = try? TCPPingState(json: parameters) else {
                 return logger.warning("A plugin sent \(TCPPingState.changedNotification) without its state")
             }
+            tcpPingNews += 1
             note(state)
         case .notification:
             break
@@ -30,7 +31,8 @@ extension Supervisor {
         do throws(HostOperationError) {
             return try await parts.host.call(LEDBlink.self, parameters, requestID: requestID).isSupported
         } catch {
-            if error.code == .notSupported { return false }
+            // A board without a LED need not bring a plugin that says so.
+            if error.code == .notSupported || error.code == .noProvider { return false }
             throw SupervisorError(error)
         }
     }
@@ -77,7 +79,7 @@ extension Supervisor {
             logger.notice("The TCP heartbeat is \(isEnabled ? "enabled" : "disabled")")
         }
         do throws(HostOperationError) {
-            note(try await passOnTCPPing(requestID))
+            try await passOnTCPPing(requestID)
         } catch {
             // It is applied after the next handshake.
             guard error.code == .unavailable || error.isOutcomeUnknown else { throw SupervisorError(error) }
@@ -90,16 +92,20 @@ extension Supervisor {
         do throws(SupervisorError) { try await tcpPingLine.enter() } catch { return }
         defer { tcpPingLine.leave() }
         do throws(HostOperationError) {
-            note(try await passOnTCPPing(nil))
+            try await passOnTCPPing(nil)
         } catch {
             logger.warning("The choice for the TCP heartbeat was not passed on: \(error)")
         }
     }
 
-    private func passOnTCPPing(_ requestID: String?) async throws(HostOperationError) -> TCPPingState {
-        tcpPingIsEnabled
+    private func passOnTCPPing(_ requestID: String?) async throws(HostOperationError) {
+        let before = tcpPingNews
+        let state =
+            tcpPingIsEnabled
             ? try await parts.host.call(TCPPingEnable.self, EmptyPayload(), requestID: requestID)
             : try await parts.host.call(TCPPingDisable.self, EmptyPayload(), requestID: requestID)
+        // Every change is told, so a notification that came meanwhile may be newer than the answer.
+        if tcpPingNews == before { note(state) }
     }
 
     private func note(_ state: TCPPingState) {

@@ -108,6 +108,8 @@ public actor Supervisor: DeviceAPI {
     // What plugins say.
     /// As told last; nil while nobody has.
     var tcpPing: TCPPingState?
+    /// How often it was told without being asked for.
+    var tcpPingNews = 0
 
     // What is going on.
     var progress = UpdateProgress()

@@ -112,13 +112,13 @@ extension PluginHost: HostOperations {
         if let name = providers.chosen[operation], let plugin = entries[name]?.plugin { return plugin }
         if let names = providers.conflicts[operation] {
             let message = "\(operation) is not used: \(names.joined(separator: " and ")) have the same priority"
-            throw HostOperationError(.noProvider, message)
+            throw HostOperationError(.unavailable, message)
         }
         for entry in entries.values.sorted(by: { $0.finding.name < $1.finding.name }) {
             switch entry.finding.verdict {
             case .refused(let manifest, let reason) where manifest.provides.contains(operation):
                 throw HostOperationError(
-                    .noProvider,
+                    .unavailable,
                     "\(manifest.name), which does \(operation), is refused: \(reason)"
                 )
             case .unmatched(let manifest, let reason) where manifest.provides.contains(operation):

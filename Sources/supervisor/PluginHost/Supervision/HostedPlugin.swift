@@ -86,6 +86,7 @@ final class HostedPlugin {
         supervision = PluginSupervision(
             PluginSupervision.Policy(
                 usesSocket: manifest.usesSocket,
+                socket: manifest.target,
                 isPersistent: manifest.lifecycle == .persistent,
                 isEssential: manifest.isEssential,
                 startTimeout: manifest.startTimeout,

@@ -7,6 +7,8 @@ struct PluginSupervision: Sendable {
     struct Policy: Sendable, Hashable {
         /// A socket can be closed; what is behind it cannot be killed.
         var usesSocket = false
+        /// Path of the socket, for messages.
+        var socket = "its socket"
         /// Kept running.
         var isPersistent = false
         /// Started once at the beginning, so that it is known whether it works.
@@ -159,7 +161,7 @@ struct PluginSupervision: Sendable {
             return []
         case .appeared: return appeared(now)
         case .vanished:
-            if state == .idle, !isUp { enter(.absent, "its socket is not there", now) }
+            if state == .idle, !isUp { enter(.absent, "\(policy.socket) is not there", now) }
             return []
         case .drained:
             guard case .shuttingDown? = ending else { return [] }
@@ -175,7 +177,7 @@ struct PluginSupervision: Sendable {
 
     private mutating func begin(_ isThere: Bool, _ now: Duration) -> [Effect] {
         guard isThere else {
-            enter(.absent, "its socket is not there", now)
+            enter(.absent, "\(policy.socket) is not there", now)
             return []
         }
         return policy.startsAtOnce ? launch(now) : []

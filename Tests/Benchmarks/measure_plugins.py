@@ -1,0 +1,182 @@
+#!/usr/bin/python3
+"""What the six plugins cost as they ship: memory of each, of all with the core, threads, wake-ups, and the way there and back.
+
+Runs in the sandbox (scripts/measure) with the release build: the core as the unprivileged user, the plugins through
+sockets as their units start them, logind and hostnamed on a bus of the run's own. Status 1 if a budget is exceeded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "IntegrationTests"))
+
+from harness import images, target  # noqa: E402
+from harness.bus import SystemBus  # noqa: E402
+from harness.engine import Engine  # noqa: E402
+from harness.plugins import OPERATIONS, Plugins, executable  # noqa: E402
+from harness.supervisor import Supervisor, make_readable  # noqa: E402
+from harness.waiting import wait_until  # noqa: E402
+from harness.wire import Connection, request  # noqa: E402
+from measure import ROOT, Row, memory, new_user, report, switches, threads  # noqa: E402
+
+#: What is called to bring a plugin up and to time the way there and back; harmless, and done within the plugin.
+HARMLESS = {
+    "logind": "power.status",
+    "hostnamed": "hostname.get",
+    "redsocks": "proxy.get",
+    "led": "led.blink",
+    "tcp-ping": "tcp-ping.status",
+    "storage": "storage.reap",
+}
+
+
+def settings(supervisor: Supervisor) -> dict[str, dict[str, str]]:
+    led = supervisor.root / "led"
+    led.mkdir()
+    for name, text in (("brightness", "0"), ("max_brightness", "255"), ("trigger", "[none] timer")):
+        (led / name).write_text(text + "\n")
+    return {
+        "redsocks": {
+            "ConfigFile": str(supervisor.root / "proxy" / "redsocks.conf"),
+            "NoProxyFile": str(supervisor.root / "proxy" / "no_proxy"),
+        },
+        "led": {"Path": str(led), "StateFile": str(supervisor.root / "led-former")},
+        "tcp-ping": {"Target": f"127.0.0.1:{supervisor.port}"},
+        "storage": {"DataDirectory": str(supervisor.data), "LockDirectory": str(supervisor.locks)},
+    }
+
+
+class Control:
+    """Calls through the control socket, over one connection."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self.connection = Connection(supervisor.control)
+
+    def call(self, operation: str, parameters: str = "{}") -> dict[str, object]:
+        body = f'{{"operation":"{operation}","parameters":{parameters}}}'.encode()
+        self.connection.send(request("POST", "/control/call", [], body))
+        answer = self.connection.receive("POST")
+        assert answer.status == 200, answer
+        return answer.json
+
+
+def all_pids(plugins: Plugins) -> dict[str, int]:
+    """The plugins' processes: with sockets, the children of the activating processes."""
+    pids = {}
+    for activation in plugins.activations:
+        name = activation.socket.stem
+        children = Path(f"/proc/{activation.process.pid}/task/{activation.process.pid}/children").read_text().split()
+        if children:
+            pids[name] = int(children[-1])
+    return pids
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="10 s of idle time and fewer calls: a look")
+    options = parser.parse_args()
+    idle = 10 if options.quick else 60
+    calls = 500 if options.quick else 5000
+    if os.environ.get("SUPERVISOR_TEST_SANDBOX") != "1":
+        sys.exit("measure: start it as scripts/measure")
+
+    user = new_user()
+    make_readable(user, "SUPERVISOR_BIN_DIR", ROOT / "bin")
+    engine = Engine(ROOT / "e", group="supervisor-engine")
+    engine.start()
+    engine.import_image(images.base_layer(), "demo:1", ['CMD ["/bin/sh", "/app/main"]', f"ENV PATH={images.PATH}"])
+    supervisor = Supervisor(ROOT / "s", engine, user)
+    plugins = Plugins(supervisor)
+    rows: list[Row] = []
+    with SystemBus(ROOT / "bus") as bus:
+        bus.start_logind()
+        os.environ.update(bus.environment)
+        try:
+            told = settings(supervisor)
+            for name, operations in OPERATIONS.items():
+                socket = plugins.root / f"{name}.sock"
+                plugins.activate(socket, [executable(name)])
+                lifecycle = "persistent" if name == "tcp-ping" else "on-demand"
+                plugins.manifest(name, operations, socket=socket, settings=told.get(name), Lifecycle=lifecycle)
+            supervisor.write_target(target.app())
+            supervisor.start()
+            supervisor.wait_settled(release="a")
+            control = Control(supervisor)
+            for name, operation in HARMLESS.items():
+                control.call(operation, '{"durationMs":1}' if name == "led" else "{}")
+            wait_until(lambda: len(all_pids(plugins)) == 6, 10, "all six are up")
+
+            times = []
+            for _ in range(calls):
+                times.append(int(control.call("tcp-ping.status")["durationMicroseconds"]))
+            times.sort()
+            rows.append(Row(f"core to plugin and back, median of {calls}", times[len(times) // 2], "us", 100))
+            rows.append(Row("core to plugin and back, 99 % within", times[len(times) * 99 // 100], "us"))
+
+            rows += hostname(supervisor, bus, 10 if options.quick else 30)
+
+            for name, operation in HARMLESS.items():
+                control.call(operation, '{"durationMs":1}' if name == "led" else "{}")
+            time.sleep(2)
+            pids = all_pids(plugins)
+            total = memory(supervisor.pid)["pss"]
+            for name, pid in sorted(pids.items()):
+                used = memory(pid)
+                total += used["pss"]
+                rows.append(Row(f"{name}: resident", used["rss"], "MB"))
+                rows.append(Row(f"{name}: private", used["private"] + used["private clean"], "MB"))
+                rows.append(Row(f"{name}: proportional", used["pss"], "MB"))
+                rows.append(Row(f"{name}: threads", threads(pid), ""))
+            rows.append(Row("core and all six: proportional", total, "MB", 24))
+            everyone = [supervisor.pid, *pids.values()]
+            rows.append(Row("core and all six: threads", sum(threads(pid) for pid in everyone), ""))
+
+            wait_until(lambda: len(all_pids(plugins)) == 1, 60, "those on demand have been ended")
+            left = [supervisor.pid, *all_pids(plugins).values()]
+            rows.append(Row("those on demand ended: proportional", sum(memory(pid)["pss"] for pid in left), "MB", 16))
+
+            print(f"measure: {idle} s of idle time", flush=True)
+            first, begin = sum(switches(pid)[0] for pid in left), time.monotonic()
+            time.sleep(idle)
+            rate = (sum(switches(pid)[0] for pid in left) - first) / (time.monotonic() - begin)
+            rows.append(Row(f"voluntary switches a second in all, {idle} s idle", rate, "/s", 1))
+        finally:
+            if sys.exc_info()[0]:
+                print(supervisor.log[-3000:], file=sys.stderr)
+            plugins.dispose()
+            supervisor.dispose()
+            engine.dispose()
+    return report(rows)
+
+
+def hostname(supervisor: Supervisor, bus: SystemBus, pairs: int) -> list[Row]:
+    """PATCH host-config with a new host name against hostnamectl, in turn, on the same bus."""
+    ours, theirs = [], []
+    with Connection(supervisor.address) as connection:
+        for number in range(pairs):
+            body = f'{{"network":{{"hostname":"ours-{number}"}}}}'.encode()
+            headers = [("Authorization", f"Bearer {supervisor.key}")]
+            begin = time.monotonic()
+            connection.send(request("PATCH", "/v1/device/host-config", headers, body))
+            answer = connection.receive("PATCH")
+            ours.append((time.monotonic() - begin) * 1000)
+            assert answer.status == 200, answer
+            begin = time.monotonic()
+            subprocess.run(["hostnamectl", "--static", "set-hostname", f"theirs-{number}"], check=True)
+            theirs.append((time.monotonic() - begin) * 1000)
+    assert bus.host.etc_hostname == f"theirs-{pairs - 1}"
+    return [
+        Row(f"host name by PATCH host-config, median of {pairs}", statistics.median(ours), "ms"),
+        Row(f"host name by hostnamectl, median of {pairs}", statistics.median(theirs), "ms"),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
