@@ -54,7 +54,8 @@ def run(command: Sequence[str | Path], what: str, **options: object) -> str:
     if done.returncode != 0:
         lines = [line for line in done.stdout.splitlines() if line.strip()]
         telling = [line for line in lines if line.lower().startswith(("e:", "dpkg: error", "error", "fail"))]
-        raise Failure(f"{what}: {(telling or lines or ['exit status %d' % done.returncode])[-1].strip()}")
+        said = (telling[:1] or lines or [f"exit status {done.returncode}"])[-1].strip()
+        raise Failure(f"{what}: {said}")
     return done.stdout
 
 

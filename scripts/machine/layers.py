@@ -21,9 +21,13 @@ IMAGE = Path(__file__).resolve().parent / "image"
 SUITE = "bookworm"
 BASE = (
     "systemd systemd-sysv dbus polkitd udev kmod libnss-myhostname procps"
-    " iproute2 nftables iptables redsocks docker.io curl jq socat busybox-static"
+    " iproute2 nftables iptables redsocks docker.io apparmor curl jq socat busybox-static"
 ).split()
 KERNEL = "linux-image-cloud-amd64"
+#: The modules that the board's disk and network need, each after those that it needs itself.
+DRIVERS = (
+    "virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk failover net_failover virtio_net"
+).split()
 #: How many layers of a kind stay when newer ones are made; those in use always do.
 KEPT = {"base": 2, "kernel": 1, "host": 4, "image": 2}
 
@@ -108,21 +112,22 @@ def kernel() -> Path:
         run(["depmod", "-b", folder / "tree", version], "the kernel's modules cannot be listed")
         (folder / "tree/lib").unlink()
         (folder / "version").write_text(version)
-        _initramfs(folder, modules / version / "kernel/drivers")
+        _initramfs(folder, modules / version / "kernel")
         shutil.rmtree(extracted)
 
-    return _layer("kernel", digest(SUITE, KERNEL, (IMAGE / "initramfs-init").read_bytes(), "2"), build)
+    return _layer("kernel", digest(SUITE, KERNEL, *DRIVERS, (IMAGE / "initramfs-init").read_bytes()), build)
 
 
-def _initramfs(folder: Path, drivers: Path) -> None:
+def _initramfs(folder: Path, modules: Path) -> None:
     tree = folder / "initramfs"
     for name in ("bin", "m", "proc", "dev", "sys", "r"):
         (tree / name).mkdir(parents=True)
     shutil.copy("/bin/busybox", tree / "bin/busybox")
     shutil.copy(IMAGE / "initramfs-init", tree / "init")
     (tree / "init").chmod(0o755)
-    for module in ("virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci", "virtio_blk"):
-        (found,) = drivers.rglob(f"{module}.ko")
+    (tree / "modules").write_text("\n".join(DRIVERS) + "\n")
+    for module in DRIVERS:
+        (found,) = modules.rglob(f"{module}.ko")
         shutil.copy(found, tree / "m")
     script = 'cd "$1" && find . | busybox cpio -o -H newc 2>/dev/null | gzip -1 >"$2"'
     run(["/bin/bash", "-c", script, "-", tree, folder / "initrd"], "the initramfs cannot be packed")

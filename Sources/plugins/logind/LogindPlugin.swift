@@ -1,3 +1,4 @@
+import DBus
 import SupervisorPluginAPI
 
 @main
@@ -6,7 +7,33 @@ struct LogindPlugin: Plugin {
     static let version = "0.1.0"
     static let summary = "Reboots and powers off the host through org.freedesktop.login1."
 
-    init(_ context: PluginContext) async throws(PluginError) {}
+    private let bus: SystemBus
+    private let power: Power
 
-    var handlers: [PluginHandler] {}
+    init(_ context: PluginContext) async throws(PluginError) {
+        bus = SystemBus()
+        power = Power(bus: bus)
+    }
+
+    var handlers: [PluginHandler] {
+        PluginHandler(PowerReboot.self) { _ throws(PluginError) in
+            try await power.start(.reboot)
+            return EmptyPayload()
+        }
+        PluginHandler(PowerPowerOff.self) { _ throws(PluginError) in
+            try await power.start(.powerOff)
+            return EmptyPayload()
+        }
+        PluginHandler(PowerStatus.self) { _ throws(PluginError) in
+            try await power.status()
+        }
+    }
+
+    func readiness() async -> PluginPing.Reply {
+        await bus.readiness()
+    }
+
+    func shutdown() async {
+        await bus.disconnect()
+    }
 }

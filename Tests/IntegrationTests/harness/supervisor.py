@@ -50,7 +50,9 @@ def make_readable(user: User, variable: str, copies: Path) -> None:
 
     `variable` of the environment names the folder with the programs.
     """
-    programs = [file for name in ("supervisor", "supervisorctl") if (file := Path(os.environ[variable]) / name).exists()]
+    folder = Path(os.environ[variable])
+    plugins = [file for file in sorted(folder.glob("supervisor-plugin-*")) if file.is_file() and os.access(file, os.X_OK)]
+    programs = [file for name in ("supervisor", "supervisorctl") if (file := folder / name).exists()] + plugins
     libraries = {
         Path(words[2])
         for program in programs
