@@ -18,7 +18,7 @@ from typing import Any, Iterator, NoReturn
 
 from machine import layers
 from machine.common import Failure, run
-from machine.machine import API_KEY, Boot, Machine, forget_disk_on_other_layers
+from machine.machine import API_KEY, Boot, Machine, forget_disk_on_other_layers, namespace
 from machine.network import Outside
 
 #: Serial lines with an agent at the other end (image/libexec/agent): so many commands can run at once.
@@ -28,7 +28,7 @@ LINES = 2
 class Board(Machine):
     kind = "board"
     default_board = "qemu"
-    boot_seconds = 240.0
+    boot_seconds = 420.0
 
     def build(self, board: str | None) -> list[Path]:
         base = layers.base()
@@ -57,7 +57,6 @@ class Board(Machine):
         run(["ip", "link", "set", tap, "master", state["bridge"], "up"], "the board's interface does not come up")
         words = [
             "console=ttyS0 quiet loglevel=4 panic=-1 net.ifnames=0",
-            # No udev name, no status lines; the kernel's clock is the emulator's.
             "systemd.show_status=0",
             f"systemd.machine_id={self.identity}",
             f"machine.address={state['address']}/24 machine.address6={state['address6']}/64",
@@ -95,7 +94,7 @@ class Board(Machine):
             all.write((self.folder / "console.boot").read_bytes())
 
     def clean(self, state: dict[str, Any]) -> None:
-        if "bridge" in state:
+        if state.get("netns") == namespace("net"):
             subprocess.run(["ip", "link", "delete", state["bridge"] + "t"], stderr=subprocess.DEVNULL)
         super().clean(state)
         for socket in self.folder.glob("*.sock"):

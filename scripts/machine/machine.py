@@ -117,7 +117,8 @@ class Machine:
 
     def clean(self, state: dict[str, Any]) -> None:
         """Removes what an ended or killed keeper has left outside of the folder."""
-        if "outside" in state:
+        # In another network namespace a bridge of that name is somebody else's.
+        if state.get("netns") == namespace("net"):
             Outside(state["outside"]).remove()
 
     # ---- commands
@@ -169,6 +170,8 @@ class Machine:
                 state="starting",
                 leader=None,
                 boots=boots,
+                netns=namespace("net"),
+                pidns=namespace("pid"),
                 outside=outside.number,
                 bridge=outside.bridge,
                 address=outside.address,
@@ -242,6 +245,8 @@ class Machine:
             self.write(state="off", leader=None, keeper=None)
 
     def _tell(self, pid: int, signal: int) -> None:
+        if self.read().get("pidns") != namespace("pid"):
+            raise Failure(f"{self.name} was started in another process namespace")
         try:
             os.kill(pid, signal)
         except ProcessLookupError:
@@ -255,6 +260,8 @@ class Machine:
         state = self.read()
         if not self.is_kept():
             raise Failure(f"{self.name} is off; scripts/{self.kind} up starts it", 69)
+        if state.get("pidns") != namespace("pid"):
+            raise Failure(f"{self.name} was started in another process namespace", 69)
         return state
 
     # ---- the keeper
@@ -322,6 +329,11 @@ class Boot:
     def end(self, kindly: bool) -> None:
         """Powers the machine off, or pulls the plug."""
         raise NotImplementedError
+
+
+def namespace(kind: str) -> int:
+    """Which namespace this process is in."""
+    return os.stat(f"/proc/self/ns/{kind}").st_ino
 
 
 def children(pid: int) -> list[int]:
