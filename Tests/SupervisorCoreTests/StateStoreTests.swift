@@ -29,6 +29,8 @@ struct StateStoreTests {
         try store.save(target: Self.target)
         try store.save(pulledImages: ["app:0"])
         try store.save(pulledImages: ["app:1", "app:0"])
+        try store.save(tcpPingIsEnabled: false)
+        try store.save(tcpPingIsEnabled: true)
         return load()
     }
 
@@ -40,6 +42,7 @@ struct StateStoreTests {
         #expect(first.keyIsSaved)
         #expect(first.target == nil)
         #expect(first.pulledImages == [])
+        #expect(first.tcpPingIsEnabled)
         let second = load(machine: String(repeating: "d", count: 32))
         #expect(second.uuid == Self.uuid)
         #expect(second.apiKey == first.apiKey)
@@ -71,8 +74,8 @@ struct StateStoreTests {
         #expect(TestFile.mode(files["state"]) == 0o750)
         #expect(
             TestFile.names(files["state"]) == [
-                "api-key", "api-key.last", "identity.json", "images.json", "images.json.last", "target.json",
-                "target.json.last",
+                "api-key", "api-key.last", "flags.json", "flags.json.last", "identity.json", "images.json",
+                "images.json.last", "target.json", "target.json.last",
             ]
         )
     }
@@ -154,12 +157,12 @@ struct StateStoreTests {
     // MARK: Each file, each damage
 
     /// The JSON files, with how to damage them and a text that is JSON but not what belongs there.
-    static let documents = ["identity.json", "target.json", "images.json"]
+    static let documents = ["identity.json", "target.json", "images.json", "flags.json"]
 
     static let flaws = [
         "", "{", "null", "[]", "{}", #"{"version":1}"#, #"{"version":"1","uuid":"x"}"#, "\u{FEFF}{}",
-        #"{"version":1,"uuid":"XYZ","target":[],"pulled":{}}"#,
-        #"{"version":1,"uuid":5,"target":{"apps":{"x":{}}},"pulled":null}"#,
+        #"{"version":1,"uuid":"XYZ","target":[],"pulled":{},"tcpPing":1}"#,
+        #"{"version":1,"uuid":5,"target":{"apps":{"x":{}}},"pulled":null,"tcpPing":null}"#,
     ]
 
     @Test(arguments: documents, flaws)
@@ -175,6 +178,7 @@ struct StateStoreTests {
         #expect(contents.target == before.target)
         #expect(contents.uuid == (name == "identity.json" ? String(repeating: "e", count: 32) : Self.uuid))
         #expect(contents.pulledImages == (name == "images.json" ? ["app:0"] : before.pulledImages))
+        #expect(contents.tcpPingIsEnabled == (name != "flags.json"))
         #expect(contents.problems.count == 1)
         #expect(contents.problems.first?.hasPrefix("\(path(name)) is damaged: ") == true)
         #expect(load().problems == [], "told once")
@@ -183,13 +187,14 @@ struct StateStoreTests {
     @Test(arguments: documents)
     func `a file of a newer version is kept aside, not overwritten`(name: String) throws {
         _ = try prepareUsedDevice()
-        let text = #"{"version":2,"uuid":"\#(Self.uuid)","target":{"apps":{}},"pulled":[]}"#
+        let text = #"{"version":2,"uuid":"\#(Self.uuid)","target":{"apps":{}},"pulled":[],"tcpPing":false}"#
         TestFile.write(text, path(name))
         let contents = load(machine: Self.uuid)
         #expect(contents.uuid == Self.uuid)
         #expect(contents.problems == ["\(path(name)) is of a newer version, kept as \(path(name)).version-2"])
         try store.save(target: Self.target)
         try store.save(pulledImages: [])
+        try store.save(tcpPingIsEnabled: true)
         #expect(TestFile.text(path("\(name).version-2")) == text)
     }
 

@@ -15,7 +15,8 @@ struct SupervisorStatusTests {
                     == #"{"api_port":48484,"ip_address":"192.168.1.2 10.0.0.2","commit":"c1","status":"Idle","#
                     + #""download_progress":null,"os_version":"Debian GNU/Linux 12 (bookworm)","#
                     + #""supervisor_version":"1.2.3","update_pending":false,"update_downloaded":false,"#
-                    + #""update_failed":false,"update_error":null,"locks":[]}"#
+                    + #""update_failed":false,"update_error":null,"locks":[],"#
+                    + #""connectivity":{"enabled":true,"connected":null}}"#
             )
         }
     }
@@ -111,7 +112,7 @@ struct SupervisorStatusTests {
             let status = await bench.supervisor.status()
             #expect(
                 status.objectValue?.names == [
-                    "supervisor", "device", "engine", "health", "update", "apps", "locks",
+                    "supervisor", "device", "engine", "health", "update", "apps", "locks", "power", "connectivity",
                 ]
             )
             let apps = try #require(status["apps"]?.arrayValue)

@@ -40,6 +40,9 @@ private let container = FakeDevice.container
     private static let locked = SupervisorError(.locked, "Updates are locked: /tmp/updates.lock")
     private static let unknown = SupervisorError(.notFound, "No application 1")
     private static let away = SupervisorError(.unavailable, "The engine is away")
+    private static let lacking = SupervisorError(.notSupported, "No plugin for it")
+    private static let slow = SupervisorError(.timeout, "Too slow")
+    private static let refused = SupervisorError(.failed, "Not allowed")
 
     static let successes = [
         Example("GET /ping", "200 OK\(text)", "OK"),
@@ -71,6 +74,37 @@ private let container = FakeDevice.container
         ),
         Example("POST /v1/apps/1/start", "200 OK\(json)", #"{"containerId":"\#(container)"}"#, call: "start 1"),
         Example("GET /v1/healthy", "200 OK"),
+        Example("POST /v1/blink", "200 OK", call: "blink t"),
+        Example("POST /v1/reboot", "202 Accepted\(json)", #"{"Data":"OK","Error":""}"#, call: "reboot false t"),
+        Example(
+            "POST /v1/reboot",
+            body: #"{"force":1}"#,
+            "202 Accepted\(json)",
+            #"{"Data":"OK","Error":""}"#,
+            call: "reboot true t"
+        ),
+        Example(
+            "POST /v1/shutdown",
+            body: #"{"force":"true"}"#,
+            "202 Accepted\(json)",
+            #"{"Data":"OK","Error":""}"#,
+            call: "power-off true t"
+        ),
+        Example("POST /v1/tcp-ping", "204 No Content", call: "tcp-ping true t"),
+        Example("DELETE /v1/tcp-ping", "204 No Content", call: "tcp-ping false t"),
+        Example(
+            "GET /v1/device/host-config",
+            "200 OK\(json)",
+            #"{"network":{"proxy":null,"hostname":"box"}}"#,
+            call: "host-config t"
+        ),
+        Example(
+            "PATCH /v1/device/host-config",
+            body: #"{"network":{"hostname":"x","proxy":{"port":80}}}"#,
+            "200 OK\(text)",
+            "OK",
+            call: #"host-config t {"network":{"hostname":"x","proxy":{"port":80}}}"#
+        ),
     ]
 
     static let failures = [
@@ -142,37 +176,52 @@ private let container = FakeDevice.container
             "504 Gateway Timeout\(text)",
             "Too slow"
         ),
-        Example("POST /v1/blink", "501 Not Implemented\(text)", "This supervisor has no plugin for led.blink yet"),
+        Example("POST /v1/blink", failure: lacking, "501 Not Implemented\(text)", "No plugin for it"),
+        Example("POST /v1/blink", failure: slow, "504 Gateway Timeout\(text)", "Too slow"),
+        Example("POST /v1/blink", failure: refused, "500 Internal Server Error\(text)", "Not allowed"),
         Example(
             "POST /v1/reboot",
+            failure: lacking,
             "501 Not Implemented\(json)",
-            #"{"Data":"","Error":"This supervisor has no plugin for power.reboot yet"}"#
+            #"{"Data":"","Error":"No plugin for it"}"#
+        ),
+        Example(
+            "POST /v1/reboot",
+            failure: locked,
+            "423 Locked\(json)",
+            #"{"Data":"","Error":"Updates are locked: /tmp/updates.lock"}"#
+        ),
+        Example(
+            "POST /v1/reboot",
+            failure: refused,
+            "500 Internal Server Error\(json)",
+            #"{"Data":"","Error":"Not allowed"}"#
         ),
         Example(
             "POST /v1/shutdown",
-            "501 Not Implemented\(json)",
-            #"{"Data":"","Error":"This supervisor has no plugin for power.power-off yet"}"#
+            failure: away,
+            "503 Service Unavailable\(json)",
+            #"{"Data":"","Error":"The engine is away"}"#
         ),
         Example(
-            "POST /v1/tcp-ping",
-            "501 Not Implemented\(text)",
-            "This supervisor has no plugin for tcp-ping.enable yet"
+            "POST /v1/shutdown",
+            body: "[",
+            "400 Bad Request\(json)",
+            #"{"Data":"","Error":"The body is not JSON: line 1, column 2: the input ends where a value was expected"}"#
         ),
-        Example(
-            "DELETE /v1/tcp-ping",
-            "501 Not Implemented\(text)",
-            "This supervisor has no plugin for tcp-ping.disable yet"
-        ),
-        Example(
-            "GET /v1/device/host-config",
-            "501 Not Implemented\(text)",
-            "This supervisor has no plugin for proxy.get yet"
-        ),
+        Example("POST /v1/tcp-ping", failure: lacking, "501 Not Implemented\(text)", "No plugin for it"),
+        Example("DELETE /v1/tcp-ping", failure: slow, "504 Gateway Timeout\(text)", "Too slow"),
+        Example("GET /v1/device/host-config", failure: away, "503 Service Unavailable\(text)", "The engine is away"),
         Example(
             "PATCH /v1/device/host-config",
-            "501 Not Implemented\(text)",
-            "This supervisor has no plugin for proxy.set yet"
+            body: "{}",
+            failure: SupervisorError(.invalidArgument, "network.proxy.noProxy[1] is wrong, allowed: \"a\" (b)"),
+            "400 Bad Request\(text)",
+            "network.proxy.noProxy 1 is wrong, allowed: 'a' b"
         ),
+        Example("PATCH /v1/device/host-config", body: "[]", "400 Bad Request\(text)", "The body is not a JSON object"),
+        Example("GET /control/plugins", "404 Not Found\(text)", "Not found"),
+        Example("POST /control/call", "404 Not Found\(text)", "Not found"),
         Example("GET /v1/nowhere", "404 Not Found\(text)", "Not found"),
         Example("GET /control/key", "404 Not Found\(text)", "Not found"),
     ]
@@ -199,6 +248,17 @@ private let container = FakeDevice.container
             #expect(reply.headers["retry-after"] == "7")
             await server.device.fail(SupervisorError(.busy, "Later"))
             #expect(try server.ask("POST", "/v1/apps/1/start").headers["retry-after"] == "1")
+        }
+    }
+
+    @Test("A board without a LED is a success with a header")
+    func noLED() async throws {
+        try await TestServer.run { server async throws in
+            await server.device.takeLED()
+            let reply = try server.ask("POST", "/v1/blink")
+            #expect(reply.status == 200)
+            #expect(reply.body == "")
+            #expect(reply.headers["x-supervisor-led"] == "none")
         }
     }
 

@@ -24,6 +24,8 @@ import Testing
             ("GET /control/locks?wait=1", 200, "[]"), ("GET /control/locks?wait=0", 200, #"[{"appId":1}]"#),
             ("GET /control/key", 200, FakeDevice.key), ("POST /control/reload", 200, "OK"),
             ("GET /control/reload", 405, "Method not allowed"), ("GET /control/other", 404, "Not found"),
+            ("GET /control/plugins", 200, #"[{"name":"led"}]"#),
+            ("POST /control/call", 400, "The body names no operation"),
         ]
     )
     func routes(_ line: String, _ status: Int, _ body: String) async throws {
@@ -41,6 +43,31 @@ import Testing
             let reply = try ask("POST /control/reload")
             #expect(reply.status == 400)
             #expect(reply.body == "/etc/x_y.conf:3: [API] Port=a \"b\"")
+        }
+    }
+
+    @Test(
+        "An operation is driven with what the body says",
+        arguments: [
+            (#"{"operation":"led.blink"}"#, 200, #"{"result":{}}"#, ["call led.blink {} false"]),
+            (
+                #"{"operation":"led.blink","parameters":{"durationMs":5},"record":true}"#, 200, #"{"result":{}}"#,
+                [#"call led.blink {"durationMs":5} true"#]
+            ),
+            (#"{"operation":""}"#, 400, "The body names no operation", []),
+            (#"{"operation":1}"#, 400, "The body names no operation", []),
+            (#"{"operation":"a","parameters":[]}"#, 400, "The body's parameters are not an object", []),
+            (#"{"operation":"a","record":1}"#, 400, "The body's record is neither true nor false", []),
+        ]
+    )
+    func call(_ body: String, _ status: Int, _ answer: String, _ calls: [String]) async throws {
+        try await TestServer.run(control: path) { server async throws in
+            let client = try Client(path: path)
+            try client.send("POST /control/call HTTP/1.1\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+            let reply = try client.reply()
+            #expect(reply.status == status)
+            #expect(reply.body == answer)
+            #expect(await server.device.calls == calls)
         }
     }
 

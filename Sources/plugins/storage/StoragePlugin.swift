@@ -4,9 +4,34 @@ import SupervisorPluginAPI
 struct StoragePlugin: Plugin {
     static let name = "storage"
     static let version = "0.1.0"
-    static let summary = "Removes what the core has renamed away."
+    static let summary = "Removes what the core has renamed away, whoever owns it."
 
-    init(_ context: PluginContext) async throws(PluginError) {}
+    private let reaping: SharedReaping
 
-    var handlers: [PluginHandler] {}
+    init(_ context: PluginContext) async throws(PluginError) {
+        let leftovers = Leftovers(
+            dataDirectory: try Self.directory(context, "DataDirectory", or: "/var/lib/supervisor/data"),
+            lockDirectory: try Self.directory(context, "LockDirectory", or: "/run/supervisor-locks")
+        )
+        reaping = SharedReaping { isCancelled in leftovers.reap(isCancelled: isCancelled) }
+    }
+
+    var handlers: [PluginHandler] {
+        PluginHandler(StorageReap.self) { _ throws(PluginError) in
+            StorageReap.Reply(removed: try await reaping.reap())
+        }
+    }
+
+    private static func directory(
+        _ context: PluginContext,
+        _ name: String,
+        or standard: String
+    ) throws(PluginError) -> String {
+        let path = context.settings[name] ?? standard
+        // "/" itself is no directory of ours, whatever is named like one of our leftovers there.
+        guard path.hasPrefix("/"), path.utf8.contains(where: { $0 != UInt8(ascii: "/") }), !path.utf8.contains(0) else {
+            throw PluginError(.invalidArgument, "\(name) is not an absolute path")
+        }
+        return path
+    }
 }

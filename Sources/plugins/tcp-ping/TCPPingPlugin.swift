@@ -6,7 +6,31 @@ struct TCPPingPlugin: Plugin {
     static let version = "0.1.0"
     static let summary = "Watches the device's connectivity by a TCP heartbeat."
 
-    init(_ context: PluginContext) async throws(PluginError) {}
+    private let heartbeat: Heartbeat?
+    private static let noTarget = "no Target is set in [Settings]"
 
-    var handlers: [PluginHandler] {}
+    init(_ context: PluginContext) async throws(PluginError) {
+        guard let settings = try HeartbeatSettings(context.settings) else {
+            heartbeat = nil
+            return
+        }
+        heartbeat = Heartbeat(settings) { context.notify(TCPPingState.changedNotification, $0) }
+    }
+
+    var handlers: [PluginHandler] {
+        PluginHandler(TCPPingEnable.self) { _ throws(PluginError) in
+            guard let heartbeat else { throw PluginError(.notSupported, Self.noTarget) }
+            return heartbeat.enable()
+        }
+        PluginHandler(TCPPingDisable.self) { _ throws(PluginError) in
+            heartbeat?.disable() ?? TCPPingState(isEnabled: false, isConnected: nil)
+        }
+        PluginHandler(TCPPingStatus.self) { _ throws(PluginError) in
+            heartbeat?.state ?? TCPPingState(isEnabled: false, isConnected: nil)
+        }
+    }
+
+    func readiness() async -> PluginPing.Reply {
+        heartbeat == nil ? PluginPing.Reply(isReady: false, reason: Self.noTarget) : PluginPing.Reply(isReady: true)
+    }
 }

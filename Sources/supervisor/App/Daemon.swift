@@ -127,6 +127,7 @@ actor Daemon {
     private func parts(_ watcher: InotifyWatcher) -> SupervisorParts {
         SupervisorParts(
             engine: DockerEngine(socket: configuration.engineSocket, loop: executor.loop, logger: logger),
+            host: NoHostOperations(),
             clock: clock,
             worker: worker,
             watcher: watcher,

@@ -1,7 +1,9 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 int clinux_peer_credentials(int descriptor, struct clinux_peer *peer) {
@@ -27,6 +29,40 @@ int clinux_signal_descriptor(const int *signals, int count) {
 
 int clinux_openat(int directory, const char *path, int flags, mode_t mode) {
     return openat(directory, path, flags, mode);
+}
+
+int clinux_open_path(int directory, const char *name) {
+    return openat(directory, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+int clinux_mount_id(int descriptor, uint64_t *mount) {
+#ifdef STATX_MNT_ID
+    struct statx status;
+    if (statx(descriptor, "", AT_EMPTY_PATH, STATX_MNT_ID, &status) == 0 && (status.stx_mask & STATX_MNT_ID)) {
+        *mount = status.stx_mnt_id;
+        return 0;
+    }
+#endif
+    char text[512];
+    snprintf(text, sizeof text, "/proc/self/fdinfo/%d", descriptor);
+    int file = open(text, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return -1;
+    ssize_t length = read(file, text, sizeof text - 1);
+    int code = errno;
+    close(file);
+    if (length < 0) {
+        errno = code;
+        return -1;
+    }
+    text[length] = 0;
+    const char *found = strstr(text, "mnt_id:");
+    if (found == NULL) {
+        errno = ENOSYS;
+        return -1;
+    }
+    *mount = strtoull(found + strlen("mnt_id:"), NULL, 10);
+    return 0;
 }
 
 int clinux_lock_whole_file(int descriptor) {

@@ -36,6 +36,29 @@ public protocol DeviceAPI: Actor {
     /// Replaces the API key and returns the new one; the former is dead when this returns.
     func regenerateKey() async throws(SupervisorError) -> String
 
+    // MARK: the host; `requestID` is for the log
+
+    /// Blinks the board's LED for 15 s from now. Returns whether there is one.
+    func blink(requestID: String?) async throws(SupervisorError) -> Bool
+
+    /// Stops all applications and reboots the host. Returns when the host has accepted; throws with all applications
+    /// running again. A second caller joins the first; `locked` while a power-off is under way.
+    func reboot(force: Bool, requestID: String?) async throws(SupervisorError)
+
+    /// As `reboot`, and the host stays off.
+    func powerOff(force: Bool, requestID: String?) async throws(SupervisorError)
+
+    /// Switches the TCP heartbeat on or off. Returns when the choice is kept; a plugin that is away learns it later.
+    func setTCPPing(_ isEnabled: Bool, requestID: String?) async throws(SupervisorError)
+
+    /// The body of GET /v1/device/host-config: {network: {proxy, hostname}}. What nothing on this device provides is null;
+    /// `notSupported` where that is both.
+    func hostConfig(requestID: String?) async throws(SupervisorError) -> JSONValue
+
+    /// Merges the body of PATCH /v1/device/host-config into what is. Throws `invalidArgument` that names the field before
+    /// anything has changed. One at a time, in the order in which they came.
+    func setHostConfig(_ patch: JSONObject, requestID: String?) async throws(SupervisorError)
+
     // MARK: for the control socket only
 
     /// The API key, for operators.
@@ -49,6 +72,12 @@ public protocol DeviceAPI: Actor {
 
     /// Returns when no update lock is held.
     func waitUntilUnlocked() async throws(SupervisorError)
+
+    /// Everything that `supervisorctl plugins` shows.
+    func plugins() async -> JSONValue
+
+    /// Drives one operation of a plugin by hand, past all that the core thinks of it: {"result":…} or {"error":…} and more.
+    func call(_ operation: String, _ parameters: JSONObject, record: Bool) async throws(SupervisorError) -> JSONValue
 
     /// Reads the configuration again. Throws `invalidArgument` with file, line and key where it is wrong; the running
     /// configuration stays in force then.

@@ -11,6 +11,10 @@ public protocol HostOperations: Sendable {
         requestID: String?
     ) async throws(HostOperationError) -> Operation.Reply
 
+    /// Whether a plugin for the operation is on this device, up or not: a call might succeed, now or later. Asked on the
+    /// event loop, and cheap.
+    func provides(_ operation: String) -> Bool
+
     /// Sees to it that the providers of these operations are connected, as far as they can be: a shutdown stops new
     /// connections before it stops those that are up.
     func connect(_ operations: [String]) async
@@ -105,6 +109,7 @@ public struct NoHostOperations: HostOperations {
         throw HostOperationError(.noProvider, "This device has no plugin for \(Operation.name)")
     }
 
+    public func provides(_ operation: String) -> Bool { false }
     public func connect(_ operations: [String]) async {}
     public func observe(_ handle: @escaping @Sendable (HostEvent) -> Void) {}
     public func ailment() -> String? { nil }

@@ -1,8 +1,8 @@
 import Glibc
 public import SupervisorPluginAPI
 
-/// Everything that outlives a supervisor: the device's identity, the API key, the last good target, and which images we
-/// downloaded.
+/// Everything that outlives a supervisor: the device's identity, the API key, the last good target, which images we
+/// downloaded, and what the user chose.
 ///
 /// A damaged file falls back to its other generation, a lost key to a new one, a lost target to what the engine's labels
 /// say. Nothing here throws at start: what was wrong is told in `problems`. Everything may block.
@@ -12,6 +12,7 @@ public struct StateStore: Sendable {
     private let key: StateFile
     private let target: StateFile
     private let images: StateFile
+    private let flags: StateFile
 
     /// Version of the files' format.
     private static let version: Int64 = 1
@@ -22,6 +23,7 @@ public struct StateStore: Sendable {
         key = StateFile(directory: directory, name: "api-key", mode: 0o600)
         target = StateFile(directory: directory, name: "target.json", mode: 0o600)
         images = StateFile(directory: directory, name: "images.json", mode: 0o600)
+        flags = StateFile(directory: directory, name: "flags.json", mode: 0o600)
     }
 
     /// What was found at start.
@@ -36,6 +38,8 @@ public struct StateStore: Sendable {
         public var target: JSONValue?
         /// Names of images that we downloaded.
         public var pulledImages: Set<String>
+        /// What the user chose; true where he has not.
+        public var tcpPingIsEnabled: Bool
         /// What was wrong with which file, one line each.
         public var problems: [String]
     }
@@ -82,6 +86,7 @@ public struct StateStore: Sendable {
         }
 
         let pulled = images.load(Self.parseImages)
+        let chosen = flags.load(Self.parseFlags)
 
         return Contents(
             uuid: uuid,
@@ -89,7 +94,9 @@ public struct StateStore: Sendable {
             keyIsSaved: keyIsSaved,
             target: targets.content,
             pulledImages: pulled.content ?? [],
-            problems: identities.problems + keys.problems + targets.problems + pulled.problems + problems
+            tcpPingIsEnabled: chosen.content ?? true,
+            problems: identities.problems + keys.problems + targets.problems + pulled.problems + chosen.problems
+                + problems
         )
     }
 
@@ -150,6 +157,19 @@ public struct StateStore: Sendable {
             "version": .integer(Self.version), "pulled": .array(names.sorted().map(JSONValue.string)),
         ]
         try images.save(document.encoded() + [0x0A])
+    }
+
+    /// Keeps what the user chose.
+    public func save(tcpPingIsEnabled isEnabled: Bool) throws(SystemCallError) {
+        let document: JSONValue = ["version": .integer(Self.version), "tcpPing": .bool(isEnabled)]
+        try flags.save(document.encoded() + [0x0A])
+    }
+
+    private static func parseFlags(_ bytes: [UInt8]) throws(StateFile.Flaw) -> Bool {
+        guard let isEnabled = try document(bytes)["tcpPing"]?.boolValue else {
+            throw .damaged("tcpPing is neither true nor false")
+        }
+        return isEnabled
     }
 
     private static func parseImages(_ bytes: [UInt8]) throws(StateFile.Flaw) -> Set<String> {

@@ -103,38 +103,4 @@ extension Supervisor {
         guard let index = containers.firstIndex(where: { $0.id == id }) else { return }
         containers[index].state = state
     }
-
-    // MARK: Reaping
-
-    /// Removes what was renamed away, a slice at a time: the worker has more urgent things to do in between.
-    func scheduleReaping() {
-        mustReap = true
-        guard !isReaping, !isStopping else { return }
-        isReaping = true
-        own { supervisor in
-            while supervisor.mustReap, !supervisor.isStopping {
-                supervisor.mustReap = false
-                await supervisor.reap()
-            }
-            supervisor.isReaping = false
-        }
-    }
-
-    private func reap() async {
-        let directories = parts.directories
-        var obstacle: SystemCallError?
-        var isMore = true
-        while isMore, !isStopping {
-            let slice = try? await onWorker { () -> Reaper in
-                var reaper = Reaper(limit: 1000)
-                for path in directories.leftovers() { reaper.remove(path) }
-                return reaper
-            }
-            isMore = slice.map { $0.isExhausted && $0.removed > 0 } ?? false
-            obstacle = slice?.obstacle
-        }
-        if let obstacle {
-            logger.info("Some of what was cleared away stays until a more privileged hand comes: \(obstacle)")
-        }
-    }
 }

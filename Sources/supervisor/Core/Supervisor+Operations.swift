@@ -60,14 +60,12 @@ extension Supervisor {
         _ body: @escaping @Sendable (isolated Supervisor) async throws(SupervisorError) -> String
     ) async throws(SupervisorError) -> String {
         guard !isStopping else { throw SupervisorError(.unavailable, "The supervisor is stopping") }
+        try refuseWhileFrozen()
         // Before the engine has answered once, nobody knows which applications there are.
         if hasListed { try refuseUnknown(id) }
-        let result: Result<String, SupervisorError> = await withCheckedContinuation { continuation in
-            own { supervisor in
-                continuation.resume(returning: await supervisor.runAlone(id, body))
-            }
+        return try await owned { supervisor throws(SupervisorError) in
+            try await supervisor.runAlone(id, body).get()
         }
-        return try result.get()
     }
 
     private func runAlone(
@@ -84,6 +82,7 @@ extension Supervisor {
         do throws(SupervisorError) {
             // It may have waited for its turn until now.
             guard !isStopping else { throw SupervisorError(.unavailable, "The supervisor is stopping") }
+            try refuseWhileFrozen()
             try await refreshContainers()
             try refuseUnknown(id)
             return .success(try await body(self))
@@ -181,6 +180,7 @@ extension Supervisor {
     public func currentKey() -> String { apiKey }
 
     public func regenerateKey() async throws(SupervisorError) -> String {
+        try refuseWhileFrozen()
         let key = randomHexadecimal(bytes: 32)
         let saved: Result<Void, SupervisorError> = await withCheckedContinuation { continuation in
             own { supervisor in

@@ -14,7 +14,7 @@ extension Supervisor {
         for step in steps.values where now - step.since > step.limit {
             return "Stuck for \((now - step.since).components.seconds) s in \(step.name)"
         }
-        return nil
+        return parts.host.ailment()
     }
 
     private var instances: [CurrentState.Instance] {
@@ -36,6 +36,7 @@ extension Supervisor {
             "update_failed": .bool(progress.hasFailed),
             "update_error": progress.error.map(JSONValue.string) ?? .null,
             "locks": locks,
+            "connectivity": connectivity,
         ]
     }
 
@@ -115,6 +116,8 @@ extension Supervisor {
             "update": updateStatus(now),
             "apps": .array(knownApps.map { appStatus($0, now) }),
             "locks": locks,
+            "power": powerStatus(now),
+            "connectivity": connectivity,
         ]
     }
 

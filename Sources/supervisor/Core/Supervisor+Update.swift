@@ -40,6 +40,11 @@ extension Supervisor {
     func runUpdates() async {
         while !isStopping {
             isTriggered = false
+            if power.isClosed {
+                // Its end triggers a cycle.
+                await waitForTrigger(settings.pollInterval)
+                continue
+            }
             let wait = await cycle()
             progress.nextAttempt = progress.hasFailed ? parts.clock.now + wait : nil
             await waitForTrigger(wait)
@@ -66,6 +71,11 @@ extension Supervisor {
             setStatus(.idle)
             progress.download = nil
             if isStopping { return .zero }
+            if power.isClosed {
+                // What was asked for is done when the gate is open again.
+                if activeForce { pendingForce = true }
+                return .zero
+            }
             // An engine that is away is told once, where it went; its return starts a cycle.
             var isAway = false
             if case .away = engineState, error.code == .unavailable { isAway = true }
@@ -111,6 +121,7 @@ extension Supervisor {
 
     private func refuseWhenStopping() throws(SupervisorError) {
         if isStopping { throw SupervisorError(.unavailable, "the supervisor stops") }
+        try refuseWhileFrozen()
     }
 
     /// Asks the engine, and compares with the target. Services that have failed in this cycle are left as they are.
@@ -291,6 +302,7 @@ extension Supervisor {
             }
             entered.append(app)
         }
+        try refuseWhenStopping()
         let steps = stage(try await plan(failed: &failed)).filter { apps.contains($0.key.app) }
         guard locking, !steps.isEmpty else { return try await perform(steps, &failed) }
         let taken = try await takeLocks(of: Set(steps.map(\.key.app)), force: activeForce)

@@ -20,6 +20,7 @@ public struct SupervisorSettings: Sendable, Hashable {
 /// What the core stands on. The parts are joined by the program.
 public struct SupervisorParts: Sendable {
     public var engine: any ContainerEngine
+    public var host: any HostOperations
     public var clock: any SupervisorClock
     public var worker: any BlockingWorker
     public var watcher: any DirectoryWatcher
@@ -37,6 +38,7 @@ public struct SupervisorParts: Sendable {
 
     public init(
         engine: any ContainerEngine,
+        host: any HostOperations,
         clock: any SupervisorClock,
         worker: any BlockingWorker,
         watcher: any DirectoryWatcher,
@@ -50,6 +52,7 @@ public struct SupervisorParts: Sendable {
         logger: Logger
     ) {
         self.engine = engine
+        self.host = host
         self.clock = clock
         self.worker = worker
         self.watcher = watcher
@@ -89,6 +92,8 @@ public actor Supervisor: DeviceAPI {
     var targetError: String?
     /// Images that we downloaded and may therefore remove.
     var pulledImages: Set<String>
+    /// What the user chose.
+    var tcpPingIsEnabled: Bool
 
     // What the engine says.
     var engineState: EngineState
@@ -99,6 +104,10 @@ public actor Supervisor: DeviceAPI {
     var crashes = CrashTracker()
     /// Gateways of networks, as the engine said last.
     var gateways: [String: String] = [:]
+
+    // What plugins say.
+    /// As told last; nil while nobody has.
+    var tcpPing: TCPPingState?
 
     // What is going on.
     var progress = UpdateProgress()
@@ -134,7 +143,21 @@ public actor Supervisor: DeviceAPI {
     var idleWaiters: [CheckedContinuation<Void, Never>] = []
     var isReaping = false
     var mustReap = false
+    var reapingProblem: String?
+    var reapingRetry = ReapingRetry()
     var engineTask: Task<Void, Never>?
+
+    // Reboot and power-off.
+    var power = PowerGate()
+    var powerHold = PowerHold()
+    /// Resumed with the error, nil being success.
+    var powerCallers: [Int: CheckedContinuation<SupervisorError?, Never>] = [:]
+    var nextPowerCaller = 0
+    var powerPause: Task<Void, Never>?
+
+    // What is done to the host one at a time.
+    let hostConfigurationLine = WaitingLine()
+    let tcpPingLine = WaitingLine()
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { parts.executor.asUnownedSerialExecutor() }
 
@@ -155,6 +178,7 @@ public actor Supervisor: DeviceAPI {
         keyIsSaved = contents.keyIsSaved
         targetJSON = contents.target
         pulledImages = contents.pulledImages
+        tcpPingIsEnabled = contents.tcpPingIsEnabled
         if let json = contents.target {
             var parser = TargetParser()
             target = try? parser.parse(json)
@@ -162,8 +186,9 @@ public actor Supervisor: DeviceAPI {
         for problem in contents.problems { logger.error("\(problem)") }
     }
 
-    /// Clears what a killed supervisor left, and begins to look after engine and target.
+    /// Clears what a killed supervisor left, and begins to look after engine, host and target.
     public func start() async {
+        parts.host.observe { event in self.assumeIsolated { $0.handle(event) } }
         let files = lockFiles
         do throws(SupervisorError) {
             try await onWorker {
@@ -191,6 +216,22 @@ public actor Supervisor: DeviceAPI {
         }
     }
 
+    /// Runs `body` as `own` does, and returns what came of it.
+    func owned<Value: Sendable>(
+        _ body: @escaping @Sendable (isolated Supervisor) async throws(SupervisorError) -> Value
+    ) async throws(SupervisorError) -> Value {
+        let result: Result<Value, SupervisorError> = await withCheckedContinuation { continuation in
+            own { supervisor in
+                do throws(SupervisorError) {
+                    continuation.resume(returning: .success(try await body(supervisor)))
+                } catch {
+                    continuation.resume(returning: .failure(error))
+                }
+            }
+        }
+        return try result.get()
+    }
+
     private func finished(_ number: Int) {
         tasks[number] = nil
         guard tasks.isEmpty else { return }
@@ -205,6 +246,8 @@ public actor Supervisor: DeviceAPI {
         download?.task.cancel()
         engineTask?.cancel()
         eventTrigger?.cancel()
+        powerPause?.cancel()
+        reapingRetry.task?.cancel()
         wakeUp()
         guard !tasks.isEmpty else { return }
         let clock = parts.clock

@@ -5,7 +5,7 @@ import Testing
 
 @testable import SupervisorCore
 
-/// A whole core on one thread, with an engine in memory, a clock that a test moves, and real files.
+/// A whole core on one thread, with an engine and a host in memory, a clock that a test moves, and real files.
 ///
 /// `@unchecked Sendable`: only used on `executor`.
 final class Bench: @unchecked Sendable {
@@ -13,6 +13,7 @@ final class Bench: @unchecked Sendable {
     let files = TemporaryDirectory()
     let clock = ManualClock()
     let engine = FakeEngine()
+    let host = FakeHost()
     let watcher = FakeWatcher()
     let directories: AppDirectories
     let store: StateStore
@@ -31,7 +32,7 @@ final class Bench: @unchecked Sendable {
         self.executor = executor
         directories = AppDirectories(dataDirectory: files["data"], lockDirectory: files["locks"])
         store = StateStore(directory: files["state"])
-        supervisor = Self.makeSupervisor(executor, files, clock, engine, watcher, directories, store)
+        supervisor = Self.makeSupervisor(executor, files, clock, engine, host, watcher, directories, store)
     }
 
     private static func makeSupervisor(
@@ -39,6 +40,7 @@ final class Bench: @unchecked Sendable {
         _ files: TemporaryDirectory,
         _ clock: ManualClock,
         _ engine: FakeEngine,
+        _ host: FakeHost,
         _ watcher: FakeWatcher,
         _ directories: AppDirectories,
         _ store: StateStore
@@ -52,6 +54,7 @@ final class Bench: @unchecked Sendable {
         return Supervisor(
             parts: SupervisorParts(
                 engine: engine,
+                host: host,
                 clock: clock,
                 worker: InlineWorker(),
                 watcher: watcher,
@@ -89,6 +92,7 @@ final class Bench: @unchecked Sendable {
         await run { bench in
             await bench.start(target: target)
             bench.engine.forgetCalls()
+            bench.host.forgetCalls()
             try await body(bench)
         }
     }
@@ -111,7 +115,7 @@ final class Bench: @unchecked Sendable {
     /// A killed supervisor: this one is never heard of again, and a new one starts on the same files and containers.
     func restartSupervisor() async {
         await end()
-        supervisor = Self.makeSupervisor(executor, files, clock, engine, watcher, directories, store)
+        supervisor = Self.makeSupervisor(executor, files, clock, engine, host, watcher, directories, store)
         await supervisor.start()
         await settle()
     }

@@ -17,6 +17,8 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
     private(set) var specifications: [String: ContainerSpecification] = [:]
     var images: Set<String> = []
     var gateways: [String: String] = ["bridge": "172.17.0.1"]
+    /// Called for everything that `calls` notes.
+    var onCall: (String) -> Void = { _ in }
     /// Called before a container starts.
     var onStart: (ContainerSpecification) -> Void = { _ in }
     /// The next failure takes the engine with it.
@@ -227,7 +229,10 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
     }
 
     private func pass(_ operation: Operation, _ call: String? = nil) async throws(EngineError) {
-        if let call { calls.append(call) }
+        if let call {
+            calls.append(call)
+            onCall(call)
+        }
         await Task.yield()
         if isAway { throw EngineError(.unavailable, "connection refused") }
         if held.contains(operation) {

@@ -17,6 +17,7 @@ actor FakeDevice: DeviceAPI {
     private var trouble: String?
     private var failure: SupervisorError?
     private var extra = ""
+    private var hasLED = true
     private var isHeld = false
     private var held: [CheckedContinuation<Void, Never>] = []
     private(set) var calls: [String] = []
@@ -32,6 +33,7 @@ actor FakeDevice: DeviceAPI {
 
     func ail(_ text: String?) { trouble = text }
     func fail(_ error: SupervisorError?) { failure = error }
+    func takeLED() { hasLED = false }
     /// Makes the answer of GET /v1/device longer.
     func pad(_ count: Int) { extra = String(repeating: "x", count: count) }
     /// Operations wait until `release()`.
@@ -118,6 +120,43 @@ actor FakeDevice: DeviceAPI {
         key = Self.newKey
         return key
     }
+
+    // MARK: The host
+
+    func blink(requestID: String?) async throws(SupervisorError) -> Bool {
+        try await work("blink \(requestID ?? "-")")
+        return hasLED
+    }
+
+    func reboot(force: Bool, requestID: String?) async throws(SupervisorError) {
+        try await work("reboot \(force) \(requestID ?? "-")")
+    }
+
+    func powerOff(force: Bool, requestID: String?) async throws(SupervisorError) {
+        try await work("power-off \(force) \(requestID ?? "-")")
+    }
+
+    func setTCPPing(_ isEnabled: Bool, requestID: String?) async throws(SupervisorError) {
+        try await work("tcp-ping \(isEnabled) \(requestID ?? "-")")
+    }
+
+    func hostConfig(requestID: String?) async throws(SupervisorError) -> JSONValue {
+        try await work("host-config \(requestID ?? "-")")
+        return ["network": ["proxy": nil, "hostname": "box"]]
+    }
+
+    func setHostConfig(_ patch: JSONObject, requestID: String?) async throws(SupervisorError) {
+        try await work("host-config \(requestID ?? "-") \(JSONValue.object(patch).text)")
+    }
+
+    func plugins() async -> JSONValue { [["name": "led"]] }
+
+    func call(_ operation: String, _ parameters: JSONObject, record: Bool) async throws(SupervisorError) -> JSONValue {
+        try await work("call \(operation) \(JSONValue.object(parameters).text) \(record)")
+        return ["result": [:]]
+    }
+
+    // MARK: The control socket
 
     func currentKey() -> String { key }
     func status() async -> JSONValue { ["health": ["healthy": true]] }

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
@@ -42,11 +43,22 @@ int clinux_signal_descriptor(const int *signals, int count);
 /// open(2) and openat(2) are variadic, which Swift does not import.
 int clinux_openat(int directory, const char *path, int flags, mode_t mode);
 
+/// Opens an object without access to its content (O_PATH of open(2), hidden behind _GNU_SOURCE): a directory, through no
+/// link. The descriptor, or -1 with errno.
+int clinux_open_path(int directory, const char *name);
+
+/// The id of the mount that an open file was reached through: STATX_MNT_ID of statx(2), or proc(5) where the kernel is
+/// older than 5.8. Tells a bind mount of the same file system apart. 0, or -1 with errno.
+int clinux_mount_id(int descriptor, uint64_t *mount);
+
 /// An exclusive open-file-description lock over the whole file (F_OFD_SETLK of fcntl(2)), without waiting.
 /// 0, or -1 with errno.
 int clinux_lock_whole_file(int descriptor);
 
 /// Names the calling thread (pthread_setname_np(3), hidden behind _GNU_SOURCE); the kernel keeps 15 bytes.
 void clinux_name_thread(const char *name);
+
+/// A pair of pty(7), which is nobody's controlling terminal. 0, or -1 with errno.
+int clinux_open_terminal(int *controller, int *terminal);
 
 #endif

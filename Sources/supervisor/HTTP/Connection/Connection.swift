@@ -233,6 +233,7 @@ final class Connection: ChannelDuplexHandler {
             respond(response)
         case .run(let route, let parameter):
             let request = Request(
+                id: exchange.id,
                 parameter: parameter,
                 query: exchange.query,
                 contentType: exchange.contentType,

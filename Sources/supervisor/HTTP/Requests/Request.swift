@@ -2,6 +2,8 @@ import SupervisorCore
 
 /// A request as its route sees it.
 struct Request: Sendable {
+    /// For the log and for X-Request-Id.
+    var id: String
     /// What stands for the parameter of the route's path, decoded.
     var parameter: String?
     var query: Substring

@@ -3,7 +3,7 @@ import SupervisorPluginAPI
 
 /// The arguments that a request carries in its body.
 struct RequestBody: Sendable {
-    private let members: JSONObject
+    let members: JSONObject
 
     /// JSON whatever the content type says, because `curl -d` calls everything a form; what is not JSON and is said to
     /// be a form is read as one. No bytes at all are an empty object.

@@ -31,6 +31,23 @@ extension [Route] {
             action: .immediate { _, device throws(SupervisorError) in .text(.ok, device.currentKeyNow()) }
         ),
         Route(
+            method: .GET,
+            path: "/control/plugins",
+            errors: .verbatim,
+            action: .operation { _, device throws(SupervisorError) in .json(await device.plugins()) }
+        ),
+        Route(
+            method: .POST,
+            path: "/control/call",
+            readsBody: true,
+            isNotable: true,
+            errors: .verbatim,
+            action: .operation { request, device throws(SupervisorError) in
+                let call = try PluginCall(try request.body)
+                return .json(try await device.call(call.operation, call.parameters, record: call.record))
+            }
+        ),
+        Route(
             method: .POST,
             path: "/control/reload",
             isNotable: true,

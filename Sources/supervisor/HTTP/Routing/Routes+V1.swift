@@ -94,21 +94,64 @@ extension [Route] {
 
     /// Operations of plugins.
     private static let host: [Route] = [
-        Route(method: .POST, path: "/v1/blink", isNotable: true, action: .lacking("led.blink")),
-        Route(method: .POST, path: "/v1/reboot", isNotable: true, errors: .data, action: .lacking("power.reboot")),
-        Route(method: .POST, path: "/v1/shutdown", isNotable: true, errors: .data, action: .lacking("power.power-off")),
-        Route(method: .POST, path: "/v1/tcp-ping", isNotable: true, action: .lacking("tcp-ping.enable")),
-        Route(method: .DELETE, path: "/v1/tcp-ping", isNotable: true, action: .lacking("tcp-ping.disable")),
-        Route(method: .GET, path: "/v1/device/host-config", action: .lacking("proxy.get")),
-        Route(method: .PATCH, path: "/v1/device/host-config", isNotable: true, action: .lacking("proxy.set")),
+        Route(
+            method: .POST,
+            path: "/v1/blink",
+            isNotable: true,
+            action: .operation { request, device throws(SupervisorError) in
+                let hasLED = try await device.blink(requestID: request.id)
+                return hasLED ? .empty : .empty.with("X-Supervisor-Led", "none")
+            }
+        ),
+        Route(
+            method: .POST,
+            path: "/v1/reboot",
+            readsBody: true,
+            isNotable: true,
+            errors: .data,
+            action: .operation { request, device throws(SupervisorError) in
+                try await device.reboot(force: try request.body.force, requestID: request.id)
+                return .json(["Data": "OK", "Error": ""], .accepted)
+            }
+        ),
+        Route(
+            method: .POST,
+            path: "/v1/shutdown",
+            readsBody: true,
+            isNotable: true,
+            errors: .data,
+            action: .operation { request, device throws(SupervisorError) in
+                try await device.powerOff(force: try request.body.force, requestID: request.id)
+                return .json(["Data": "OK", "Error": ""], .accepted)
+            }
+        ),
+        Route(method: .POST, path: "/v1/tcp-ping", isNotable: true, action: .setTCPPing(true)),
+        Route(method: .DELETE, path: "/v1/tcp-ping", isNotable: true, action: .setTCPPing(false)),
+        Route(
+            method: .GET,
+            path: "/v1/device/host-config",
+            action: .operation { request, device throws(SupervisorError) in
+                .json(try await device.hostConfig(requestID: request.id))
+            }
+        ),
+        Route(
+            method: .PATCH,
+            path: "/v1/device/host-config",
+            readsBody: true,
+            isNotable: true,
+            action: .operation { request, device throws(SupervisorError) in
+                try await device.setHostConfig(try request.body.members, requestID: request.id)
+                return .ok
+            }
+        ),
     ]
 }
 
 extension Route.Action {
-    /// What the supervisor itself cannot do and nothing provides.
-    fileprivate static func lacking(_ operation: String) -> Route.Action {
-        .immediate { _, _ throws(SupervisorError) in
-            throw SupervisorError(.notSupported, "This supervisor has no plugin for \(operation) yet")
+    fileprivate static func setTCPPing(_ isEnabled: Bool) -> Route.Action {
+        .operation { request, device throws(SupervisorError) in
+            try await device.setTCPPing(isEnabled, requestID: request.id)
+            return .noContent
         }
     }
 }

@@ -1,0 +1,117 @@
+import CLinux
+import Glibc
+import SupervisorPluginAPI
+
+/// Keeps what a LED was like before it blinked, for the case that the process is killed meanwhile: a small JSON file. Whoever
+/// blinks holds a lock on it (flock(2)), which the kernel takes away from the dead.
+final class FormerFile {
+    struct Former: Sendable, Hashable {
+        var led: SysfsLED
+        var state: SysfsLED.State
+    }
+
+    enum Found {
+        case nothing
+        /// Left by one who was killed.
+        case leftover(Former)
+        /// Another process makes that LED blink at this moment.
+        case inUse(Former)
+    }
+
+    /// In the unit's runtime directory, where there is one.
+    static var standardPath: String {
+        let directory = getenv("RUNTIME_DIRECTORY").map { String(cString: $0) } ?? ""
+        // A unit may have several, with colons between them.
+        let first = directory.prefix { $0 != ":" }
+        return (first.hasPrefix("/") ? String(first) : "/run/supervisor-plugin-led") + "/former"
+    }
+
+    let path: String
+    /// Holds the lock while we blink.
+    private var descriptor: Int32 = -1
+
+    init(path: String) {
+        self.path = path
+    }
+
+    deinit {
+        if descriptor >= 0 { close(descriptor) }
+    }
+
+    func find() -> Found {
+        let file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+        guard file >= 0 else { return .nothing }
+        defer { close(file) }
+        var buffer = [UInt8](repeating: 0, count: 16 << 10)
+        let count = read(file, &buffer, buffer.count)
+        guard count > 0, let former = Former(json: buffer[..<count]) else { return .nothing }
+        return flock(file, LOCK_EX | LOCK_NB) == 0 ? .leftover(former) : .inUse(former)
+    }
+
+    /// Throws what went wrong, for people.
+    func save(_ former: Former) throws(SysfsLED.Failure) {
+        let new = path + ".new"
+        if let slash = path.lastIndex(of: "/") { mkdir(String(path[..<slash]), 0o755) }
+        unlink(new)
+        let file = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o644)
+        guard file >= 0 else { throw SysfsLED.Failure(call: "create", path: new, code: errno) }
+        let bytes = former.json
+        guard flock(file, LOCK_EX | LOCK_NB) == 0, write(file, bytes, bytes.count) == bytes.count,
+            rename(new, path) == 0
+        else {
+            let failure = SysfsLED.Failure(call: "write", path: path, code: errno)
+            close(file)
+            unlink(new)
+            throw failure
+        }
+        descriptor = file
+    }
+
+    /// Removes the file that `save` has made, or leaves it to whoever starts next.
+    func release(keeping: Bool = false) {
+        guard descriptor >= 0 else { return }
+        if !keeping { unlink(path) }
+        close(descriptor)
+        descriptor = -1
+    }
+
+    /// Puts back what a killed process has left. Returns false if that failed.
+    func restore() -> Bool {
+        guard case .leftover(let former) = find() else { return true }
+        do throws(SysfsLED.Failure) {
+            try former.led.restore(former.state)
+            PluginLog.notice("put \(former.led.path) back, which had been left blinking")
+        } catch {
+            guard error.isAbsence else {
+                PluginLog.error("cannot put \(former.led.path) back: \(error.text)")
+                return false
+            }
+            PluginLog.notice("\(former.led.path), which had been left blinking, is gone")
+        }
+        unlink(path)
+        return true
+    }
+}
+
+extension FormerFile.Former {
+    fileprivate var json: [UInt8] {
+        var object: JSONObject = ["path": .string(led.path), "brightness": .string(state.brightness)]
+        if let trigger = state.trigger { object["trigger"] = .string(trigger) }
+        let parameters = state.parameters.sorted { $0.key < $1.key }.map { ($0.key, JSONValue.string($0.value)) }
+        object["parameters"] = .object(JSONObject(parameters))
+        return JSONValue.object(object).encoded() + [UInt8(ascii: "\n")]
+    }
+
+    fileprivate init?(json bytes: ArraySlice<UInt8>) {
+        guard let json = try? JSONValue(parsing: Array(bytes)), let path = json["path"]?.stringValue,
+            path.hasPrefix("/"), let brightness = json["brightness"]?.stringValue
+        else { return nil }
+        led = SysfsLED(path: path)
+        state = SysfsLED.State(brightness: brightness, trigger: json["trigger"]?.stringValue)
+        for member in json["parameters"]?.objectValue ?? [:] {
+            if let value = member.value.stringValue, !member.name.utf8.contains(UInt8(ascii: "/")) {
+                state.parameters[member.name] = value
+            }
+        }
+    }
+}

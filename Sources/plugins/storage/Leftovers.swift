@@ -1,0 +1,110 @@
+import Glibc
+import SupervisorPluginAPI
+
+/// What the core has renamed away and could not remove itself, and where it lies.
+///
+/// | place | names | left by |
+/// | --- | --- | --- |
+/// | `DATA/` | `.purge-*` | a purge |
+/// | `DATA/` | `.stale-*` | a lock that was a directory in an application's /data |
+/// | `DATA/<appId>/` | directories `.stale-` and 16 hex digits | the same, of another owner |
+/// | `LOCKS/` | `.stale-*` | what stood where an application's lock directories belong |
+/// | `LOCKS/<appId>/` | `.stale-*` | the lock directory of a service that was replaced |
+///
+/// Nothing else is touched, nor looked into.
+struct Leftovers: Sendable {
+    var dataDirectory: String
+    var lockDirectory: String
+
+    /// Removes all of it. May block for as long as that takes. Returns how many files and directories are gone.
+    func reap(isCancelled: @escaping () -> Bool) -> Result<Int64, PluginError> {
+        var remover = TreeRemover(isCancelled: isCancelled)
+        do throws(TreeRemover.Cancelled) {
+            var removedBefore: Int64
+            repeat {
+                removedBefore = remover.removed
+                remover.beginAnew()
+                if let failure = try reapOnce(&remover) { return .failure(failure) }
+            } while remover.hasLostTree && remover.removed > removedBefore
+        } catch {
+            PluginLog.info("cancelled; removed so far: \(remover.removed)")
+            return .failure(PluginError(code: .cancelled, "cancelled"))
+        }
+        guard let obstacle = remover.obstacle else {
+            PluginLog.info("removed: \(remover.removed)")
+            return .success(remover.removed)
+        }
+        let text = "\(remover.kept) could not be removed, the first is \(obstacle)"
+        PluginLog.warning("removed: \(remover.removed); \(text)")
+        return .failure(PluginError(.failed, text, detail: "\(obstacle); removed: \(remover.removed)"))
+    }
+
+    /// Returns why a directory that is there cannot be looked into.
+    private func reapOnce(_ remover: inout TreeRemover) throws(TreeRemover.Cancelled) -> PluginError? {
+        var failure: PluginError?
+        for (path, isData) in [(dataDirectory, true), (lockDirectory, false)] {
+            let root: OpenDirectory
+            do throws(OpenDirectory.Failure) {
+                root = try OpenDirectory(path: path)
+            } catch {
+                if error != .code(ENOENT) { failure = failure ?? Self.error(path, error) }
+                continue
+            }
+            try reap(in: root, path, isData: isData, &remover)
+        }
+        return failure
+    }
+
+    private func reap(
+        in root: OpenDirectory,
+        _ path: String,
+        isData: Bool,
+        _ remover: inout TreeRemover
+    ) throws(TreeRemover.Cancelled) {
+        var apps: [FileName] = []
+        var doomed: [FileName] = []
+        while let name = root.next()?.name {
+            if name.hasPrefix(".stale-") || isData && name.hasPrefix(".purge-") {
+                doomed.append(name)
+            } else if Self.isAppID(name) {
+                apps.append(name)
+            }
+        }
+        for name in doomed { try remover.remove(name, in: root, path) }
+        for app in apps {
+            // A container may have closed its own /data, or something may be mounted there: no business of ours.
+            guard let directory = try? OpenDirectory(app, in: root) else { continue }
+            var doomed: [FileName] = []
+            while let name = directory.next()?.name {
+                if isData ? Self.isStaleLock(name, in: directory) : name.hasPrefix(".stale-") { doomed.append(name) }
+            }
+            for name in doomed { try remover.remove(name, in: directory, "\(path)/\(app.text)") }
+        }
+    }
+
+    private static func isAppID(_ name: FileName) -> Bool {
+        !name.bytes.isEmpty && name.bytes.allSatisfy { (0x30...0x39).contains($0) }
+    }
+
+    /// In an application's own /data only the exact form counts: the rest may be the application's.
+    private static func isStaleLock(_ name: FileName, in directory: OpenDirectory) -> Bool {
+        let digits = name.bytes.dropFirst(7)
+        return name.hasPrefix(".stale-") && digits.count == 16
+            && digits.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+            && directory.hasDirectory(name)
+    }
+
+    private static func error(_ path: String, _ failure: OpenDirectory.Failure) -> PluginError {
+        switch failure {
+        case .code(let code) where code == ENOTDIR || code == ELOOP:
+            PluginError(.failed, "\(path) is not a directory; a link to one is not followed")
+        case .code(let code):
+            PluginError(
+                code == EACCES || code == EPERM ? .permissionDenied : .failed,
+                "cannot open \(path): \(String(cString: strerror(code)))"
+            )
+        case .isOtherPlace:
+            PluginError(.failed, "\(path) is a mount point")
+        }
+    }
+}

@@ -1,0 +1,121 @@
+import Logging
+public import SupervisorPluginAPI
+
+/// What plugins tell, and the operations of the host that need no thought.
+extension Supervisor {
+    /// How long POST /v1/blink blinks.
+    private static let blinkMilliseconds: Int64 = 15_000
+
+    func handle(_ event: HostEvent) {
+        guard !isStopping else { return }
+        switch event {
+        case .ready(let operations):
+            if operations.contains(TCPPingEnable.name) { own { await $0.applyTCPPing() } }
+            // A plugin that was started for a reaping need not be told of it again.
+            if operations.contains(StorageReap.name), !isReaping { scheduleReaping() }
+        case .gone(let operations):
+            if operations.contains(TCPPingEnable.name) { tcpPing = nil }
+        case .notification(TCPPingState.changedNotification, let parameters):
+            guard let state = try? TCPPingState(json: parameters) else {
+                return logger.warning("A plugin sent \(TCPPingState.changedNotification) without its state")
+            }
+            note(state)
+        case .notification:
+            break
+        }
+    }
+
+    public func blink(requestID: String?) async throws(SupervisorError) -> Bool {
+        let parameters = LEDBlink.Parameters(durationMs: Self.blinkMilliseconds)
+        do throws(HostOperationError) {
+            return try await parts.host.call(LEDBlink.self, parameters, requestID: requestID).isSupported
+        } catch {
+            if error.code == .notSupported { return false }
+            throw SupervisorError(error)
+        }
+    }
+
+    public func plugins() async -> JSONValue { await parts.host.plugins() }
+
+    public func call(
+        _ operation: String,
+        _ parameters: JSONObject,
+        record: Bool
+    ) async throws(SupervisorError) -> JSONValue {
+        do throws(HostOperationError) {
+            return try await parts.host.call(named: operation, parameters, recordsFrames: record)
+        } catch {
+            throw SupervisorError(error)
+        }
+    }
+
+    // MARK: The heartbeat
+
+    public func setTCPPing(_ isEnabled: Bool, requestID: String?) async throws(SupervisorError) {
+        guard !isStopping else { throw SupervisorError(.unavailable, "The supervisor is stopping") }
+        try refuseWhileFrozen()
+        guard parts.host.provides(TCPPingEnable.name) else {
+            throw SupervisorError(.notSupported, "This device has no plugin for \(TCPPingEnable.name)")
+        }
+        try await owned { supervisor throws(SupervisorError) in
+            try await supervisor.chooseTCPPing(isEnabled, requestID)
+        }
+    }
+
+    private func chooseTCPPing(_ isEnabled: Bool, _ requestID: String?) async throws(SupervisorError) {
+        try await tcpPingLine.enter()
+        defer { tcpPingLine.leave() }
+        try refuseWhileFrozen()
+        if isEnabled != tcpPingIsEnabled {
+            let store = parts.store
+            do throws(SupervisorError) {
+                try await onWorker { try store.save(tcpPingIsEnabled: isEnabled) }
+            } catch {
+                throw SupervisorError(.unavailable, "The choice could not be kept: \(error)")
+            }
+            tcpPingIsEnabled = isEnabled
+            logger.notice("The TCP heartbeat is \(isEnabled ? "enabled" : "disabled")")
+        }
+        do throws(HostOperationError) {
+            note(try await passOnTCPPing(requestID))
+        } catch {
+            // It is applied after the next handshake.
+            guard error.code == .unavailable || error.isOutcomeUnknown else { throw SupervisorError(error) }
+            logger.info("The choice for the TCP heartbeat is passed on later: \(error)")
+        }
+    }
+
+    /// What a user chose outlives the plugin.
+    private func applyTCPPing() async {
+        do throws(SupervisorError) { try await tcpPingLine.enter() } catch { return }
+        defer { tcpPingLine.leave() }
+        do throws(HostOperationError) {
+            note(try await passOnTCPPing(nil))
+        } catch {
+            logger.warning("The choice for the TCP heartbeat was not passed on: \(error)")
+        }
+    }
+
+    private func passOnTCPPing(_ requestID: String?) async throws(HostOperationError) -> TCPPingState {
+        tcpPingIsEnabled
+            ? try await parts.host.call(TCPPingEnable.self, EmptyPayload(), requestID: requestID)
+            : try await parts.host.call(TCPPingDisable.self, EmptyPayload(), requestID: requestID)
+    }
+
+    private func note(_ state: TCPPingState) {
+        if let isConnected = state.isConnected, isConnected != tcpPing?.isConnected {
+            logger.info("The TCP heartbeat \(isConnected ? "is answered" : "is not answered")")
+        }
+        tcpPing = state
+    }
+
+    /// null where nothing tells of it. `connected` is null while it is switched off and while nobody knows.
+    var connectivity: JSONValue {
+        guard parts.host.provides(TCPPingEnable.name) else { return .null }
+        let isConnected = tcpPingIsEnabled ? tcpPing?.isConnected : nil
+        return [
+            "enabled": .bool(tcpPingIsEnabled),
+            "connected": isConnected.map(JSONValue.bool) ?? .null,
+        ]
+    }
+}
