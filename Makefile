@@ -6,7 +6,7 @@ SHELL := /bin/bash
 # Arguments for pytest, such as PYTEST="-k lock" or PYTEST=Tests/IntegrationTests/test_lock.py
 PYTEST ?=
 
-.PHONY: help setup build release run run-check test unit-test integration-test measure format lint clean
+.PHONY: help setup build release deb units-check run run-check test unit-test integration-test measure format lint clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,14 @@ build: ## debug build of everything
 release: ## the two programs as they ship, with their part of the Swift runtime, in .build/ship
 	@scripts/setup build
 	@scripts/release
+
+deb: ## Debian packages in .build/deb, checked by lintian, and what they take on a device
+	@scripts/setup deb
+	@scripts/deb
+
+units-check: ## systemd reads all units without a complaint, and none is more exposed than it may be
+	@scripts/setup deb
+	@scripts/units-check
 
 run: ## run the supervisor with a demo app in the foreground; Ctrl-C ends and cleans up
 	@scripts/setup run
