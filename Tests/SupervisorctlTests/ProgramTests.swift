@@ -85,6 +85,35 @@ struct ProgramTests {
             exitCode: 1
         ),
         Case(
+            arguments: ["plugins"],
+            answers: [(200, "[]")],
+            requests: ["GET /control/plugins "],
+            exitCode: 0,
+            output: "No plugin is installed.\n"
+        ),
+        Case(
+            arguments: ["call", "led.blink", #"{"durationMs":500}"#],
+            answers: [(200, #"{"result":{"a":1},"provider":"led","durationMicroseconds":90}"#)],
+            requests: [
+                #"POST /control/call {"operation":"led.blink","parameters":{"durationMs":500},"record":false}"#
+            ],
+            exitCode: 0,
+            output: #"{"a":1}"# + "\n"
+        ),
+        Case(
+            arguments: ["call", "led.blink"],
+            answers: [(200, #"{"error":{"message":"no LED","reason":"failed"},"provider":"led"}"#)],
+            requests: [#"POST /control/call {"operation":"led.blink","parameters":{},"record":false}"#],
+            exitCode: 1
+        ),
+        Case(
+            arguments: ["call", "x.y"],
+            answers: [(501, "This device has no plugin for x.y")],
+            requests: [#"POST /control/call {"operation":"x.y","parameters":{},"record":false}"#],
+            exitCode: 1
+        ),
+        Case(arguments: ["call", "x.y", "[]"], answers: [], requests: [], exitCode: 64),
+        Case(
             arguments: ["locks", "--check"],
             answers: [(200, "[]")],
             requests: ["GET /control/locks "],
@@ -129,6 +158,27 @@ struct ProgramTests {
         #expect(supervisor.requests == example.requests)
         if let output = example.output { #expect(program.output == output) }
         #expect(example.exitCode == 0 || !program.errors.isEmpty || example.output != nil)
+    }
+
+    @Test func `recorded frames go into a file that nobody else may read, a line each`() throws {
+        let answer = #"{"result":{},"frames":[{"direction":"to-plugin"},{"direction":"from-plugin"}]}"#
+        let supervisor = try ScriptedSupervisor([(200, answer)])
+        let file = supervisor.path + ".frames"
+        defer { unlink(file) }
+        let program = try Program(["--socket", supervisor.path, "call", "x.y", "--record", file])
+        try supervisor.serve(until: program)
+        #expect(try program.wait() == 0)
+        #expect(
+            supervisor.requests == [#"POST /control/call {"operation":"x.y","parameters":{},"record":true}"#]
+        )
+        var status = stat()
+        #expect(stat(file, &status) == 0 && status.st_mode & 0o777 == 0o600)
+        let descriptor = open(file, O_RDONLY)
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: 1024)
+        let count = read(descriptor, &bytes, bytes.count)
+        let text = String(decoding: bytes[..<max(count, 0)], as: UTF8.self)
+        #expect(text == #"{"direction":"to-plugin"}"# + "\n" + #"{"direction":"from-plugin"}"# + "\n")
     }
 
     @Test func `the socket may be named after the command, or by the environment`() throws {

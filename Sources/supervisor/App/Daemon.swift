@@ -4,6 +4,7 @@ import NIOCore
 import SupervisorCore
 import SupervisorEngine
 import SupervisorHTTP
+import SupervisorPluginHost
 import SupervisorReactor
 import SupervisorSystemd
 
@@ -18,9 +19,12 @@ actor Daemon {
     private let lockToken: String
     private let notifier: ServiceNotifier
     private let configurationFile: String?
+    /// The soft limit of open files that the program was started with.
+    private let descriptorLimit: UInt64?
     private var configuration: Configuration
 
     private var supervisor: Supervisor?
+    private var host: PluginHost?
     private var server: HTTPServer?
     private var monitor: InterfaceMonitor?
     private var signals: SignalSource?
@@ -29,8 +33,10 @@ actor Daemon {
     private var reloading: Task<Void, Never>?
     private var isStopping = false
 
-    /// Between SIGTERM and the exit.
+    /// Between SIGTERM and the moment when nothing of the core is under way any more.
     private static let drainTime: Duration = .seconds(10)
+    /// What plugins have after that: the SDK's alarm ends one that hangs in 5 s.
+    private static let pluginDrainTime: Duration = .seconds(6)
     /// The purpose for which a device's uuid is derived from its machine id.
     private static let uuidPurpose = "6f3cf3b2-2b5c-4b57-9d0e-0f3d6b0a6c51"
 
@@ -45,6 +51,7 @@ actor Daemon {
         lockToken: String,
         worker: LoopWorker,
         notifier: ServiceNotifier,
+        descriptorLimit: UInt64?,
         logger: Logger
     ) {
         self.executor = executor
@@ -55,6 +62,7 @@ actor Daemon {
         self.lockToken = lockToken
         self.worker = worker
         self.notifier = notifier
+        self.descriptorLimit = descriptorLimit
         self.logger = logger
         clock = LoopClock(loop: executor.loop)
     }
@@ -85,13 +93,23 @@ actor Daemon {
             self.assumeIsolated { $0.server?.interfacesChanged(snapshot) }
         }
         self.monitor = monitor
+        let host = PluginHost(
+            executor: executor,
+            clock: clock,
+            worker: worker,
+            watcher: watcher,
+            supervisorVersion: Version.text,
+            descriptorLimit: descriptorLimit,
+            logger: logger
+        )
+        self.host = host
         let store = store
         let givenUUID = configuration.uuid
         let contents = try await worker.run {
             store.load(givenUUID: givenUUID, machineUUID: machineApplicationID(Self.uuidPurpose))
         }
         let supervisor = Supervisor(
-            parts: parts(watcher),
+            parts: parts(watcher, host),
             identity: DeviceIdentity(
                 uuid: contents.uuid,
                 deviceType: configuration.deviceType,
@@ -116,18 +134,21 @@ actor Daemon {
         if server.addresses.isEmpty {
             logger.error("No interface to listen on yet: \(configuration.interfaces.joined(separator: " "))")
         }
+        await host.reload(searchPath: configuration.pluginSearchPath, deviceType: configuration.deviceType)
         await supervisor.start()
         logger.notice(
             "Supervisor \(Version.text) of device \(contents.uuid) listens on port \(configuration.port) of \(server.addresses.keys.sorted().joined(separator: ", "))"
         )
+        await host.essentialsSettled()
+        guard !isStopping else { return }
         notifier.ready(status: "Listening on port \(configuration.port)")
         feedWatchdog()
     }
 
-    private func parts(_ watcher: InotifyWatcher) -> SupervisorParts {
+    private func parts(_ watcher: InotifyWatcher, _ host: PluginHost) -> SupervisorParts {
         SupervisorParts(
             engine: DockerEngine(socket: configuration.engineSocket, loop: executor.loop, logger: logger),
-            host: NoHostOperations(),
+            host: host,
             clock: clock,
             worker: worker,
             watcher: watcher,
@@ -161,6 +182,8 @@ actor Daemon {
 
     private func received(_ signal: ReceivedSignal) {
         switch Int32(signal.number) {
+        case SIGCHLD:
+            host?.assumeIsolated { $0.childrenChanged() }
         case SIGHUP:
             guard reloading == nil, let supervisor else { return }
             reloading = Task(executorPreference: executor) {
@@ -192,6 +215,8 @@ actor Daemon {
         let draining = Task(executorPreference: executor) { await supervisor?.drain(within: Self.drainTime) }
         await server?.drain(timeout: Self.drainTime)
         await draining.value
+        // What the core did last may have needed them.
+        await host?.shutdown(within: Self.pluginDrainTime)
         await worker.shutdown()
         exit(0)
     }
@@ -229,6 +254,7 @@ actor Daemon {
             configuration.target = new.target
             configuration.pollInterval = new.pollInterval
             server?.apply(configuration.serverSettings)
+            await host?.reload(searchPath: configuration.pluginSearchPath, deviceType: configuration.deviceType)
             logger.notice("Configuration read again")
             return configuration.supervisorSettings
         }

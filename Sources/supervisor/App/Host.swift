@@ -29,11 +29,14 @@ enum Host {
         return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : ""
     }
 
-    /// Raises the soft limit of open files to the hard one: a connection is a descriptor.
-    static func raiseDescriptorLimit() {
+    /// Raises the soft limit of open files to the hard one: a connection is a descriptor. Returns the former soft limit,
+    /// which children get back: a program may use select(2), or close all descriptors one by one.
+    static func raiseDescriptorLimit() -> UInt64? {
         var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return nil }
+        let former = limit.rlim_cur
         limit.rlim_cur = limit.rlim_max
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        return UInt64(former)
     }
 }

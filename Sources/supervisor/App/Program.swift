@@ -70,8 +70,8 @@ enum Program {
         _ notifier: ServiceNotifier,
         _ logger: Logger
     ) throws -> Int32 {
-        Host.raiseDescriptorLimit()
-        let signals = try SignalDescriptor([SIGTERM, SIGINT, SIGHUP])
+        let descriptorLimit = Host.raiseDescriptorLimit()
+        let signals = try SignalDescriptor([SIGTERM, SIGINT, SIGHUP, SIGCHLD])
         let store = StateStore(directory: configuration.stateDirectory)
         for problem in store.makeDirectory() { logger.error("\(problem)") }
         guard try RuntimeDirectory.becomeTheOnlyOne(in: configuration.stateDirectory) else {
@@ -93,6 +93,7 @@ enum Program {
                 lockToken: lockToken,
                 worker: worker,
                 notifier: notifier,
+                descriptorLimit: descriptorLimit,
                 logger: logger
             )
             daemon.begin(signals)

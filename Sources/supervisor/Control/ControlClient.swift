@@ -37,7 +37,19 @@ struct ControlClient: Sendable {
 
     /// A successful answer as JSON.
     func getJSON(_ target: String, timeout: Duration = brief) async throws(ControlFailure) -> JSONValue {
-        let body = try await get(target, timeout: timeout)
+        try Self.json(try await get(target, timeout: timeout))
+    }
+
+    /// A successful answer as JSON.
+    func postJSON(
+        _ target: String,
+        _ body: JSONValue,
+        timeout: Duration = long
+    ) async throws(ControlFailure) -> JSONValue {
+        try Self.json(try await post(target, body, timeout: timeout))
+    }
+
+    private static func json(_ body: [UInt8]) throws(ControlFailure) -> JSONValue {
         do {
             return try JSONValue(parsing: body)
         } catch {

@@ -21,6 +21,7 @@ struct Supervisorctl: AsyncParsableCommand {
         subcommands: [
             StatusCommand.self, LocksCommand.self, UpdateCommand.self, RestartCommand.self, StopCommand.self,
             StartCommand.self, PurgeCommand.self, KeyCommand.self, ReloadCommand.self,
+            PluginsCommand.self, CallCommand.self,
         ]
     )
 

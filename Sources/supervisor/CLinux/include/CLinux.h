@@ -26,6 +26,9 @@
 /// SO_BINDTOIFINDEX of socket(7): bind a socket to one interface by its index.
 #define CLINUX_SO_BINDTOIFINDEX 62
 
+/// O_PATH of open(2) is hidden behind _GNU_SOURCE; the same on every architecture that Swift runs on.
+#define CLINUX_O_PATH 010000000
+
 /// `struct ucred` is hidden behind _GNU_SOURCE.
 struct clinux_peer {
     pid_t pid;
@@ -60,5 +63,32 @@ void clinux_name_thread(const char *name);
 
 /// A pair of pty(7), which is nobody's controlling terminal. 0, or -1 with errno.
 int clinux_open_terminal(int *controller, int *terminal);
+
+/// pipe2(2) with O_CLOEXEC. 0, or -1 with errno.
+int clinux_pipe(int descriptors[2]);
+
+/// What a child process is made of.
+struct clinux_spawn {
+    /// The program, opened with O_PATH; what was checked is what runs.
+    int executable;
+    /// Whether the program stays open as descriptor 3, which the interpreter of a script needs: the kernel hands it
+    /// "/dev/fd/3" (execveat(2), BUGS).
+    int keeps_executable;
+    /// Becomes descriptors 0 and 1.
+    int input_output;
+    /// Becomes descriptor 2.
+    int diagnostics;
+    /// Soft limit of open files; 0 leaves it.
+    uint64_t descriptor_limit;
+    /// Ended by NULL.
+    char *const *arguments;
+    /// Ended by NULL.
+    char *const *environment;
+};
+
+/// Starts a child in a session of its own, with default signal dispositions, an empty signal mask, "/" as its working
+/// directory, umask 022, and no descriptors but those named. Returns 0 and the child's id, or the errno of what failed,
+/// the exec included; no child is left then.
+int clinux_spawn(const struct clinux_spawn *request, pid_t *pid);
 
 #endif

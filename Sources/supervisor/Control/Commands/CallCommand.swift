@@ -1,0 +1,112 @@
+import ArgumentParser
+import Glibc
+import SupervisorPluginAPI
+
+struct CallCommand: ControlCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "call",
+        abstract: "Have a plugin do one operation, and print its result as JSON.",
+        discussion: """
+            For authors and for looking into trouble: supervisorctl call led.blink '{"durationMs":500}'. What the core \
+            guards does not guard here: power.reboot reboots, whatever lock is held.
+            """
+    )
+
+    @ParentCommand var root: Supervisorctl
+    @OptionGroup var connection: ConnectionOptions
+
+    @Argument(help: "The operation, such as led.blink.")
+    var operation: String
+
+    @Argument(help: "Its parameters, a JSON object. Those with secrets are better piped in: - reads standard input.")
+    var parameters = "{}"
+
+    @Option(help: ArgumentHelp("Write what went over the wire to FILE, secrets left out.", valueName: "file"))
+    var record: String?
+
+    func act(_ client: ControlClient) async throws(ControlFailure) -> String {
+        // Before anything is done, so that nothing is done in vain.
+        let file = try record.map { path throws(ControlFailure) in try FrameFile(path) }
+        defer { file?.close() }
+        let answer = try await client.postJSON(
+            "/control/call",
+            [
+                "operation": .string(operation),
+                "parameters": .object(try parsedParameters()),
+                "record": .bool(record != nil),
+            ]
+        )
+        try file?.write(answer["frames"]?.arrayValue ?? [])
+        if let error = answer["error"] { throw ControlFailure(.failed, Self.text(of: error)) }
+        return (answer["result"] ?? .null).text
+    }
+
+    private func parsedParameters() throws(ControlFailure) -> JSONObject {
+        let json: JSONValue
+        do throws(JSONParseError) {
+            json = try parameters == "-" ? JSONValue(parsing: Self.standardInput()) : JSONValue(parsing: parameters)
+        } catch {
+            throw ControlFailure(.usage, "the parameters are not JSON: \(error)")
+        }
+        guard let object = json.objectValue else {
+            throw ControlFailure(.usage, "the parameters are not a JSON object")
+        }
+        return object
+    }
+
+    private static func standardInput() -> [UInt8] {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while bytes.count <= 1 << 20 {
+            let count = read(STDIN_FILENO, &buffer, buffer.count)
+            guard count > 0 else { break }
+            bytes += buffer[..<count]
+        }
+        return bytes
+    }
+
+    /// What went wrong, in one line and those that the plugin adds.
+    static func text(of error: JSONValue) -> String {
+        let reason = error["reason"]?.stringValue.map { " (\($0))" } ?? ""
+        var lines = [(error["message"]?.stringValue ?? "failed") + reason]
+        if let detail = error["detail"]?.stringValue { lines.append(detail) }
+        if let source = error["source"]?.stringValue { lines.append("said by \(source)") }
+        if error["outcomeUnknown"]?.boolValue == true { lines.append("Whether it was done is not known.") }
+        return PlainText.safe(lines.joined(separator: "\n"))
+    }
+}
+
+/// A file with a line of JSON for each frame, for nobody but its owner.
+final class FrameFile {
+    private let path: String
+    private let descriptor: Int32
+
+    /// Empties a file that is there. Does not write through a link.
+    init(_ path: String) throws(ControlFailure) {
+        self.path = path
+        descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard descriptor >= 0, fchmod(descriptor, 0o600) == 0 else {
+            throw ControlFailure(.failed, "\(path) cannot be written: \(String(cString: strerror(errno)))")
+        }
+    }
+
+    func write(_ frames: [JSONValue]) throws(ControlFailure) {
+        var bytes: [UInt8] = []
+        for frame in frames {
+            frame.encode(into: &bytes)
+            bytes.append(UInt8(ascii: "\n"))
+        }
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            guard count > 0 else {
+                throw ControlFailure(.failed, "\(path) cannot be written: \(String(cString: strerror(errno)))")
+            }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    func close() {
+        Glibc.close(descriptor)
+    }
+}

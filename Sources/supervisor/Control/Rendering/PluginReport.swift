@@ -1,0 +1,48 @@
+import SupervisorPluginAPI
+
+/// The plugins for people, a line each. What needs somebody stands out by capital letters: INVALID, TRIPPED, BACKING-OFF.
+struct PluginReport {
+    private let plugins: [JSONValue]
+
+    /// `plugins` is what GET /control/plugins answers.
+    init(_ plugins: [JSONValue]) {
+        self.plugins = plugins
+    }
+
+    func text() -> String {
+        guard !plugins.isEmpty else { return "No plugin is installed." }
+        let rows = plugins.map { plugin in
+            [
+                PlainText.safe(plugin["name"]?.stringValue ?? "-"),
+                state(of: plugin),
+                plugin["sinceSec"]?.integerValue.map { PlainText.span(seconds: $0) } ?? "-",
+                plugin["pid"]?.integerValue.map { "\($0)" } ?? "-",
+                operations(of: plugin),
+                reason(of: plugin),
+            ]
+        }
+        return PlainText.columns([["NAME", "STATE", "FOR", "PID", "OPERATIONS", "REASON"]] + rows)
+            .joined(separator: "\n")
+    }
+
+    private func state(of plugin: JSONValue) -> String {
+        let state = PlainText.safe(plugin["state"]?.stringValue ?? "-")
+        return ["invalid", "tripped", "backing-off"].contains(state) ? state.uppercased() : state
+    }
+
+    /// Those that it is not used for stand in parentheses.
+    private func operations(of plugin: JSONValue) -> String {
+        let provided = plugin["provides"]?.arrayValue?.compactMap(\.stringValue) ?? []
+        let used = plugin["used"]?.arrayValue?.compactMap(\.stringValue) ?? []
+        let words = provided.map { PlainText.safe(used.contains($0) ? $0 : "(\($0))") }
+        return words.isEmpty ? "-" : words.joined(separator: " ")
+    }
+
+    private func reason(of plugin: JSONValue) -> String {
+        var parts = [plugin["reason"]?.stringValue].compactMap(\.self).filter { !$0.isEmpty }
+        if let delay = plugin["nextAttemptSec"]?.integerValue {
+            parts.append("next attempt in \(PlainText.span(seconds: delay))")
+        }
+        return PlainText.safe(parts.joined(separator: "; ").split(separator: "\n").joined(separator: " "))
+    }
+}

@@ -1,0 +1,42 @@
+import SupervisorPluginAPI
+
+/// What the core expects of the answer to plugin.initialize.
+enum Handshake {
+    /// Why the plugin is not accepted; nil where it is.
+    static func refusal(of reply: PluginInitialize.Reply, by manifest: PluginManifest) -> String? {
+        if reply.protocolVersion != PluginProtocol.version {
+            return "speaks version \(reply.protocolVersion) of the protocol, not \(PluginProtocol.version)"
+        }
+        if reply.pluginName != manifest.name {
+            return "calls itself \(reply.pluginName.prefix(64).debugDescription), its manifest says \(manifest.name)"
+        }
+        var seen: Set<String> = []
+        for operation in reply.operations {
+            guard manifest.provides.contains(operation.name) else {
+                let name = operation.name.prefix(64).debugDescription
+                return "offers \(name), which is not among its manifest's Provides"
+            }
+            guard seen.insert(operation.name).inserted else { return "offers \(operation.name) twice" }
+            // The other way round is a plugin that is more careful than it has to be.
+            if operation.isIdempotent, OperationContract.isIdempotent(operation.name) == false {
+                return "calls \(operation.name) idempotent, which it is not"
+            }
+        }
+        return nil
+    }
+}
+
+/// What the contract says about the operations that it knows.
+enum OperationContract {
+    private static let operations: [String: Bool] = {
+        let all: [any HostOperation.Type] = [
+            PowerReboot.self, PowerPowerOff.self, PowerStatus.self, HostnameGet.self, HostnameSet.self, ProxyGet.self,
+            ProxySet.self, ProxyClear.self, LEDBlink.self, TCPPingEnable.self, TCPPingDisable.self, TCPPingStatus.self,
+            StorageReap.self,
+        ]
+        return Dictionary(all.map { ($0.name, $0.isIdempotent) }) { first, _ in first }
+    }()
+
+    /// nil for an operation that the contract does not know.
+    static func isIdempotent(_ operation: String) -> Bool? { operations[operation] }
+}

@@ -1,0 +1,138 @@
+import SupervisorCore
+import SupervisorPluginAPI
+
+/// One call of an operation, from the moment somebody wants it until he has his answer.
+///
+/// Lives on the event loop. Answered exactly once: whatever comes after the first answer is dropped.
+final class PluginCall {
+    typealias Outcome = Result<JSONObject, CallFailure>
+
+    let operation: String
+    let parameters: JSONObject
+    let deadline: Duration
+    /// What the log calls it.
+    let requestID: String?
+    /// What the contract says; nil for an operation that it does not know.
+    let contractSaysIdempotent: Bool?
+    let recorder: FrameRecorder?
+    /// How often it was written to a plugin.
+    var attempts = 0
+
+    private var answer: ((Outcome) -> Void)?
+
+    init(
+        operation: String,
+        parameters: JSONObject,
+        deadline: Duration,
+        requestID: String? = nil,
+        contractSaysIdempotent: Bool? = nil,
+        recorder: FrameRecorder? = nil,
+        answer: @escaping (Outcome) -> Void
+    ) {
+        self.operation = operation
+        self.parameters = parameters
+        self.deadline = deadline
+        self.requestID = requestID
+        self.contractSaysIdempotent = contractSaysIdempotent
+        self.recorder = recorder
+        self.answer = answer
+    }
+
+    var isAnswered: Bool { answer == nil }
+
+    func finish(_ outcome: Outcome) {
+        let answer = answer
+        self.answer = nil
+        answer?(outcome)
+    }
+
+    func fail(_ error: HostOperationError) {
+        finish(.failure(CallFailure(error)))
+    }
+
+    /// Answers with what a plugin said, free of this call's secrets.
+    func fail(_ error: PluginError, of plugin: String, isIdempotent: Bool) {
+        let secrets = Redaction.secrets(in: .object(parameters))
+        var error = error
+        error.message = Redaction.removing(secrets, from: error.message)
+        error.detail = error.detail.map { Redaction.removing(secrets, from: $0) }
+        finish(.failure(CallFailure(HostOperationError(error, of: plugin, isIdempotent: isIdempotent), error)))
+    }
+}
+
+/// Why a call failed, and what the plugin itself said, where it did.
+struct CallFailure: Error, Sendable, Hashable {
+    var error: HostOperationError
+    var plugin: PluginError?
+
+    init(_ error: HostOperationError, _ plugin: PluginError? = nil) {
+        self.error = error
+        self.plugin = plugin
+    }
+
+    /// For people.
+    var json: JSONValue {
+        var json: JSONObject = ["message": .string(error.message)]
+        if let plugin {
+            json["code"] = .integer(plugin.code.rawValue)
+            if let reason = plugin.reason { json["reason"] = .string(reason.rawValue) }
+            json["retryable"] = .bool(plugin.isRetryable)
+            if let detail = plugin.detail { json["detail"] = .string(detail) }
+            if let source = plugin.source { json["source"] = .string(source) }
+        } else {
+            json["reason"] = .string(error.code.name)
+        }
+        if error.isOutcomeUnknown { json["outcomeUnknown"] = true }
+        if let retryAfter = error.retryAfter { json["retryAfterSec"] = .integer(Int64(retryAfter)) }
+        return .object(json)
+    }
+}
+
+extension HostOperationError.Code {
+    fileprivate var name: String {
+        switch self {
+        case .noProvider: "no-provider"
+        case .invalidArgument: "invalid-argument"
+        case .notSupported: "not-supported"
+        case .permissionDenied: "permission-denied"
+        case .unavailable: "unavailable"
+        case .busy: "busy"
+        case .timeout: "timeout"
+        default: "failed"
+        }
+    }
+}
+
+extension HostOperationError {
+    /// What a plugin said, as the core takes it.
+    init(_ error: PluginError, of plugin: String, isIdempotent: Bool) {
+        let code = Self.code(of: error)
+        // A message alone rarely says enough to an operator.
+        let more = [error.detail, error.source].compactMap(\.self).filter { !$0.isEmpty }
+        let message = more.isEmpty ? error.message : "\(error.message) (\(more.joined(separator: "; ")))"
+        self.init(
+            code,
+            message,
+            isOutcomeUnknown: code == .timeout && !isIdempotent,
+            retryAfter: code == .busy ? 1 : nil
+        )
+    }
+
+    private static func code(of error: PluginError) -> Code {
+        switch error.code {
+        case .operationFailed: break
+        case .invalidParams: return .invalidArgument
+        case .methodNotFound: return .notSupported
+        default: return .failed
+        }
+        switch error.reason {
+        case .invalidArgument?: return .invalidArgument
+        case .notSupported?: return .notSupported
+        case .permissionDenied?: return .permissionDenied
+        case .unavailable?: return .unavailable
+        case .busy?: return .busy
+        case .timeout?: return .timeout
+        default: return .failed
+        }
+    }
+}

@@ -1,0 +1,54 @@
+import CLinux
+import Glibc
+
+/// Connects to a plugin that a unit with `Accept=yes` starts. The core can close such a plugin, not kill it.
+struct SocketLauncher: Sendable {
+    enum Outcome: Sendable, Hashable {
+        /// The receiver's to close.
+        case connected(Int32)
+        /// Nobody listens: no file, or one that a masked or stopped socket unit left behind.
+        case absent(reason: String, isRefused: Bool)
+        case failed(String)
+    }
+
+    var path: String
+
+    /// Whether there is a file at the path. Says nothing about who listens.
+    var isThere: Bool {
+        var status = stat()
+        return stat(path, &status) == 0
+    }
+
+    /// Does not wait: a unix socket connects at once or not at all (unix(7)).
+    func connect() -> Outcome {
+        let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+        let descriptor = socket(AF_UNIX, kind, 0)
+        guard descriptor >= 0 else { return .failed("socket: \(String(cString: strerror(errno)))") }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let bytes = Array(path.utf8)
+        let isShort = withUnsafeMutableBytes(of: &address.sun_path) { room in
+            guard bytes.count < room.count else { return false }
+            room.copyBytes(from: bytes)
+            return true
+        }
+        guard isShort else {
+            close(descriptor)
+            return .failed("\(path): \(String(cString: strerror(ENAMETOOLONG)))")
+        }
+        let code = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0 ? 0 : errno
+            }
+        }
+        if code == 0 { return .connected(descriptor) }
+        close(descriptor)
+        return switch code {
+        case ENOENT, ENOTDIR: .absent(reason: "\(path) is not there", isRefused: false)
+        case ECONNREFUSED:
+            .absent(reason: "nobody listens at \(path): its unit is stopped or masked", isRefused: true)
+        case EAGAIN: .failed("\(path): too many wait to be accepted")
+        default: .failed("\(path): \(String(cString: strerror(code)))")
+        }
+    }
+}

@@ -1,0 +1,267 @@
+internal import Glibc
+public import Logging
+internal import NIOCore
+public import SupervisorCore
+public import SupervisorReactor
+
+/// The plugins of this device: finds their manifests, starts and ends them, and gives the core's calls to the right one.
+///
+/// Runs on the event loop. Life: `init`, `reload(searchPath:deviceType:)`, `observe`, calls and further reloads, at the end
+/// `shutdown(within:)`.
+public actor PluginHost {
+    /// What stands at one name.
+    struct Entry {
+        var finding: ManifestSearch.Finding
+        /// For the states that no plugin has: masked, unmatched, invalid.
+        var since: Duration
+        /// nil for these.
+        var plugin: HostedPlugin?
+    }
+
+    nonisolated let surroundings: HostSurroundings
+    var observer: (@Sendable (HostEvent) -> Void)?
+    var entries: [String: Entry] = [:]
+    /// Those that were replaced or removed, until they have ended.
+    private var retiring: [HostedPlugin] = []
+    var providers = ProviderTable([])
+    private var complaints: [String] = []
+    private var isReloading = false
+    private var isShutDown = false
+    private var reloadWaiters: [CheckedContinuation<Void, Never>] = []
+    /// Resumed at every change of a state.
+    private var changeWaiters: [CheckedContinuation<Void, Never>] = []
+    var calls: [Int: (call: PluginCall, plugin: HostedPlugin)] = [:]
+    var lastCall = 0
+
+    public nonisolated var unownedExecutor: UnownedSerialExecutor {
+        surroundings.executor.asUnownedSerialExecutor()
+    }
+
+    /// - Parameters:
+    ///   - supervisorVersion: Told to plugins.
+    ///   - descriptorLimit: The soft limit of open files for plugins; nil leaves the core's own.
+    ///   - random: 0 up to, but not including 1; for delays.
+    public init(
+        executor: LoopExecutor,
+        clock: any SupervisorClock,
+        worker: any BlockingWorker,
+        watcher: any DirectoryWatcher,
+        supervisorVersion: String,
+        descriptorLimit: UInt64? = nil,
+        logger: Logger,
+        random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
+    ) {
+        surroundings = HostSurroundings(
+            executor: executor,
+            clock: clock,
+            worker: worker,
+            watcher: watcher,
+            logger: logger,
+            supervisorVersion: supervisorVersion,
+            descriptorLimit: descriptorLimit,
+            random: random
+        )
+    }
+
+    // MARK: Manifests
+
+    /// Reads the manifests, and makes the plugins what these say: what has changed is ended and started anew, the others
+    /// go on, breakers are closed. Returns when that is done; a persistent plugin may still be starting.
+    public func reload(searchPath: [String], deviceType: String) async {
+        await takeTurn()
+        defer { endTurn() }
+        let search = ManifestSearch(searchPath: searchPath, deviceType: deviceType)
+        let outcome: ManifestSearch.Outcome
+        do {
+            outcome = try await surroundings.worker.run { search.run() }
+        } catch {
+            surroundings.logger.error("The plugins' manifests cannot be read now: \(error)")
+            return
+        }
+        guard !isShutDown else { return }
+        for problem in outcome.problems { surroundings.logger.error("\(problem)") }
+        for warning in outcome.warnings { surroundings.logger.warning("\(warning)") }
+        let (begun, ended) = apply(outcome.findings, deviceType: deviceType)
+        // Two of one plugin at once would be in each other's way.
+        await waitForEnd(of: ended)
+        for plugin in begun where !plugin.isRetired { plugin.begin() }
+    }
+
+    /// Returns what is to begin when the others have ended.
+    private func apply(
+        _ findings: [ManifestSearch.Finding],
+        deviceType: String
+    ) -> (begun: [HostedPlugin], ended: [HostedPlugin]) {
+        var begun: [HostedPlugin] = []
+        var ended: [HostedPlugin] = []
+        var former = entries
+        entries = [:]
+        for finding in findings {
+            let old = former.removeValue(forKey: finding.name)
+            if let old, old.finding == finding {
+                entries[finding.name] = old
+                old.plugin?.post(.closeBreaker)
+                continue
+            }
+            if let plugin = old?.plugin { ended.append(plugin) }
+            var entry = Entry(finding: finding, since: surroundings.clock.now)
+            if case .usable(let manifest) = finding.verdict {
+                let plugin = HostedPlugin(
+                    manifest,
+                    deviceType: deviceType,
+                    surroundings: surroundings,
+                    tell: { [weak self, executor = surroundings.executor] plugin, news in
+                        // Always on the loop, where this actor is.
+                        let plugin = LoopBound(plugin, executor)
+                        self?.assumeIsolated { $0.heard(news, from: plugin.value) }
+                    }
+                )
+                entry.plugin = plugin
+                begun.append(plugin)
+            }
+            entries[finding.name] = entry
+            log(entry)
+        }
+        ended += former.values.compactMap(\.plugin)
+        choose()
+        for plugin in ended { retire(plugin) }
+        return (begun, ended)
+    }
+
+    private func choose() {
+        providers = ProviderTable(entries.values.compactMap { $0.plugin?.manifest })
+        for complaint in providers.complaints where !complaints.contains(complaint) {
+            surroundings.logger.error("\(complaint)")
+        }
+        complaints = providers.complaints
+    }
+
+    private func log(_ entry: Entry) {
+        var logger = surroundings.logger
+        logger[metadataKey: "plugin"] = "\(entry.finding.name)"
+        switch entry.finding.verdict {
+        case .usable(let manifest): logger.info("Plugin \(manifest.name): \(manifest.file)")
+        case .masked: logger.info("Plugin \(entry.finding.name) is masked by \(entry.finding.file)")
+        case .unmatched(_, let reason): logger.info("Plugin \(entry.finding.name) is not for this device: \(reason)")
+        case .refused(_, let reason), .invalid(let reason, _):
+            logger.error("Plugin \(entry.finding.name) is not used: \(reason)")
+        }
+    }
+
+    private func retire(_ plugin: HostedPlugin) {
+        retiring.append(plugin)
+        plugin.retire()
+    }
+
+    private func waitForEnd(of plugins: [HostedPlugin]) async {
+        while plugins.contains(where: { !$0.isRetired }) { await nextChange() }
+        retiring.removeAll(where: \.isRetired)
+    }
+
+    private func takeTurn() async {
+        while isReloading {
+            await withCheckedContinuation { continuation in
+                if isReloading { reloadWaiters.append(continuation) } else { continuation.resume() }
+            }
+        }
+        isReloading = true
+    }
+
+    private func endTurn() {
+        isReloading = false
+        let waiters = reloadWaiters
+        reloadWaiters = []
+        for waiter in waiters { waiter.resume() }
+    }
+
+    // MARK: Life
+
+    /// Returns when every essential plugin is up, absent or tripped, or its StartTimeoutSec is over.
+    public func essentialsSettled() async {
+        let essentials = entries.values.compactMap(\.plugin).filter(\.manifest.isEssential)
+        guard let longest = essentials.map(\.manifest.startTimeout).max() else { return }
+        await wait(upTo: longest) { essentials.allSatisfy(Self.isSettled) }
+    }
+
+    /// Looks at every change of a plugin's state.
+    func wait(upTo limit: Duration, until isDone: () -> Bool) async {
+        let end = surroundings.clock.now + limit
+        let timer = ring(after: limit)
+        defer { timer.cancel() }
+        while surroundings.clock.now < end, !isDone() { await nextChange() }
+    }
+
+    private static func isSettled(_ plugin: HostedPlugin) -> Bool {
+        switch plugin.state {
+        case .starting, .backingOff: false
+        case .idle: !plugin.supervision.policy.startsAtOnce || plugin.supervision.reason != nil
+        default: true
+        }
+    }
+
+    /// To be called at SIGCHLD.
+    public func childrenChanged() {
+        for plugin in entries.values.compactMap(\.plugin) + retiring { plugin.reap() }
+    }
+
+    /// Ends every plugin: calls under way may finish first. What has not ended within `limit` is killed.
+    public func shutdown(within limit: Duration) async {
+        isShutDown = true
+        let plugins = entries.values.compactMap(\.plugin) + retiring
+        for plugin in plugins { plugin.retire() }
+        await wait(upTo: limit) { plugins.allSatisfy(\.isRetired) }
+        for plugin in plugins where !plugin.isRetired {
+            surroundings.logger.warning("Plugin \(plugin.manifest.name) has not ended in time")
+            plugin.destroy()
+        }
+    }
+
+    private func nextChange() async {
+        await withCheckedContinuation { changeWaiters.append($0) }
+    }
+
+    private func ring(after delay: Duration) -> Task<Void, Never> {
+        let clock = surroundings.clock
+        return Task(executorPreference: surroundings.executor) {
+            do throws(CancellationError) { try await clock.sleep(for: delay) } catch { return }
+            await self.changed()
+        }
+    }
+
+    private func changed() {
+        let waiters = changeWaiters
+        changeWaiters = []
+        for waiter in waiters { waiter.resume() }
+    }
+
+    // MARK: What plugins tell
+
+    private func heard(_ news: HostedPlugin.News, from plugin: HostedPlugin) {
+        let isCurrent = entries[plugin.manifest.name]?.plugin === plugin
+        let used = isCurrent ? providers.used(of: plugin.manifest) : []
+        switch news {
+        case .changed: changed()
+        case .ready:
+            if !used.isEmpty { tell(.ready(operations: used)) }
+            changed()
+        case .gone:
+            let operations = plugin.manifest.provides.filter { providers.chosen[$0] == plugin.manifest.name }
+            if !operations.isEmpty { tell(.gone(operations: operations)) }
+        case .notification(let method, let parameters):
+            // Nobody speaks for another's operations.
+            guard used.contains(where: { Self.group($0) == Self.group(method) }) else {
+                return plugin.logger.warning("It told \(method.prefix(64).debugDescription), which is not its to tell")
+            }
+            tell(.notification(method: method, parameters: parameters))
+        }
+    }
+
+    /// "tcp-ping" of "tcp-ping.changed".
+    private static func group(_ name: String) -> Substring {
+        name.lastIndex(of: ".").map { name[..<$0] } ?? name[...]
+    }
+
+    private func tell(_ event: HostEvent) {
+        observer?(event)
+    }
+}
