@@ -6,6 +6,7 @@ CALLS gets a JSON line for every call that would change something: ["StartUnit",
 BEHAVIOUR is a JSON object, read at every such call; every member may be absent:
 
     hooks    {unit: shell command}: run for a job of the unit; its status decides between done and failed
+    states   {unit: shell command}: prints the ActiveState of the unit, which is else that of its last job
     refuse   {method: [D-Bus error, text]}
     silent   [method]: takes the call and never answers
     stuck    [unit]: its jobs never end; those of targets for a shutdown never do
@@ -86,6 +87,8 @@ class Units(dbus.service.FallbackObject):
     def values(self, unit: str) -> dict[str, Any]:
         job = next((job for job in self.manager.jobs.values() if job.unit == unit), None)
         state = self.manager.states.get(unit, "inactive")
+        if probe := behaviour().get("states", {}).get(unit):
+            state = subprocess.run(probe, shell=True, stdout=subprocess.PIPE, text=True).stdout.strip()
         return {
             "Id": unit,
             "LoadState": "loaded",

@@ -1,0 +1,93 @@
+import SupervisorPluginAPI
+
+extension RedsocksConfiguration {
+    /// Where redsocks takes connections; the rules that send traffic into it rely on the port.
+    static let localPort = "12345"
+
+    /// The file for a proxy.
+    ///
+    /// `base` is ours: in the foreground, for a unit of Type=exec; messages to standard error and so to the journal, without
+    /// a line per connection; and redsocks runs as `user` and `group`, which does nothing where it is that user already.
+    /// It listens on all addresses because bridges of containers redirect to their own; keeping others out is the
+    /// firewall's part.
+    init(_ settings: ProxySettings, user: String, group: String) {
+        var base = [
+            Entry("log_debug", "off"), Entry("log_info", "off"), Entry("log", "stderr"), Entry("daemon", "off"),
+            Entry("redirector", "iptables"),
+        ]
+        if !user.isEmpty { base.append(Entry("user", user)) }
+        if !group.isEmpty { base.append(Entry("group", group)) }
+        var redsocks = [
+            Entry("local_ip", "0.0.0.0"), Entry("local_port", Self.localPort), Entry("ip", settings.ip),
+            Entry("port", "\(settings.port)"), Entry("type", settings.type.rawValue),
+        ]
+        if let login = settings.login { redsocks.append(Entry("login", login)) }
+        if let password = settings.password { redsocks.append(Entry("password", password)) }
+        self.init([Section(name: "base", entries: base), Section(name: "redsocks", entries: redsocks)])
+    }
+
+    /// Why a file that is in order as such describes no proxy that we know.
+    struct Mismatch: Error, Hashable, CustomStringConvertible {
+        var line: Int
+        /// Shows no value.
+        var reason: String
+        var description: String { "line \(line): \(reason)" }
+    }
+
+    /// The proxy that the file describes, nil where it has no section `redsocks`. Of several it is the one with our port,
+    /// else the first.
+    func settings(noProxy: [String]) throws(Mismatch) -> ProxySettings? {
+        let candidates = sections.filter { $0.name == "redsocks" }
+        let ours = candidates.first { $0.entry("local_port")?.value == Array(Self.localPort.utf8) }
+        guard let section = ours ?? candidates.first else { return nil }
+        let type = try section.required("type")
+        let ip = try section.required("ip")
+        let portEntry = section.entry("port")
+        guard let portEntry, let port = Self.number(portEntry.value) else {
+            throw Mismatch(line: portEntry?.line ?? section.line, reason: "port is no number")
+        }
+        // Without a value redsocks uses none, too.
+        let login = try section.text("login").flatMap { $0.isEmpty ? nil : $0 }
+        let password = try section.text("password").flatMap { $0.isEmpty ? nil : $0 }
+        do throws(PluginError) {
+            return try ProxySettings(
+                type: type,
+                ip: ip,
+                port: port,
+                login: login,
+                password: password,
+                noProxy: noProxy
+            )
+        } catch {
+            // The message begins with the member's name, which is the key's, too.
+            let key = error.message.utf8.prefix { $0 != UInt8(ascii: " ") }
+            let line = section.entry(String(Substring(key)))?.line ?? section.line
+            throw Mismatch(line: line, reason: error.message)
+        }
+    }
+
+    /// As strtoul(3) with base 0 reads a port: 0x… is hexadecimal, 0… octal.
+    static func number(_ text: [UInt8]) -> Int64? {
+        let word = String(decoding: text, as: UTF8.self)
+        guard word.utf8.allSatisfy({ $0 != UInt8(ascii: "-") && $0 != UInt8(ascii: "+") }) else { return nil }
+        if word.hasPrefix("0x") || word.hasPrefix("0X") { return Int64(word.dropFirst(2), radix: 16) }
+        return Int64(word, radix: word.hasPrefix("0") ? 8 : 10)
+    }
+}
+
+extension RedsocksConfiguration.Section {
+    fileprivate func text(_ key: String) throws(RedsocksConfiguration.Mismatch) -> String? {
+        guard let entry = entry(key) else { return nil }
+        guard let text = String(validating: entry.value, as: UTF8.self) else {
+            throw RedsocksConfiguration.Mismatch(line: entry.line, reason: "\(key) is not UTF-8")
+        }
+        return text
+    }
+
+    fileprivate func required(_ key: String) throws(RedsocksConfiguration.Mismatch) -> String {
+        guard let text = try text(key) else {
+            throw RedsocksConfiguration.Mismatch(line: line, reason: "the section has no \(key)")
+        }
+        return text
+    }
+}
