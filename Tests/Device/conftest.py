@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import itertools
 import os
+import time
 from typing import Callable, Iterator
 
 import pytest
 
 from harness.device import Machine, Neighbour, demo_target
+from harness.waiting import wait_until
 
 _serial = itertools.count(1)
 _measured: list[str] = []
+_failed = pytest.StashKey[bool]()
 
 
 def pytest_configure() -> None:
@@ -26,6 +29,13 @@ def pytest_configure() -> None:
 def measured() -> Callable[[str], None]:
     """Takes a line for the end of the run."""
     return _measured.append
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    # A suite that skipped everything for want of packages has shown nothing.
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if exitstatus == 0 and reporter is not None and not reporter.stats.get("passed"):
+        session.exitstatus = 1
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -59,15 +69,22 @@ def shared_device(new_machine: Callable[..., Machine]) -> Machine:
     return device
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    item.stash[_failed] = item.stash.get(_failed, False) or report.failed
+
+
 @pytest.fixture
-def bare(shared_device: Machine) -> Iterator[Machine]:
+def bare(shared_device: Machine, request: pytest.FixtureRequest) -> Iterator[Machine]:
     """The shared device, whether packages are on it or not. Its journal shows when a test fails."""
     if shared_device.status["state"] != "running":
         shared_device.up()
-    since = shared_device.sh("date '+%F %T'")
+    begin = time.time()
     yield shared_device
-    if shared_device.status["state"] == "running":
-        print(shared_device.journal("-o", "short-precise", "--since", since, "-n", "200"))
+    if request.node.stash.get(_failed, False):
+        print(shared_device.script("logs", check=False).out[-12000:], f"(the test began at {time.ctime(begin)})")
 
 
 @pytest.fixture
@@ -75,8 +92,9 @@ def device(bare: Machine) -> Machine:
     """The shared device with the packages, its API answering and the demo app running."""
     if not bare.facts["packages"]:
         pytest.skip("no packages: make deb builds them")
-    bare.wait_pings()
-    bare.wait_app()
+    if not bare.is_settled():
+        bare.wait_pings()
+        bare.wait_app()
     return bare
 
 
@@ -91,8 +109,6 @@ def bridged(device: Machine) -> Iterator[Machine]:
 
 
 def _wait_network(device: Machine, mode: str) -> None:
-    from harness.waiting import wait_until
-
     def runs() -> bool:
         container = device.container()
         return container is not None and container["HostConfig"]["NetworkMode"] == mode

@@ -19,12 +19,12 @@ def test_the_api_answers_on_lo_and_on_the_bridge(device: Machine, host: str) -> 
 
 
 def test_an_app_on_the_hosts_network_asks(device: Machine) -> None:
-    assert device.app_asks("GET", "/ping").endswith("\r\n\r\nOK")
+    assert device.app_asks("GET", "/ping").endswith("\n\nOK")
 
 
 def test_an_app_on_the_bridge_asks(bridged: Machine) -> None:
     assert bridged.in_app('echo "$RESIN_SUPERVISOR_HOST"') == "172.17.0.1"
-    assert bridged.app_asks("GET", "/ping").endswith("\r\n\r\nOK")
+    assert bridged.app_asks("GET", "/ping").endswith("\n\nOK")
 
 
 def test_the_port_is_closed_from_outside(device: Machine, neighbour: Callable[[str], Neighbour]) -> None:
@@ -43,15 +43,12 @@ def test_the_bridges_address_is_closed_to_a_neighbour_that_routes_to_it(
 ) -> None:
     outsider = neighbour("outsider")
     outsider.ip("route", "add", "172.17.0.0/16", "via", device.facts["address"])
-    assert outsider.curl(f"http://172.17.0.1:8080/").status == 200
+    assert outsider.curl("http://172.17.0.1:8080/").status == 200
     assert outsider.curl(f"http://172.17.0.1:{PORT}/ping").error == REFUSED
     outsider.ip("route", "add", "127.0.0.0/8", "via", device.facts["address"], "table", "main")
     assert outsider.curl(f"http://127.0.0.1:{PORT}/ping").error == REFUSED
 
 
-def test_the_port_is_closed_on_the_hosts_own_outside_address(device: Machine) -> None:
-    # By way of lo, but to an address that is not lo's: what listens is bound to the interface, not to an address.
-    answer = device.api("GET", "/ping", host=device.facts["address"])
-    assert answer.status in (0, 200)
+def test_what_listens_is_bound_to_an_interface(device: Machine) -> None:
     listening = device.sh(f"ss -Hltn 'sport = :{PORT}'")
-    assert all("%" in line.split()[3] for line in listening.splitlines()), listening
+    assert {line.split()[3].split("%")[1].split(":")[0].rstrip("]") for line in listening.splitlines()} == {"lo", "docker0"}

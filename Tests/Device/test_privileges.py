@@ -30,15 +30,16 @@ MAY = {
 }
 
 
-@pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("user", USERS + ["nobody"])
-def test_the_bus_refuses_what_is_not_a_users_own(device: Machine, user: str, call: str) -> None:
-    if call in MAY.get(user, set()):
-        pytest.skip("its own; what it does with it is tried through the plugin")
+def test_the_bus_refuses_what_is_not_a_users_own(device: Machine, user: str) -> None:
     boot, name = device.boot_id, device.sh("hostname")
-    done = device.run("busctl", "call", *CALLS[call], user=user)
-    assert done.status != 0
-    assert any(word in done.said.lower() for word in ("denied", "authentication required", "not permitted")), done.said
+    for call, words in CALLS.items():
+        if call in MAY.get(user, set()):
+            continue  # what its plugin does with it is tried elsewhere
+        done = device.run("busctl", "call", *words, user=user)
+        assert done.status != 0, call
+        refusals = ("denied", "authentication required", "authentication is required", "not permitted")
+        assert any(word in done.said.lower() for word in refusals), f"{call}: {done.said}"
     assert (device.boot_id, device.sh("hostname")) == (boot, name)
 
 
@@ -72,14 +73,14 @@ def test_the_users_own_operations_work(device: Machine) -> None:
 
 
 @pytest.mark.parametrize("plugin", PLUGINS)
-@pytest.mark.parametrize("user", ["nobody"] + USERS[1:])
-def test_only_the_core_connects_to_a_plugins_socket(device: Machine, plugin: str, user: str) -> None:
+def test_only_the_core_connects_to_a_plugins_socket(device: Machine, plugin: str) -> None:
     path = f"/run/supervisor-plugins/{plugin}.sock"
     if device.run("test", "-S", path).status != 0:
         pytest.skip(f"this board has no {plugin}")
-    done = device.run("socat", "-u", f"UNIX-CONNECT:{path}", "-", user=user, timeout=10)
-    assert done.status != 0 and "permission denied" in done.said.lower(), done.said
     assert device.sh(f"stat -c '%U %G %a' {path}") == "root supervisor 660"
+    for user in ["nobody"] + USERS[1:]:
+        done = device.run("socat", "-u", f"UNIX-CONNECT:{path}", "-", user=user, timeout=10)
+        assert done.status != 0 and "permission denied" in done.said.lower(), f"{user}: {done.said}"
 
 
 def test_the_core_has_no_capability(device: Machine) -> None:

@@ -156,6 +156,16 @@ class Machine:
     def wait_pings(self, seconds: float = 30) -> None:
         wait_until(self.pings, seconds, "GET /ping says OK")
 
+    def is_settled(self) -> bool:
+        """The API answers and the demo app runs; asked in one go."""
+        script = (
+            f"printf 'url = http://127.0.0.1:{PORT}/ping\nheader = \"Authorization: Bearer %s\"' "
+            "\"$(cat /var/lib/supervisor/api-key)\" | curl -s -m 3 -K - && echo && "
+            f"docker ps -q --filter label=io.supervisor.app-id={APP}"
+        )
+        lines = self.run("bash", "-c", script).out.split()
+        return lines[:1] == ["OK"] and len(lines) == 2
+
     def plugin(self, name: str) -> dict[str, Any]:
         """What the supervisor says about one plugin."""
         plugins = json.loads(self.sh("curl -s --unix-socket /run/supervisor/control.sock http://c/control/plugins"))
