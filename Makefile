@@ -6,7 +6,8 @@ SHELL := /bin/bash
 # Arguments for pytest, such as PYTEST="-k lock" or PYTEST=Tests/IntegrationTests/test_lock.py
 PYTEST ?=
 
-.PHONY: help setup build release deb units-check run run-check test unit-test integration-test measure format lint clean
+.PHONY: help setup build release deb units-check run run-check test unit-test integration-test measure fresh-deb device board \
+	device-test format lint clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +53,23 @@ measure: ## memory, threads, wake-ups and start of the release build, against th
 	@scripts/setup test
 	@$(MAKE) --no-print-directory release
 	@scripts/measure
+
+# The packages, built again if something that goes into them is newer.
+fresh-deb:
+	@if [[ ! -e .build/deb/.built || -n $$(find Package.swift Sources units packaging examples docs -newer .build/deb/.built -print -quit) ]]; then \
+		$(MAKE) --no-print-directory deb && touch .build/deb/.built; fi
+
+device: fresh-deb ## a whole Debian host with the packages, as a virtual device; scripts/device --help says more
+	@scripts/device up
+	@echo "Try scripts/device exec -- supervisorctl status; scripts/device down ends it."
+
+board: fresh-deb ## the same on a machine of its own, emulated by QEMU, with a LED; scripts/board --help says more
+	@scripts/board up
+	@echo "Try scripts/board exec -- supervisorctl status; scripts/board down ends it."
+
+device-test: fresh-deb ## the tests on the device and on the board; PYTEST="-k name" picks tests
+	@scripts/setup device-test
+	@scripts/device-test $(PYTEST)
 
 format: ## rewrite the Swift sources in the project's format
 	swift format format --in-place --parallel --recursive Package.swift Sources Tests

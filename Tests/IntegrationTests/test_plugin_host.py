@@ -271,7 +271,6 @@ def test_a_socket_that_is_absent_appears_and_vanishes(
     plugins.activations[-1].process.kill()
     os.kill(led.pids[-1], signal.SIGKILL)
     plugins.wait_state("led", "absent")
-    assert plugins.states()["led"]["failures"] == 0
 
 
 # ---- swapping

@@ -1,0 +1,146 @@
+"""Fixtures of the tests on whole machines: a device that most tests share, and machines of a test's own.
+
+Nothing here is simulated but the machine's location: the host has its own systemd, logind, hostnamed, polkit and docker.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from typing import Callable, Iterator
+
+import pytest
+
+from harness.device import Machine, Neighbour, demo_target
+from harness.waiting import wait_until
+
+_serial = itertools.count(1)
+_measured: list[str] = []
+_failed = pytest.StashKey[bool]()
+
+
+def pytest_configure() -> None:
+    if os.environ.get("SUPERVISOR_TEST_SANDBOX") != "1":
+        pytest.exit("start it as scripts/device-test: it boots machines and needs a sandbox", 4)
+
+
+@pytest.fixture
+def measured() -> Callable[[str], None]:
+    """Takes a line for the end of the run."""
+    return _measured.append
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    # A suite that skipped everything for want of packages has shown nothing.
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if exitstatus == 0 and reporter is not None and not reporter.stats.get("passed"):
+        session.exitstatus = 1
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if _measured:
+        terminalreporter.section("measured")
+        for line in _measured:
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def new_machine() -> Iterator[Callable[..., Machine]]:
+    """Makes machines; each is forgotten with the session."""
+    made: list[Machine] = []
+
+    def make(name: str, kind: str = "device") -> Machine:
+        machine = Machine(name, kind)
+        made.append(machine)
+        return machine
+
+    yield make
+    for machine in made:
+        machine.reset()
+
+
+@pytest.fixture(scope="session")
+def shared_device(new_machine: Callable[..., Machine]) -> Machine:
+    """A device that is booted once. Who reboots it waits until it is back."""
+    device = new_machine("shared")
+    took = device.up()
+    _measured.append(f"up of a new device: {took:.1f} s until its API answered")
+    return device
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    item.stash[_failed] = item.stash.get(_failed, False) or report.failed
+
+
+@pytest.fixture
+def bare(shared_device: Machine, request: pytest.FixtureRequest) -> Iterator[Machine]:
+    """The shared device, whether packages are on it or not. Its journal shows when a test fails."""
+    if shared_device.status["state"] != "running":
+        shared_device.up()
+    begin = time.time()
+    yield shared_device
+    if request.node.stash.get(_failed, False):
+        print(shared_device.script("logs", check=False).out[-12000:], f"(the test began at {time.ctime(begin)})")
+
+
+@pytest.fixture
+def device(bare: Machine) -> Machine:
+    """The shared device with the packages, its API answering and the demo app running."""
+    if not bare.facts["packages"]:
+        pytest.skip("no packages: make deb builds them")
+    if not bare.is_settled():
+        bare.wait_pings()
+        bare.wait_app()
+    return bare
+
+
+@pytest.fixture
+def bridged(device: Machine) -> Iterator[Machine]:
+    """The same with the demo app on the engine's bridge."""
+    device.write_target(demo_target("bridge", "2" * 40))
+    _wait_network(device, "bridge")
+    yield device
+    device.write_target(demo_target())
+    _wait_network(device, "host")
+
+
+def _wait_network(device: Machine, mode: str) -> None:
+    def runs() -> bool:
+        container = device.container()
+        return container is not None and container["HostConfig"]["NetworkMode"] == mode
+
+    wait_until(runs, 60, f"the app runs with network mode {mode}")
+
+
+@pytest.fixture
+def own_device(new_machine: Callable[..., Machine]) -> Iterator[Machine]:
+    """A device for one test that does not leave it as it was."""
+    device = new_machine(f"own{next(_serial)}")
+    yield device
+    device.reset()
+
+
+@pytest.fixture
+def neighbour(bare: Machine) -> Iterator[Callable[[str], Neighbour]]:
+    """Makes network namespaces beside the shared device."""
+    made: list[Neighbour] = []
+
+    def make(name: str) -> Neighbour:
+        made.append(Neighbour(bare, name, 10 + len(made)))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.remove()
+
+
+@pytest.fixture(scope="session")
+def shared_board(new_machine: Callable[..., Machine]) -> Machine:
+    board = new_machine("board", "board")
+    took = board.up()
+    _measured.append(f"up of the board in QEMU: {took:.0f} s until its API answered")
+    return board

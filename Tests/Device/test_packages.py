@@ -1,0 +1,74 @@
+"""Install, upgrade, swap of the board, removal and purge on a running machine."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from harness.device import Machine
+from harness.waiting import wait_until
+
+QUIET = "DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0"
+
+
+def packages() -> list[Path]:
+    from harness.device import REPOSITORY
+    import os
+
+    return sorted(Path(os.environ.get("SUPERVISOR_DEB_DIR", REPOSITORY / ".build/deb")).glob("*.deb"))
+
+
+def copy(device: Machine, *names: str) -> None:
+    """Puts packages into /root/debs of the device."""
+    device.sh("mkdir -p /root/debs")
+    for file in packages():
+        if file.name.split("_")[0] in names:
+            done = device.run("sh", "-c", f"base64 -d >/root/debs/{file.name}", input=base64.b64encode(file.read_bytes()).decode())
+            assert done.status == 0, done.said
+
+
+@pytest.fixture
+def installed(own_device: Machine) -> Machine:
+    if not packages():
+        pytest.skip("no packages: make deb builds them")
+    own_device.up()
+    own_device.wait_pings()
+    own_device.wait_app()
+    return own_device
+
+
+def test_an_upgrade_while_apps_run_leaves_them_alone(installed: Machine) -> None:
+    device = installed
+    before, pid = device.wait_app(), device.pid()
+    copy(device, "supervisor", "supervisor-plugin-logind", "supervisor-plugin-hostnamed")
+    device.sh(f"{QUIET} install --reinstall /root/debs/*.deb 2>&1", timeout=180)
+    device.wait_pings()
+    assert device.pid() != pid
+    after = device.wait_app()
+    assert (after["Id"], after["State"]["StartedAt"]) == (before["Id"], before["State"]["StartedAt"])
+    assert device.sh("systemctl --failed --no-legend --plain") == ""
+
+
+def test_a_swap_of_the_board_changes_plugins_without_a_restart_of_the_core(installed: Machine) -> None:
+    device = installed
+    pid = device.pid()
+    copy(device, "supervisor-board-qemu", "supervisor-plugin-led")
+    device.sh(f"{QUIET} install /root/debs/*.deb 2>&1", timeout=180)
+    assert device.run("dpkg-query", "-W", "-f", "${db:Status-Status}", "supervisor-board-generic").out != "installed"
+    wait_until(lambda: device.plugin("led")["state"] in ("idle", "ready"), 30, "the board's plugin is there")
+    assert device.pid() == pid and device.pings()
+
+
+def test_remove_keeps_data_and_purge_does_not(installed: Machine) -> None:
+    device = installed
+    names = device.sh("dpkg-query -W -f '${Package}\\n' 'supervisor*'").split()
+    device.sh(f"{QUIET} remove {' '.join(names)} 2>&1", timeout=180)
+    assert device.run("systemctl", "is-active", "supervisor").out.strip() != "active"
+    assert device.run("test", "-d", "/var/lib/supervisor").status == 0
+    assert device.sh("systemctl list-units --no-legend --plain 'supervisor-plugin*'") == ""
+    device.sh(f"{QUIET} purge {' '.join(names)} 2>&1", timeout=180)
+    left = device.sh("find / -xdev -name '*supervisor*' -not -path '/proc/*' -not -path '/usr/share/machine/*' "
+                     "-not -path '/var/lib/docker/*' -not -path '/var/log/*' -not -path '/run/*' 2>/dev/null || true")
+    assert left == ""

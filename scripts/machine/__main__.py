@@ -1,0 +1,139 @@
+"""scripts/device and scripts/board: the commands."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+
+from machine import common
+from machine.board import Board
+from machine.common import Failure, say
+from machine.device import Device
+from machine.machine import Machine
+
+USAGE = {
+    "up": "start it, and wait until it has booted and its API answers",
+    "run": "start it, show its journal, and end it on Ctrl-C",
+    "build": "make the layers that `up` needs, and nothing else",
+    "status": "what it is doing; with --json for programs",
+    "exec": "run a command on it as root: exec -- COMMAND...",
+    "logs": "its journal, of all its boots; -f goes on",
+    "down": "power it off; its disk stays",
+    "reset": "end it and forget its disk",
+    "list": "all that there are",
+}
+
+
+def parser(kind: str) -> argparse.ArgumentParser:
+    what = {"device": "the virtual device", "board": "the board"}[kind]
+    top = argparse.ArgumentParser(prog=f"scripts/{kind}", description=f"{what}: a whole host to run the packages on")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command, help in USAGE.items():
+        sub = commands.add_parser(command, help=help, description=help)
+        sub.add_argument("--name", default=kind, help=f"which one (default: {kind})")
+        if command in ("up", "run", "build"):
+            sub.add_argument("--board", help="whose packages: generic, raspberrypi, qemu")
+        if command == "up":
+            sub.add_argument("--no-wait", action="store_true", help="return at once")
+        if command in ("status", "list"):
+            sub.add_argument("--json", action="store_true")
+        if command == "logs":
+            sub.add_argument("-f", "--follow", action="store_true")
+        if command == "down":
+            sub.add_argument("--now", action="store_true", help="pull the plug")
+        if command == "exec":
+            sub.add_argument("words", nargs=argparse.REMAINDER, metavar="-- COMMAND")
+    keep = commands.add_parser("keep")
+    keep.add_argument("--name", required=True)
+    commands._choices_actions = [action for action in commands._choices_actions if action.dest != "keep"]
+    return top
+
+
+def show(machine: Machine, as_json: bool) -> None:
+    status = machine.status()
+    if as_json:
+        print(json.dumps(status))
+        return
+    shown = [f"{status['name']}: {status['state']}"]
+    if status["address"]:
+        shown.append(f"at {status['address']}")
+    shown.append(f"booted {status['boots']} times")
+    print(", ".join(shown))
+
+
+def main(arguments: list[str]) -> int:
+    kinds: dict[str, type[Machine]] = {"device": Device, "board": Board}
+    kind = kinds[arguments[0]]
+    common.program = kind.kind
+    options = parser(arguments[0]).parse_args(arguments[1:])
+    machine = kind(options.name)
+    match options.command:
+        case "up":
+            machine.up(options.board, wait=not options.no_wait)
+        case "run":
+            return foreground(machine, options.board)
+        case "build":
+            machine.build(options.board)
+        case "status":
+            show(machine, options.json)
+        case "exec":
+            words = options.words[1:] if options.words[:1] == ["--"] else options.words
+            if not words:
+                raise Failure(f"usage: scripts/{kind.kind} exec [--name NAME] -- COMMAND...", 64)
+            machine.execute(words)
+        case "logs":
+            machine.logs(options.follow)
+        case "down":
+            machine.down(options.now)
+        case "reset":
+            machine.reset()
+        case "list":
+            if options.json:
+                print(json.dumps([each.status() for each in kind.all()]))
+            else:
+                for each in kind.all():
+                    show(each, as_json=False)
+        case "keep":
+            return machine.keep()
+    return 0
+
+
+def foreground(machine: Machine, board: str | None) -> int:
+    """Up until Ctrl-C, with the journal on the terminal."""
+    try:
+        machine.up(board)
+        print(machine.help(), flush=True)
+        child = os.fork()
+        if child == 0:
+            try:
+                machine.logs(follow=True)
+            finally:
+                os._exit(1)
+        while machine.is_kept():
+            time.sleep(0.2)
+        say(f"{machine.name} has powered itself off")
+        os.kill(child, 15)
+        os.waitpid(child, 0)
+        return 0
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        say(f"ending {machine.name}")
+        return 0
+    finally:
+        machine.down()
+        say(f"{machine.name} is off; nothing of it runs. Its disk stays until scripts/{machine.kind} reset")
+
+
+try:
+    sys.exit(main(sys.argv[1:]))
+except Failure as failure:
+    say(str(failure))
+    sys.exit(failure.status)
+except KeyboardInterrupt:
+    sys.exit(130)
+except BrokenPipeError:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(141)
