@@ -41,8 +41,8 @@ test: ## unit tests, then the black-box suite against a real engine
 	@scripts/test
 
 unit-test: ## unit tests only
-	@scripts/setup build
-	swift test
+	@scripts/setup test
+	@scripts/unit-test
 
 integration-test: ## black-box suite only; PYTEST="-k name" picks tests
 	@scripts/setup test

@@ -99,7 +99,7 @@ struct SystemBusTests {
     @Test func silenceEndsAtTheTimeOut() async throws {
         let start = ContinuousClock.now
         let error = await #expect(throws: BusError.self) { try await call("Hush", timeout: .milliseconds(200)) }
-        #expect((.milliseconds(200)..<(.seconds(2))).contains(ContinuousClock.now - start))
+        #expect((.milliseconds(200)..<(.seconds(20))).contains(ContinuousClock.now - start))
         #expect(error?.name == BusError.noReply)
         #expect(error?.message == "test.Service did not answer within 200 ms")
         #expect(error?.mayHaveBeenDone == true)

@@ -226,7 +226,7 @@ struct ExecTests {
                 bench.log.lines.all.contains { $0.level == .error && $0.text.contains("may be written by its group") }
             )
             let error = await #expect(throws: HostOperationError.self) { try await bench.call("x.echo") }
-            #expect(error?.code == .noProvider)
+            #expect(error?.code == .unavailable)
             chmod(bench.directory["plugin"], 0o755)
             await bench.reload()
             #expect(try await bench.call("x.echo")["result"] == [:])

@@ -109,10 +109,10 @@ struct BlinkerTests {
         // Its process lives, and blinks.
         #expect(led["brightness"] == "255")
         killed.release(keeping: true)
-        await blinker().restoreLeftover()
+        // A process that another test is about to start may hold the lock until it has begun.
+        while led.former != nil { await blinker().restoreLeftover() }
         #expect(led["brightness"] == "3")
         #expect(led["trigger"] == "timer")
-        #expect(led.former == nil)
     }
 
     @Test func `two that blink one LED both put back what it was before`() async throws {
