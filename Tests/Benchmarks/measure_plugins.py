@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -21,6 +20,7 @@ from harness import images, target  # noqa: E402
 from harness.bus import SystemBus  # noqa: E402
 from harness.engine import Engine  # noqa: E402
 from harness.plugins import OPERATIONS, Plugins, executable  # noqa: E402
+from harness.processes import must  # noqa: E402
 from harness.supervisor import Supervisor, make_readable  # noqa: E402
 from harness.waiting import wait_until  # noqa: E402
 from harness.wire import Connection, request  # noqa: E402
@@ -169,7 +169,8 @@ def hostname(supervisor: Supervisor, bus: SystemBus, pairs: int) -> list[Row]:
             ours.append((time.monotonic() - begin) * 1000)
             assert answer.status == 200, answer
             begin = time.monotonic()
-            subprocess.run(["hostnamectl", "--static", "set-hostname", f"theirs-{number}"], check=True)
+            # In namespaces where it finds what it takes for a booted system; entering them is part of the time.
+            must(bus.host.command("hostnamectl", "--no-ask-password", "--static", "set-hostname", f"theirs-{number}"))
             theirs.append((time.monotonic() - begin) * 1000)
     assert bus.host.etc_hostname == f"theirs-{pairs - 1}"
     return [
