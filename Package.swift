@@ -49,7 +49,6 @@ let nio: [Target.Dependency] = [
 ]
 let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
-let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
     name: "supervisor",
@@ -61,7 +60,6 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     ],
     targets: [
         // What Swift cannot import by itself.
@@ -109,7 +107,7 @@ let package = Package(
         program(
             "supervisorctl",
             "supervisor/Control",
-            ["SupervisorPluginAPI", "UnixHTTP", arguments, nioHTTP] + nio
+            ["SupervisorPluginAPI", "UnixHTTP", "CLinux", nioHTTP] + nio
         ),
 
         // The plugins, what they share, and what their authors need.

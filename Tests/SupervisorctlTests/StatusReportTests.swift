@@ -107,6 +107,51 @@ struct StatusReportTests {
         )
     }
 
+    @Test(
+        arguments: [
+            ("null", nil), (#"{"enabled":false,"connected":null}"#, "not watched"),
+            (#"{"enabled":true,"connected":null}"#, "not known yet"),
+            (#"{"enabled":true,"connected":true}"#, "connected"),
+            (#"{"enabled":true,"connected":false}"#, "OFFLINE: the heartbeat is not answered"),
+        ] as [(String, String?)]
+    )
+    func `connectivity is shown where something tells of it`(json: String, shown: String?) throws {
+        let text = try Self.report(#"{"connectivity":\#(json)}"#)
+        if let shown {
+            #expect(text.contains("\nNetwork     \(shown)\n"))
+        } else {
+            #expect(!text.contains("Network"))
+        }
+    }
+
+    @Test(
+        arguments: [
+            ("null", nil),
+            (
+                #"{"kind":"reboot","phase":"waiting","sinceSec":12}"#,
+                "reboot under way: waiting for operations and update locks to end (12 s)"
+            ),
+            (
+                #"{"kind":"power-off","phase":"stopping","sinceSec":190}"#,
+                "power-off under way: stopping applications (3 min)"
+            ),
+            (
+                #"{"kind":"reboot","phase":"unknown","sinceSec":60}"#,
+                "reboot under way: whether the system has accepted is NOT KNOWN (1 min)"
+            ),
+            (#"{"kind":"reboot","phase":"new","sinceSec":0}"#, "reboot under way: new (0 s)"),
+            ("{}", "- under way: -"),
+        ] as [(String, String?)]
+    )
+    func `a reboot or shutdown is shown while it is under way`(json: String, shown: String?) throws {
+        let text = try Self.report(#"{"power":\#(json)}"#)
+        if let shown {
+            #expect(text.contains("\nPower       \(shown)\n"))
+        } else {
+            #expect(!text.contains("Power"))
+        }
+    }
+
     @Test func `a name cannot speak to the terminal`() throws {
         let text = try Self.report(#"{"apps":[{"appId":1,"name":"\u001b[2Jx\u0007\u009b","services":[]}]}"#)
         #expect(text.contains("App 1 \u{FFFD}[2Jx\u{FFFD}\u{FFFD}, no release"))

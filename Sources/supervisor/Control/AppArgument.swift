@@ -1,10 +1,18 @@
-import ArgumentParser
 import SupervisorPluginAPI
 
 /// The application that a command is about.
-struct AppArgument: ParsableArguments {
-    @Argument(help: "The application's number or name; may be left out where there is just one.")
-    var app: String?
+struct AppArgument {
+    static let syntax = OperandSyntax(
+        name: "APP",
+        kind: .application,
+        help: "The application's number or name; may be left out where there is just one."
+    )
+
+    private let app: String?
+
+    init(_ arguments: CommandArguments) {
+        app = arguments.operands.first
+    }
 
     /// The application's number. Asks the supervisor unless a number was given.
     func resolve(_ client: ControlClient) async throws(ControlFailure) -> Int64 {
@@ -34,10 +42,4 @@ struct AppArgument: ParsableArguments {
             throw ControlFailure(.usage, "which application? Give its number: \(list)")
         }
     }
-}
-
-/// Whether to go past an update lock.
-struct ForceFlag: ParsableArguments {
-    @Flag(help: "Go ahead even if an update lock is held.")
-    var force = false
 }

@@ -1,9 +1,7 @@
-import ArgumentParser
-
 /// Why a command did not succeed: what to tell the user, and how to exit.
 struct ControlFailure: Error, Hashable {
     /// sysexits.h, where it has a code.
-    enum Kind: Int32, Hashable {
+    enum Kind: Int32, Hashable, CaseIterable {
         case failed = 1
         /// EX_USAGE
         case usage = 64
@@ -13,6 +11,17 @@ struct ControlFailure: Error, Hashable {
         case notNow = 75
         /// EX_NOPERM
         case noPermission = 77
+
+        /// For the help.
+        var meaning: String {
+            switch self {
+            case .failed: "the operation failed, or the supervisor refused it"
+            case .usage: "wrong usage"
+            case .unreachable: "the supervisor cannot be reached, or went away before it answered"
+            case .notNow: "not now: an update lock is held, or the supervisor is busy; try again"
+            case .noPermission: "no permission to use the control socket"
+            }
+        }
     }
 
     var kind: Kind
@@ -23,6 +32,4 @@ struct ControlFailure: Error, Hashable {
         self.kind = kind
         self.message = message
     }
-
-    var exitCode: ExitCode { ExitCode(kind.rawValue) }
 }

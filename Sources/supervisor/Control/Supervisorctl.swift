@@ -1,48 +1,74 @@
-import ArgumentParser
+import Glibc
 
 @main
-struct Supervisorctl: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "supervisorctl",
+struct Supervisorctl {
+    static let standardSocket = "/run/supervisor/control.sock"
+
+    /// In the order of the help.
+    static let commands: [any ControlCommand.Type] = [
+        StatusCommand.self, LocksCommand.self, UpdateCommand.self, RestartCommand.self, StopCommand.self,
+        StartCommand.self, PurgeCommand.self, KeyCommand.self, ReloadCommand.self, PluginsCommand.self,
+        CallCommand.self, HelpCommand.self,
+    ]
+
+    static let syntax = ProgramSyntax(
+        name: "supervisorctl",
         abstract: "Look at the supervisor of this device, and control it.",
-        discussion: """
+        discussion: [
+            """
             Talks to the supervisor over its control socket, which root and the members of the group supervisor may \
             use.
-
-            EXIT STATUS
-              0   done
-              1   the operation failed, or the supervisor refused it
-              64  wrong usage
-              69  the supervisor cannot be reached, or went away before it answered
-              75  not now: an update lock is held, or the supervisor is busy; try again
-              77  no permission to use the control socket
-            """,
+            """
+        ],
         version: "0.1.0",
-        subcommands: [
-            StatusCommand.self, LocksCommand.self, UpdateCommand.self, RestartCommand.self, StopCommand.self,
-            StartCommand.self, PurgeCommand.self, KeyCommand.self, ReloadCommand.self,
-            PluginsCommand.self, CallCommand.self,
-        ]
+        options: [.socket, .version, .help],
+        commands: commands.map { $0.syntax }
     )
 
-    @OptionGroup var connection: ConnectionOptions
+    static func main() async {
+        do throws(ControlFailure) {
+            let output = try await run(Array(CommandLine.arguments.dropFirst()))
+            if !output.isEmpty { print(output) }
+        } catch {
+            if !error.message.isEmpty {
+                let line = Array("supervisorctl: \(error.message)\n".utf8)
+                write(STDERR_FILENO, line, line.count)
+            }
+            exit(error.kind.rawValue)
+        }
+    }
 
-    /// Without a command. A script that lost its argument must not go on as if all were well.
-    mutating func run() async throws {
-        throw ValidationError("Name a command.")
+    /// What goes to standard output.
+    private static func run(_ arguments: [String]) async throws(ControlFailure) -> String {
+        switch try CommandLineParser.parse(arguments, syntax) {
+        case .version: return syntax.version
+        case .help(let command): return try help(command)
+        case .run(let name, let arguments):
+            guard let command = commands.first(where: { $0.syntax.name == name }) else { return try help(name) }
+            return try await command.init(arguments).act(ControlClient(socket: socket(arguments)))
+        }
+    }
+
+    /// Help for a command, or for the program.
+    static func help(_ command: String?) throws(ControlFailure) -> String {
+        if let command { return HelpText.text(for: try syntax.command(called: command), of: syntax) }
+        let statuses = [(Int32(0), "done")] + ControlFailure.Kind.allCases.map { ($0.rawValue, $0.meaning) }
+        return HelpText.text(for: syntax, exitStatuses: statuses)
+    }
+
+    private static func socket(_ arguments: CommandArguments) -> String {
+        if let path = arguments.value(of: .socket) { return path }
+        let environment = getenv("SUPERVISOR_CONTROL_SOCKET").map { String(cString: $0) } ?? ""
+        return environment.isEmpty ? standardSocket : environment
     }
 }
 
-/// Where the supervisor is. May stand before or after the name of the command.
-struct ConnectionOptions: ParsableArguments {
-    static let standardSocket = "/run/supervisor/control.sock"
-
-    @Option(
-        name: .customLong("socket"),
-        help: ArgumentHelp(
-            "The control socket. (default: $SUPERVISOR_CONTROL_SOCKET, else \(standardSocket))",
-            valueName: "path"
-        )
+extension OptionSyntax {
+    static let socket = OptionSyntax(
+        name: "socket",
+        value: ValueSyntax(name: "PATH", kind: .file),
+        help: "The control socket. Default: $SUPERVISOR_CONTROL_SOCKET, else \(Supervisorctl.standardSocket)."
     )
-    var socket: String?
+    static let json = OptionSyntax(name: "json", help: "Print the supervisor's answer as JSON, on one line.")
+    static let force = OptionSyntax(name: "force", help: "Go ahead even if an update lock is held.")
 }

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <ifaddrs.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -66,6 +67,23 @@ int clinux_open_terminal(int *controller, int *terminal);
 
 /// pipe2(2) with O_CLOEXEC. 0, or -1 with errno.
 int clinux_pipe(int descriptors[2]);
+
+/// Where getopt_long(3) is; its own variables are unsafe in Swift's eyes.
+struct clinux_getopt_state {
+    /// `optind`: the argument that is read next.
+    int next;
+    /// `optopt`
+    int culprit;
+    /// `optarg`
+    const char *value;
+};
+
+/// Has the next clinux_getopt_long begin with the first argument.
+void clinux_getopt_restart(void);
+
+/// getopt_long(3), silent. It keeps its place for itself: one command line at a time in the whole process.
+int clinux_getopt_long(int count, char *const *arguments, const char *short_options, const struct option *long_options,
+                       struct clinux_getopt_state *state);
 
 /// What a child process is made of.
 struct clinux_spawn {

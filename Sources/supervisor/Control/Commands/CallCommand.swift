@@ -1,28 +1,41 @@
-import ArgumentParser
 import Glibc
 import SupervisorPluginAPI
 
 struct CallCommand: ControlCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "call",
+    static let syntax = CommandSyntax(
+        name: "call",
         abstract: "Have a plugin do one operation, and print its result as JSON.",
         discussion: """
             For authors and for looking into trouble: supervisorctl call led.blink '{"durationMs":500}'. What the core \
             guards does not guard here: power.reboot reboots, whatever lock is held.
-            """
+            """,
+        operands: [
+            OperandSyntax(
+                name: "OPERATION",
+                kind: .operation,
+                isRequired: true,
+                help: "The operation, such as led.blink."
+            ),
+            OperandSyntax(
+                name: "PARAMETERS",
+                kind: .json,
+                help: """
+                    Its parameters, a JSON object. Those with secrets are better piped in: - reads standard input.
+                    """
+            ),
+        ],
+        options: [.record]
     )
 
-    @ParentCommand var root: Supervisorctl
-    @OptionGroup var connection: ConnectionOptions
+    private let operation: String
+    private let parameters: String
+    private let record: String?
 
-    @Argument(help: "The operation, such as led.blink.")
-    var operation: String
-
-    @Argument(help: "Its parameters, a JSON object. Those with secrets are better piped in: - reads standard input.")
-    var parameters = "{}"
-
-    @Option(help: ArgumentHelp("Write what went over the wire to FILE, secrets left out.", valueName: "file"))
-    var record: String?
+    init(_ arguments: CommandArguments) {
+        operation = arguments.operands[0]
+        parameters = arguments.operands.dropFirst().first ?? "{}"
+        record = arguments.value(of: .record)
+    }
 
     func act(_ client: ControlClient) async throws(ControlFailure) -> String {
         // Before anything is done, so that nothing is done in vain.
@@ -109,4 +122,12 @@ final class FrameFile {
     func close() {
         Glibc.close(descriptor)
     }
+}
+
+extension OptionSyntax {
+    fileprivate static let record = OptionSyntax(
+        name: "record",
+        value: ValueSyntax(name: "FILE", kind: .file),
+        help: "Write what went over the wire to FILE, secrets left out."
+    )
 }

@@ -1,24 +1,27 @@
-import ArgumentParser
-
 struct KeyCommand: ControlCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "key",
+    static let syntax = CommandSyntax(
+        name: "key",
         abstract: "Print the key of the HTTP API.",
         discussion: """
             With --regenerate the former key is dead at once; applications get the new one with their next update \
             cycle, which honours update locks.
-            """
+            """,
+        options: [.regenerate]
     )
 
-    @ParentCommand var root: Supervisorctl
-    @OptionGroup var connection: ConnectionOptions
+    private let regenerate: Bool
 
-    @Flag(help: "Replace the key first.")
-    var regenerate = false
+    init(_ arguments: CommandArguments) {
+        regenerate = arguments.has(.regenerate)
+    }
 
     func act(_ client: ControlClient) async throws(ControlFailure) -> String {
         let key =
             regenerate ? try await client.post("/v1/regenerate-api-key") : try await client.get("/control/key")
         return String(decoding: key, as: UTF8.self)
     }
+}
+
+extension OptionSyntax {
+    fileprivate static let regenerate = OptionSyntax(name: "regenerate", help: "Replace the key first.")
 }

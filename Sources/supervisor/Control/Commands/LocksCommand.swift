@@ -1,28 +1,26 @@
-import ArgumentParser
 import Glibc
 import SupervisorPluginAPI
 
 struct LocksCommand: ControlCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "locks",
+    static let syntax = CommandSyntax(
+        name: "locks",
         abstract: "Show the update locks that are held, and by whom.",
         discussion: """
             An operating system updater that is about to reboot may ask with --check, which exits with 75 while any \
             lock is held, or with --wait, which returns when none is.
-            """
+            """,
+        options: [.check, .wait, .json]
     )
 
-    @ParentCommand var root: Supervisorctl
-    @OptionGroup var connection: ConnectionOptions
+    private let check: Bool
+    private let wait: Bool
+    private let json: Bool
 
-    @Flag(help: "Exit with 75 if a lock is held.")
-    var check = false
-
-    @Flag(help: "Return when no lock is held any more.")
-    var wait = false
-
-    @Flag(help: "Print the supervisor's answer as JSON, on one line.")
-    var json = false
+    init(_ arguments: CommandArguments) {
+        check = arguments.has(.check)
+        wait = arguments.has(.wait)
+        json = arguments.has(.json)
+    }
 
     func act(_ client: ControlClient) async throws(ControlFailure) -> String {
         let locks =
@@ -37,4 +35,9 @@ struct LocksCommand: ControlCommand {
         }
         return output
     }
+}
+
+extension OptionSyntax {
+    fileprivate static let check = OptionSyntax(name: "check", help: "Exit with 75 if a lock is held.")
+    fileprivate static let wait = OptionSyntax(name: "wait", help: "Return when no lock is held any more.")
 }

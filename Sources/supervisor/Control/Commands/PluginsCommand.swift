@@ -1,17 +1,17 @@
-import ArgumentParser
 import SupervisorPluginAPI
 
 struct PluginsCommand: ControlCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "plugins",
-        abstract: "Show the plugins, what each does, and why one is not used."
+    static let syntax = CommandSyntax(
+        name: "plugins",
+        abstract: "Show the plugins, what each does, and why one is not used.",
+        options: [.json]
     )
 
-    @ParentCommand var root: Supervisorctl
-    @OptionGroup var connection: ConnectionOptions
+    private let json: Bool
 
-    @Flag(help: "Print the supervisor's answer as JSON, on one line.")
-    var json = false
+    init(_ arguments: CommandArguments) {
+        json = arguments.has(.json)
+    }
 
     func act(_ client: ControlClient) async throws(ControlFailure) -> String {
         let plugins = try await client.getJSON("/control/plugins")

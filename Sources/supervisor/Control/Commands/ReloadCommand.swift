@@ -1,8 +1,6 @@
-import ArgumentParser
-
 struct ReloadCommand: ControlCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "reload",
+    static let syntax = CommandSyntax(
+        name: "reload",
         abstract: "Have the supervisor read its configuration again.",
         discussion: """
             Returns when the new configuration is in force. One that is wrong is refused with file, line and key, and \
@@ -10,8 +8,7 @@ struct ReloadCommand: ControlCommand {
             """
     )
 
-    @ParentCommand var root: Supervisorctl
-    @OptionGroup var connection: ConnectionOptions
+    init(_ arguments: CommandArguments) {}
 
     func act(_ client: ControlClient) async throws(ControlFailure) -> String {
         try await client.post("/control/reload")

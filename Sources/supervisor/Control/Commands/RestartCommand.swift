@@ -1,20 +1,24 @@
-import ArgumentParser
 import SupervisorPluginAPI
 
 struct RestartCommand: ControlCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "restart",
-        abstract: "Make an application's containers anew and start them."
+    static let syntax = CommandSyntax(
+        name: "restart",
+        abstract: "Make an application's containers anew and start them.",
+        operands: [AppArgument.syntax],
+        options: [.force]
     )
 
-    @ParentCommand var root: Supervisorctl
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var application: AppArgument
-    @OptionGroup var override: ForceFlag
+    private let application: AppArgument
+    private let force: Bool
+
+    init(_ arguments: CommandArguments) {
+        application = AppArgument(arguments)
+        force = arguments.has(.force)
+    }
 
     func act(_ client: ControlClient) async throws(ControlFailure) -> String {
         let app = try await application.resolve(client)
-        try await client.post("/v1/restart", ["appId": .integer(app), "force": .bool(override.force)])
+        try await client.post("/v1/restart", ["appId": .integer(app), "force": .bool(force)])
         return ""
     }
 }

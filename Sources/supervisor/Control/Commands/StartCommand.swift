@@ -1,16 +1,18 @@
-import ArgumentParser
 import SupervisorPluginAPI
 
 struct StartCommand: ControlCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "start",
+    static let syntax = CommandSyntax(
+        name: "start",
         abstract: "Start an application's container.",
-        discussion: "One that runs already is left alone."
+        discussion: "One that runs already is left alone.",
+        operands: [AppArgument.syntax]
     )
 
-    @ParentCommand var root: Supervisorctl
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var application: AppArgument
+    private let application: AppArgument
+
+    init(_ arguments: CommandArguments) {
+        application = AppArgument(arguments)
+    }
 
     func act(_ client: ControlClient) async throws(ControlFailure) -> String {
         let app = try await application.resolve(client)

@@ -1,19 +1,19 @@
-import ArgumentParser
 import Glibc
 import SupervisorPluginAPI
 
 struct StatusCommand: ControlCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "status",
+    static let syntax = CommandSyntax(
+        name: "status",
         abstract: "Show the device, its applications and what the supervisor is doing.",
-        discussion: "Exits with 0 whenever the supervisor answers, however the device is."
+        discussion: "Exits with 0 whenever the supervisor answers, however the device is.",
+        options: [.json]
     )
 
-    @ParentCommand var root: Supervisorctl
-    @OptionGroup var connection: ConnectionOptions
+    private let json: Bool
 
-    @Flag(help: "Print the supervisor's answer as JSON, on one line.")
-    var json = false
+    init(_ arguments: CommandArguments) {
+        json = arguments.has(.json)
+    }
 
     func act(_ client: ControlClient) async throws(ControlFailure) -> String {
         let status = try await client.getJSON("/control/status")

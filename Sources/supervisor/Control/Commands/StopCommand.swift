@@ -1,24 +1,28 @@
-import ArgumentParser
 import SupervisorPluginAPI
 
 struct StopCommand: ControlCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "stop",
+    static let syntax = CommandSyntax(
+        name: "stop",
         abstract: "Stop an application's container.",
         discussion: """
             The container is kept. It runs again after supervisorctl start, and after a restart of the device or of \
             the supervisor.
-            """
+            """,
+        operands: [AppArgument.syntax],
+        options: [.force]
     )
 
-    @ParentCommand var root: Supervisorctl
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var application: AppArgument
-    @OptionGroup var override: ForceFlag
+    private let application: AppArgument
+    private let force: Bool
+
+    init(_ arguments: CommandArguments) {
+        application = AppArgument(arguments)
+        force = arguments.has(.force)
+    }
 
     func act(_ client: ControlClient) async throws(ControlFailure) -> String {
         let app = try await application.resolve(client)
-        try await client.post("/v1/apps/\(app)/stop", ["force": .bool(override.force)])
+        try await client.post("/v1/apps/\(app)/stop", ["force": .bool(force)])
         return ""
     }
 }

@@ -1,19 +1,21 @@
-import ArgumentParser
 import SupervisorPluginAPI
 
 struct UpdateCommand: ControlCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "update",
+    static let syntax = CommandSyntax(
+        name: "update",
         abstract: "Start an update check now.",
-        discussion: "Returns at once; supervisorctl status shows how it goes."
+        discussion: "Returns at once; supervisorctl status shows how it goes.",
+        options: [.force]
     )
 
-    @ParentCommand var root: Supervisorctl
-    @OptionGroup var connection: ConnectionOptions
-    @OptionGroup var override: ForceFlag
+    private let force: Bool
+
+    init(_ arguments: CommandArguments) {
+        force = arguments.has(.force)
+    }
 
     func act(_ client: ControlClient) async throws(ControlFailure) -> String {
-        try await client.post("/v1/update", ["force": .bool(override.force)])
+        try await client.post("/v1/update", ["force": .bool(force)])
         return ""
     }
 }

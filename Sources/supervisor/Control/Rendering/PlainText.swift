@@ -27,6 +27,24 @@ enum PlainText {
         }
     }
 
+    /// Lines of at most `width` columns where words allow it: the first begins with `lead`, the others with as many spaces.
+    /// Nothing for an empty text.
+    static func wrapped(_ text: String, lead: String = "", width: Int) -> [String] {
+        var lines: [String] = []
+        var line = lead
+        var isBegun = false
+        for word in text.split(separator: " ") {
+            if isBegun, line.count + 1 + word.count > width {
+                lines.append(line)
+                line = String(repeating: " ", count: lead.count) + word
+            } else {
+                line += (isBegun ? " " : "") + word
+                isBegun = true
+            }
+        }
+        return isBegun ? lines + [line] : []
+    }
+
     /// A span of time with the two largest units that matter: "17 s", "3 min", "5 h 12 min", "4 d 3 h".
     static func span(seconds: Int64) -> String {
         let seconds = max(seconds, 0)

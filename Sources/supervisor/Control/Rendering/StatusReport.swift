@@ -1,7 +1,7 @@
 import SupervisorPluginAPI
 
 /// What GET /control/status answers, for people who were woken by it: what is wrong stands out by the words FAILED,
-/// UNHEALTHY and AWAY, and nothing is longer than it must be. A member that is absent shows as "-".
+/// UNHEALTHY, AWAY and OFFLINE, and nothing is longer than it must be. A member that is absent shows as "-".
 struct StatusReport {
     private let status: JSONValue
 
@@ -12,7 +12,7 @@ struct StatusReport {
     /// `now` in seconds since 1970.
     func text(now: Int64) -> String {
         let head = [
-            device, health, engine, update, target, supervisor,
+            device, connectivity, health, power, engine, update, target, supervisor,
         ].flatMap { $0 }
         let paragraphs = [PlainText.columns(head)] + apps + [locks(now: now)]
         return paragraphs.map { $0.joined(separator: "\n") }.joined(separator: "\n\n")
@@ -29,6 +29,40 @@ struct StatusReport {
         let address = [device.text("ipAddress"), port].compactMap(\.self).filter { !$0.isEmpty }
         rows.append(["Address", address.isEmpty ? "-" : address.joined(separator: ", ")])
         return rows
+    }
+
+    /// Nothing where nothing tells of it.
+    private var connectivity: [[String]] {
+        guard case .object? = status["connectivity"] else { return [] }
+        let connectivity = status["connectivity"]
+        guard connectivity?["enabled"]?.boolValue == true else { return [["Network", "not watched"]] }
+        return switch connectivity?["connected"]?.boolValue {
+        case true?: [["Network", "connected"]]
+        case false?: [["Network", "OFFLINE: the heartbeat is not answered"]]
+        case nil: [["Network", "not known yet"]]
+        }
+    }
+
+    /// Nothing while neither a reboot nor a shutdown is under way.
+    private var power: [[String]] {
+        guard case .object? = status["power"] else { return [] }
+        let power = status["power"]
+        let kind = power.text("kind") ?? "-"
+        let since = power.number("sinceSec").map { " (\(PlainText.span(seconds: $0)))" } ?? ""
+        return [["Power", "\(kind) under way: \(Self.meaning(ofPhase: power.text("phase")))\(since)"]]
+    }
+
+    private static func meaning(ofPhase phase: String?) -> String {
+        switch phase {
+        case "waiting": "waiting for operations and update locks to end"
+        case "stopping": "stopping applications"
+        case "calling": "asking the system"
+        case "settling": "finding out whether the system has accepted"
+        case "unknown": "whether the system has accepted is NOT KNOWN"
+        case "accepted": "accepted by the system"
+        case "starting": "called off, starting applications again"
+        default: phase ?? "-"
+        }
     }
 
     private var health: [[String]] {

@@ -1,0 +1,60 @@
+/// What --help prints, for a screen of 80 columns.
+enum HelpText {
+    private static let width = 80
+
+    static func text(for program: ProgramSyntax, exitStatuses: [(code: Int32, meaning: String)]) -> String {
+        let usage =
+            ([program.name] + program.options.filter { $0.value != nil }.map { "[\($0.usage)]" }
+            + ["COMMAND [ARGUMENT...]"]).joined(separator: " ")
+        let commands = program.commands.map { (($0.name), $0.abstract) }
+        return paragraphs(
+            [[program.abstract], ["Usage: \(usage)"]]
+                + [section("Commands", commands), section("Options", options(program.options))]
+                + program.discussion.map { PlainText.wrapped($0, width: width) }
+                + [section("Exit status", exitStatuses.map { ("\($0.code)", $0.meaning) })]
+                + [["See \(program.name) COMMAND --help, \(program.name)(1)"]]
+        )
+    }
+
+    static func text(for command: CommandSyntax, of program: ProgramSyntax) -> String {
+        paragraphs(
+            [[command.abstract]]
+                + [PlainText.wrapped(command.usage(program), lead: "Usage: ", width: width)]
+                + [section("Arguments", command.operands.map { ($0.name, $0.help) })]
+                + [section("Options", options(command.options + program.options))]
+                + [PlainText.wrapped(command.discussion, width: width)]
+        )
+    }
+
+    private static func options(_ options: [OptionSyntax]) -> [(String, String)] {
+        options.map { option in ((option.letter.map { "-\($0), " } ?? "") + option.usage, option.help) }
+    }
+
+    /// Names with their texts beside them; nothing where there are none.
+    private static func section(_ title: String, _ rows: [(name: String, text: String)]) -> [String] {
+        guard let widest = rows.map(\.name.count).max() else { return [] }
+        let column = widest + 4
+        return ["\(title):"]
+            + rows.flatMap { row in
+                let lead = "  " + row.name + String(repeating: " ", count: column - 2 - row.name.count)
+                return PlainText.wrapped(row.text, lead: lead, width: width)
+            }
+    }
+
+    private static func paragraphs(_ paragraphs: [[String]]) -> String {
+        paragraphs.filter { !$0.isEmpty }.map { $0.joined(separator: "\n") }.joined(separator: "\n\n")
+    }
+}
+
+extension OptionSyntax {
+    /// As it is to be written: --socket PATH.
+    var usage: String { "--\(name)" + (value.map { " \($0.name)" } ?? "") }
+}
+
+extension CommandSyntax {
+    /// As it is to be written, without the options of the program.
+    func usage(_ program: ProgramSyntax) -> String {
+        let operands = operands.map { $0.isRequired ? $0.name : "[\($0.name)]" }
+        return ([program.name, name] + operands + options.map { "[\($0.usage)]" }).joined(separator: " ")
+    }
+}
