@@ -15,7 +15,8 @@ BASE = [
 
 
 def test_the_base_packages_take_at_most_28_mb(device: Machine, measured: Callable[[str], None]) -> None:
-    script = f"dpkg -L {' '.join(BASE)} | sort -u | while read -r f; do [ -f \"$f\" ] && [ ! -L \"$f\" ] && stat -c %s \"$f\"; done"
+    regular = '[ -f "$f" ] && [ ! -L "$f" ] && stat -c %s "$f"'
+    script = f"dpkg -L {' '.join(BASE)} | sort -u | while read -r f; do {regular}; done"
     installed = sum(int(size) for size in device.sh(f"({script}) 2>/dev/null || true").split())
     measured(f"installed size of the base packages: {installed / 1e6:.1f} MB")
     assert installed <= 28e6

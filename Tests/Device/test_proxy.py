@@ -43,7 +43,7 @@ class World:
 
     def app_seen_as(self, address: str) -> str:
         id = self.device.wait_app()["Id"]
-        return self.device.run("docker", "exec", id, "wget", "-T", "5", "-qO-", f"http://{address}/").out
+        return self.device.run("docker", "exec", id, "busybox", "timeout", "5", "wget", "-qO-", f"http://{address}/").out
 
     def set(self, **proxy: object) -> None:
         answer = self.device.app_asks("PATCH", "/v1/device/host-config", {"network": {"proxy": proxy or None}})
@@ -115,12 +115,13 @@ def test_redsocks_port_is_closed_to_everybody_else(world: World, neighbour: Call
     port = device.sh("ss -Hltnp | grep redsocks | awk '{ print $4 }' | sed 's/.*://'")
     assert port
     outsider = neighbour("outsider")
-    assert outsider.curl(f"http://{device.facts['address']}:8080/").status == 200
-    assert outsider.curl(f"http://{device.facts['address']}:{port}/").error == 7
     outsider.ip("route", "add", "172.17.0.0/16", "via", device.facts["address"])
+    # The way is there: the app's page answers.
+    assert outsider.curl(f"http://{device.wait_app()['NetworkSettings']['IPAddress']}:8080/").status == 200
+    assert outsider.curl(f"http://{device.facts['address']}:{port}/").error == 7
     assert outsider.curl(f"http://172.17.0.1:{port}/").error == 7
     assert device.run("curl", "-s", "-m", "3", f"http://127.0.0.1:{port}/").status == 7
-    assert device.in_app(f"wget -T 3 -qO- http://172.17.0.1:{port}/ 2>&1 || echo refused").endswith("refused")
+    assert device.in_app(f"busybox timeout 3 wget -qO- http://172.17.0.1:{port}/ 2>&1 || echo refused").endswith("refused")
 
 
 def test_killed_redsocks_comes_back_with_its_rules(world: World) -> None:

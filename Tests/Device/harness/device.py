@@ -226,7 +226,9 @@ class Neighbour:
         self.address6 = facts["address6"].rpartition("::")[0] + f"::{host:x}"
         link = f"n{facts['outside']}-{host}"
         self._must("ip", "netns", "add", name)
-        self._must("ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", name)
+        # The machine remembers who has an address: the next neighbour of that address has the same hardware address.
+        peer = ["peer", "name", "eth0", "address", f"02:86:00:00:00:{host:02x}", "netns", name]
+        self._must("ip", "link", "add", link, "type", "veth", *peer)
         self._must("ip", "link", "set", link, "master", facts["bridge"], "up")
         self.ip("link", "set", "lo", "up")
         self.ip("link", "set", "eth0", "up")
