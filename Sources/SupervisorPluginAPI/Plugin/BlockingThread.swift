@@ -49,8 +49,9 @@ public final class BlockingThread: SerialExecutor, TaskExecutor, @unchecked Send
         let job = UnownedJob(job)
         pthread_mutex_lock(mutex)
         jobs.append(job)
-        pthread_cond_signal(wakeUp)
         pthread_mutex_unlock(mutex)
+        // After the unlock: a thread that wakes to a locked mutex goes to sleep again.
+        pthread_cond_signal(wakeUp)
     }
 
     private func serve() -> Never {

@@ -2,18 +2,44 @@
 public struct PluginHandler: Sendable {
     public let name: String
     public let isIdempotent: Bool
-    let body: @Sendable (JSONObject) async throws(PluginError) -> JSONObject
+    let body: Body
+
+    enum Body: Sendable {
+        /// In a task of its own.
+        case task(@Sendable (JSONObject) async throws(PluginError) -> JSONObject)
+        /// By the thread that reads.
+        case immediate(@Sendable (JSONObject) throws(PluginError) -> JSONObject)
+    }
 
     /// `body` may throw `PluginError(code: .cancelled, …)` when it ended because its task was cancelled.
     public init<Operation: HostOperation>(
         _ operation: Operation.Type,
         _ body: @escaping @Sendable (Operation.Parameters) async throws(PluginError) -> Operation.Reply
     ) {
-        name = Operation.name
-        isIdempotent = Operation.isIdempotent
-        self.body = { json throws(PluginError) in
-            try await body(try Operation.Parameters(json: json)).json
-        }
+        self.init(
+            name: Operation.name,
+            isIdempotent: Operation.isIdempotent,
+            body: .task { json throws(PluginError) in try await body(try Operation.Parameters(json: json)).json }
+        )
+    }
+
+    private init(name: String, isIdempotent: Bool, body: Body) {
+        self.name = name
+        self.isIdempotent = isIdempotent
+        self.body = body
+    }
+
+    /// An operation that is answered from what the plugin knows. `body` runs on the thread that reads, which saves a change
+    /// of threads, and must not wait for anything: no file, no bus, no lock that is held for long.
+    public static func immediate<Operation: HostOperation>(
+        _ operation: Operation.Type,
+        _ body: @escaping @Sendable (Operation.Parameters) throws(PluginError) -> Operation.Reply
+    ) -> PluginHandler {
+        PluginHandler(
+            name: Operation.name,
+            isIdempotent: Operation.isIdempotent,
+            body: .immediate { json throws(PluginError) in try body(try Operation.Parameters(json: json)).json }
+        )
     }
 }
 

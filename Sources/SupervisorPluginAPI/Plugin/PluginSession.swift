@@ -46,6 +46,7 @@ final class PluginSession<P: Plugin>: Sendable {
     }
 
     private func receive(_ id: RequestID, _ method: String, _ parameters: JSONObject) {
+        var immediate: (@Sendable (JSONObject) throws(PluginError) -> JSONObject)?
         let refusal = state.withLock { state -> PluginError? in
             guard state.calls[id] == nil else {
                 return PluginError(code: .invalidRequest, "a call with this id is under way")
@@ -63,18 +64,36 @@ final class PluginSession<P: Plugin>: Sendable {
             case PluginShutdown.name:
                 end(answering: id, &state)
             default:
-                return call(id, method, parameters, &state)
+                return call(id, method, parameters, &state, &immediate)
             }
             return nil
         }
         if let refusal { writer.write(.failure(id: id, refusal)) }
+        if let immediate { answer(id, method, parameters, immediate) }
+    }
+
+    /// On the thread that reads.
+    private func answer(
+        _ id: RequestID,
+        _ method: String,
+        _ parameters: JSONObject,
+        _ body: @Sendable (JSONObject) throws(PluginError) -> JSONObject
+    ) {
+        PluginLog.$call.withValue(PluginLog.Call(operation: method, id: id)) {
+            do throws(PluginError) {
+                writer.write(.result(id: id, .object(try body(parameters))))
+            } catch {
+                writer.write(.failure(id: id, Self.told(error)))
+            }
+        }
     }
 
     private func call(
         _ id: RequestID,
         _ method: String,
         _ parameters: JSONObject,
-        _ state: inout State
+        _ state: inout State,
+        _ immediate: inout (@Sendable (JSONObject) throws(PluginError) -> JSONObject)?
     ) -> PluginError? {
         switch state.phase {
         case .new, .handshake: return PluginError(code: .notInitialized, "\(method) before the handshake is through")
@@ -87,7 +106,11 @@ final class PluginSession<P: Plugin>: Sendable {
         guard state.calls.count < PluginProtocol.maximumCalls else {
             return PluginError(.busy, "\(PluginProtocol.maximumCalls) calls are under way")
         }
-        start(id, method, &state) { _ throws(PluginError) in try await handler.body(parameters) }
+        switch handler.body {
+        case .immediate(let body): immediate = body
+        case .task(let body):
+            start(id, method, &state) { _ throws(PluginError) in try await body(parameters) }
+        }
         return nil
     }
 

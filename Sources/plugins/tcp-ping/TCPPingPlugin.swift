@@ -18,14 +18,14 @@ struct TCPPingPlugin: Plugin {
     }
 
     var handlers: [PluginHandler] {
-        PluginHandler(TCPPingEnable.self) { _ throws(PluginError) in
+        PluginHandler.immediate(TCPPingEnable.self) { _ throws(PluginError) in
             guard let heartbeat else { throw PluginError(.notSupported, Self.noTarget) }
             return heartbeat.enable()
         }
-        PluginHandler(TCPPingDisable.self) { _ throws(PluginError) in
+        PluginHandler.immediate(TCPPingDisable.self) { _ throws(PluginError) in
             heartbeat?.disable() ?? TCPPingState(isEnabled: false, isConnected: nil)
         }
-        PluginHandler(TCPPingStatus.self) { _ throws(PluginError) in
+        PluginHandler.immediate(TCPPingStatus.self) { _ throws(PluginError) in
             heartbeat?.state ?? TCPPingState(isEnabled: false, isConnected: nil)
         }
     }

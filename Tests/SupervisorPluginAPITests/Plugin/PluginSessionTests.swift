@@ -253,7 +253,7 @@ struct SamplePlugin: Plugin {
     }
 
     var handlers: [PluginHandler] {
-        PluginHandler(HostnameGet.self) { _ throws(PluginError) in HostnamePayload(hostname: "sample-host") }
+        PluginHandler.immediate(HostnameGet.self) { _ throws(PluginError) in HostnamePayload(hostname: "sample-host") }
         PluginHandler(HostnameSet.self) { request throws(PluginError) in
             if request.hostname == "long" { throw PluginError(.failed, String(repeating: "x", count: 2 << 20)) }
             PluginLog.redact(request.hostname)
