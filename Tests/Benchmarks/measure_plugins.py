@@ -108,6 +108,8 @@ def main() -> int:
             supervisor.write_target(target.app())
             supervisor.start()
             supervisor.wait_settled(release="a")
+            # 10 s after its start the supervisor gives back what only the start has needed.
+            time.sleep(12)
             control = Control(supervisor)
             for name, operation in HARMLESS.items():
                 control.call(operation, '{"durationMs":1}' if name == "led" else "{}")

@@ -109,4 +109,8 @@ struct clinux_spawn {
 /// the exec included; no child is left then.
 int clinux_spawn(const struct clinux_spawn *request, pid_t *pid);
 
+/// Unmaps the code that this process has touched so far, its own and its libraries': what is needed again is mapped again
+/// from the page cache (MADV_DONTNEED of madvise(2) on mappings that nobody can write to).
+void clinux_forget_code(void);
+
 #endif
