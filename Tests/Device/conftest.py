@@ -1,6 +1,6 @@
 """Fixtures of the tests on whole machines: a device that most tests share, and machines of a test's own.
 
-Nothing here is simulated but the machine's location: the host has its own systemd, logind, hostnamed, polkit and docker.
+Nothing on them is simulated: the host has its own systemd, logind, hostnamed, polkit and docker.
 """
 
 from __future__ import annotations

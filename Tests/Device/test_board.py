@@ -73,9 +73,19 @@ def test_the_boards_users_are_refused_what_is_not_theirs(board: Machine) -> None
         for call in (f"{login1} Reboot b false", f"{hostname1} SetStaticHostname sb stolen false"):
             done = board.run("busctl", "call", *call.split(), user=user)
             assert done.status != 0, (user, call)
-    assert board.run("sh", "-c", f"echo 1 >{LED}/brightness", user="supervisor").status != 0
-    assert board.run("sh", "-c", f"cat {LED}/brightness >{LED}/brightness", user="supervisor-led").status == 0
+    for user, may in {"supervisor": False, "nobody": False, "supervisor-led": True}.items():
+        for file in ("brightness", "trigger"):
+            assert (board.run("test", "-w", f"{LED}/{file}", user=user).status == 0) == may, (user, file)
     assert board.boot_id == boot
+
+
+def test_the_units_limits_are_in_force(board: Machine) -> None:
+    assert int(board.show("supervisor", "TasksCurrent")) <= int(board.show("supervisor", "TasksMax"))
+    board.sh("supervisorctl call hostname.get")
+    (unit,) = board.sh(
+        "systemctl list-units --no-legend --plain --state running 'supervisor-plugin-hostnamed@*' | cut -d' ' -f1"
+    ).split()
+    assert 0 < int(board.show(unit, "MemoryCurrent")) < int(board.show(unit, "MemoryMax")) == 64 << 20
 
 
 def test_reboot_and_power_off_of_the_board_are_real(board: Machine) -> None:

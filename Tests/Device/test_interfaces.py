@@ -51,4 +51,5 @@ def test_the_bridges_address_is_closed_to_a_neighbour_that_routes_to_it(
 
 def test_what_listens_is_bound_to_an_interface(device: Machine) -> None:
     listening = device.sh(f"ss -Hltn 'sport = :{PORT}'")
-    assert {line.split()[3].split("%")[1].split(":")[0].rstrip("]") for line in listening.splitlines()} == {"lo", "docker0"}
+    addresses = [line.split()[3] for line in listening.splitlines()]
+    assert {address.split("%")[1].split(":")[0].rstrip("]") for address in addresses} == {"lo", "docker0"}

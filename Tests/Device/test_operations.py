@@ -42,7 +42,8 @@ def test_a_masked_plugin_is_gone_and_nothing_else(untouched: Machine) -> None:
         assert "mask" in device.sh("supervisorctl plugins")
         assert device.pings() and device.api("GET", "/v1/healthy").status == 200
     finally:
-        device.sh(f"systemctl unmask supervisor-plugin-{name}.socket && systemctl start supervisor-plugin-{name}.socket")
+        socket = f"supervisor-plugin-{name}.socket"
+        device.sh(f"systemctl unmask {socket} && systemctl start {socket}")
 
     def works() -> bool:
         answer = device.api("PATCH", "/v1/device/host-config", {"network": {"hostname": device.sh("hostname")}})

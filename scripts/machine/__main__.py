@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 
@@ -70,6 +71,10 @@ def main(arguments: list[str]) -> int:
     common.program = kind.kind
     options = parser(arguments[0]).parse_args(arguments[1:])
     machine = kind(options.name)
+    if options.command in ("up", "run", "build"):
+        # Also where a shell that started us in the background has them ignored.
+        for ending in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(ending, interrupt)
     match options.command:
         case "up":
             machine.up(options.board, wait=not options.no_wait)
@@ -101,6 +106,10 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+def interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
 def foreground(machine: Machine, board: str | None) -> int:
     """Up until Ctrl-C, with the journal on the terminal."""
     try:
@@ -115,7 +124,7 @@ def foreground(machine: Machine, board: str | None) -> int:
         while machine.is_kept():
             time.sleep(0.2)
         say(f"{machine.name} has powered itself off")
-        os.kill(child, 15)
+        os.kill(child, signal.SIGTERM)
         os.waitpid(child, 0)
         return 0
     except KeyboardInterrupt:

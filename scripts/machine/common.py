@@ -60,7 +60,10 @@ def run(command: Sequence[str | Path], what: str, **options: object) -> str:
 
 
 #: A world whose processes and mounts end with the command, and the command with this process.
-CONFINED = ("setpriv", "--pdeathsig", "KILL", "--", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--")
+CONFINED = (
+    *("setpriv", "--pdeathsig", "KILL", "--"),
+    *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"),
+)
 
 
 @contextlib.contextmanager

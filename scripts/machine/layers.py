@@ -26,7 +26,8 @@ BASE = (
 KERNEL = "linux-image-cloud-amd64"
 #: The modules that the board's disk and network need, each after those that it needs itself.
 DRIVERS = (
-    "virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk failover net_failover virtio_net"
+    "virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk"
+    " failover net_failover virtio_net"
 ).split()
 #: How many layers of a kind stay when newer ones are made; those in use always do.
 KEPT = {"base": 2, "kernel": 1, "host": 4, "image": 2}
@@ -135,7 +136,7 @@ def _initramfs(folder: Path, modules: Path) -> None:
 
 
 def packages(board: str) -> list[Path]:
-    """The packages that a machine of this board gets: all but other boards' and debugging symbols. None if none are built."""
+    """The packages that a machine of this board gets: all but other boards' and debugging symbols; perhaps none."""
     chosen = []
     for file in sorted(PACKAGES.glob("*.deb")):
         name = file.name.split("_")[0]

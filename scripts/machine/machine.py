@@ -78,9 +78,10 @@ class Machine:
     def status(self) -> dict[str, Any]:
         state = self.read()
         kept = self.is_kept()
+        ended = "failed" if state.get("state") == "failed" else "off"
         return {
             "name": self.name,
-            "state": state.get("state", "starting") if kept else ("failed" if state.get("state") == "failed" else "off"),
+            "state": state.get("state", "starting") if kept else ended,
             "address": state.get("address") if kept else None,
             "apiKey": self.api_key(),
             "leader": state.get("leader") if kept else None,

@@ -1,4 +1,4 @@
-"""The machines, the neighbours around them, and their apps; what is not about machines comes from the black-box suite."""
+"""The machines, the neighbours around them, and their apps. What is not about machines is the black-box suite's."""
 
 from pathlib import Path
 

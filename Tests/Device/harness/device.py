@@ -132,7 +132,9 @@ class Machine:
     def key(self) -> str:
         return self.sh("cat /var/lib/supervisor/api-key")
 
-    def api(self, method: str, path: str, body: object = None, *, host: str = "127.0.0.1", seconds: float = 60) -> Answer:
+    def api(
+        self, method: str, path: str, body: object = None, *, host: str = "127.0.0.1", seconds: float = 60
+    ) -> Answer:
         """Asks over the interface that `host` is on. The key is given in a file that curl reads from its input."""
         config = [
             f'url = "http://{host}:{PORT}{path}"',
@@ -144,7 +146,7 @@ class Machine:
         if body is not None:
             text = json.dumps(body).replace("\\", "\\\\").replace('"', '\\"')
             config += ['header = "Content-Type: application/json"', f'data = "{text}"']
-        script = f"curl -s -K - <<'END'\n" + "\n".join(config) + "\nEND"
+        script = "curl -s -K - <<'END'\n" + "\n".join(config) + "\nEND"
         done = self.run("bash", "-c", script, timeout=seconds + 30)
         text, _, status = done.out.rpartition("\n")
         return Answer(int(status or 0), text, done.status)
