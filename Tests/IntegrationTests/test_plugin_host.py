@@ -48,6 +48,22 @@ class Bench:
         wait_until(lambda: self.blink() == 200, deadline, "the LED blinks again")
 
 
+@pytest.fixture(scope="module")
+def pings() -> Iterator[list[float]]:
+    """How long /ping took while plugins misbehaved, in seconds; told at the end of the run."""
+    times: list[float] = []
+    yield times
+    if times:
+        import conftest
+
+        times.sort()
+        share = [times[int(len(times) * part)] * 1000 for part in (0.5, 0.99)]
+        conftest._measured.append(
+            f"/ping, connect included, while plugins misbehave, {len(times)} times: median {share[0]:.1f} ms, "
+            f"99 % under {share[1]:.1f} ms, worst {times[-1] * 1000:.1f} ms"
+        )
+
+
 @pytest.fixture(params=["exec", "socket"])
 def bench(request: pytest.FixtureRequest, engine: Engine, new_supervisor: Callable[..., Supervisor]) -> Iterator[Bench]:
     bench = Bench(new_supervisor(engine), request.param == "socket")
@@ -89,7 +105,7 @@ FAULTS: list[tuple[dict[str, Any], bool]] = [
 
 @pytest.mark.parametrize("fault, may_succeed", FAULTS, ids=lambda value: str(value)[:40])
 def test_a_misbehaving_plugin_costs_its_caller_the_deadline_and_everybody_else_nothing(
-    bench: Bench, fault: dict[str, Any], may_succeed: bool
+    bench: Bench, pings: list[float], fault: dict[str, Any], may_succeed: bool
 ) -> None:
     assert bench.blink() == 200
     bench.neighbour_answers()
@@ -104,6 +120,7 @@ def test_a_misbehaving_plugin_costs_its_caller_the_deadline_and_everybody_else_n
     assert status in ((200, 500, 503, 504) if may_succeed else (500, 503, 504)), status
     # An idempotent call may be tried once more within the same deadline.
     assert took < CALL_TIMEOUT + GRACE, f"{took:.2f} s"
+    pings += probe.times
     assert neighbour < 1, f"the neighbour needed {neighbour:.2f} s"
     assert probe.percentile(0.98) < 0.05 and probe.worst < 0.2, f"/ping took up to {probe.worst:.3f} s"
     assert resident(bench.supervisor.pid) - memory < 4_000_000
