@@ -6,7 +6,7 @@ SHELL := /bin/bash
 # Arguments for pytest, such as PYTEST="-k lock" or PYTEST=Tests/IntegrationTests/test_lock.py
 PYTEST ?=
 
-.PHONY: help setup build release deb units-check run run-check test unit-test integration-test measure fresh-deb device board \
+.PHONY: help setup build release deb units-check run demo demo-check test unit-test integration-test measure fresh-deb device board \
 	device-test format lint clean
 
 help: ## show this list
@@ -28,11 +28,14 @@ units-check: ## systemd reads all units without a complaint, and none is more ex
 	@scripts/setup deb
 	@scripts/units-check
 
-run: ## run the supervisor with a demo app in the foreground; Ctrl-C ends and cleans up
+run: fresh-deb ## a virtual device that runs all of it and a demo app, in the foreground; Ctrl-C ends it
+	@scripts/device run
+
+demo: ## the supervisor alone with the demo app, without packages and systemd; Ctrl-C ends and cleans up
 	@scripts/setup run
 	@scripts/run
 
-run-check: ## the same, non-interactively: checks the demo from inside its container, exits 0 or 1
+demo-check: ## the same, non-interactively: checks the demo from inside its container, exits 0 or 1
 	@scripts/setup run
 	@scripts/run --check
 
@@ -59,7 +62,7 @@ fresh-deb:
 	@if [[ ! -e .build/deb/.built || -n $$(find Package.swift Sources units packaging examples docs -newer .build/deb/.built -print -quit) ]]; then \
 		$(MAKE) --no-print-directory deb && touch .build/deb/.built; fi
 
-device: fresh-deb ## a whole Debian host with the packages, as a virtual device; scripts/device --help says more
+device: fresh-deb ## the virtual device in the background; scripts/device --help says more
 	@scripts/device up
 	@echo "Try scripts/device exec -- supervisorctl status; scripts/device down ends it."
 
