@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,27 @@ def packages() -> list[Path]:
     return sorted(Path(os.environ.get("SUPERVISOR_DEB_DIR", REPOSITORY / ".build/deb")).glob("*.deb"))
 
 
-def copy(device: Machine, *names: str) -> None:
-    """Puts packages into /root/debs of the device."""
+def next_version(file: Path, folder: Path) -> Path:
+    """The same package as its next version has it: 1:0.1.0 is 1:0.1.1 in everything that it says of versions."""
+    tree = folder / file.stem
+    subprocess.run(["dpkg-deb", "--raw-extract", file, tree], check=True)
+    control = tree / "DEBIAN/control"
+    text = control.read_text()
+    version = next(line.split()[1] for line in text.splitlines() if line.startswith("Version:"))
+    head, _, last = version.rpartition(".")
+    control.write_text(text.replace(version, f"{head}.{int(last) + 1}"))
+    built = folder / file.name
+    subprocess.run(["dpkg-deb", "--root-owner-group", "--build", "-Znone", tree, built], check=True, capture_output=True)
+    return built
+
+
+def copy(device: Machine, *names: str, upgraded: Path | None = None) -> None:
+    """Puts packages into /root/debs of the device; with a folder to work in, the next version of them."""
     device.sh("mkdir -p /root/debs")
     for file in packages():
         if file.name.split("_")[0] in names:
-            text = base64.b64encode(file.read_bytes()).decode()
+            built = next_version(file, upgraded) if upgraded else file
+            text = base64.b64encode(built.read_bytes()).decode()
             done = device.run("sh", "-c", f"base64 -d >/root/debs/{file.name}", input=text)
             assert done.status == 0, done.said
 
@@ -38,11 +54,16 @@ def installed(own_device: Machine) -> Machine:
     return own_device
 
 
-def test_an_upgrade_while_apps_run_leaves_them_alone(installed: Machine) -> None:
+def test_an_upgrade_while_apps_run_leaves_them_alone(installed: Machine, tmp_path: Path) -> None:
     device = installed
     before, pid = device.wait_app(), device.pid()
-    copy(device, "supervisor", "supervisor-plugin-logind", "supervisor-plugin-hostnamed")
-    device.sh(f"{QUIET} install --reinstall /root/debs/*.deb 2>&1", timeout=180)
+    there = device.sh("dpkg-query -W -f '${Package} ${db:Status-Status}\\n' 'supervisor*'").splitlines()
+    names = [line.split()[0] for line in there if line.endswith(" installed")]
+    assert "supervisor" in names and len(names) > 5
+    version = device.sh("dpkg-query -W -f '${Version}' supervisor")
+    copy(device, *names, upgraded=tmp_path)
+    device.sh(f"{QUIET} install /root/debs/*.deb 2>&1", timeout=180)
+    assert device.sh("dpkg-query -W -f '${Version}' supervisor") != version
     device.wait_pings()
     assert device.pid() != pid
     after = device.wait_app()
