@@ -29,7 +29,7 @@ def next_version(file: Path, folder: Path) -> Path:
     head, _, last = version.rpartition(".")
     control.write_text(text.replace(version, f"{head}.{int(last) + 1}"))
     built = folder / file.name
-    subprocess.run(["dpkg-deb", "--root-owner-group", "--build", "-Znone", tree, built], check=True, capture_output=True)
+    subprocess.run(["dpkg-deb", "--root-owner-group", "--build", "-Zgzip", tree, built], check=True, capture_output=True)
     return built
 
 
