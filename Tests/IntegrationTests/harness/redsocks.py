@@ -124,7 +124,8 @@ class Server:
     def __init__(self) -> None:
         self.peers: list[str] = []
         self.socket = socket.create_server(SERVER, backlog=64)
-        threading.Thread(target=self._serve, daemon=True).start()
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
 
     def _serve(self) -> None:
         while True:
@@ -149,6 +150,9 @@ class Server:
                 pass
 
     def stop(self) -> None:
+        # A thread that waits in accept would keep the port after a mere close.
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.thread.join(5)
         self.socket.close()
 
 
