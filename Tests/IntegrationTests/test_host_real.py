@@ -313,6 +313,19 @@ def test_logind_that_is_away_is_a_503_and_the_app_runs_again(host: RealHost) -> 
     host.bus.start_logind()
 
 
+def test_a_bus_that_is_away_is_a_503_and_the_app_runs_again(host: RealHost) -> None:
+    host.bus.stop()
+    try:
+        answer = host.supervisor.api("POST", "/v1/reboot", timeout=60)
+        is_error_object(answer, 503)
+        host.supervisor.wait_settled(release="a")
+    finally:
+        host.bus.start()
+        host.bus.start_logind()
+    # The plugin finds the bus again by itself.
+    assert host.plugins.call("power.status") == (0, '{"preparing":"none"}\n')
+
+
 def test_a_reboot_reaches_systemd_after_the_apps_are_stopped(host: RealHost) -> None:
     supervisor = host.supervisor
     answer = supervisor.api("POST", "/v1/reboot", timeout=60)
