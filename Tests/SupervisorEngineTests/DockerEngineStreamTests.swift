@@ -20,7 +20,7 @@ struct DockerEngineStreamTests {
             request.method == "POST" ? steps : hasImage ? [.answer(200, #"{"Id":"sha256:1"}"#)] : [.answer(404)]
         } _: { engine, server async throws in
             do throws(EngineError) {
-                try await engine.pull(reference) { progress.append(($0 * 100).rounded() / 100) }
+                try await engine.pull(reference, credentials: nil) { progress.append(($0 * 100).rounded() / 100) }
                 return (nil, progress.all, server.calls)
             } catch {
                 return (error, progress.all, server.calls)
@@ -132,7 +132,7 @@ struct DockerEngineStreamTests {
             let (begun, continuation) = AsyncStream.makeStream(of: Double.self, bufferingPolicy: .bufferingNewest(1))
             let task = Task {
                 await code { () throws(EngineError) in
-                    try await engine.pull("app") { continuation.yield($0) }
+                    try await engine.pull("app", credentials: nil) { continuation.yield($0) }
                 }
             }
             for await _ in begun { break }

@@ -139,7 +139,7 @@ struct RealEngineTests {
         let engine = try RealEngine.engine
         let progress = Collected<Double>()
         let error = await #expect(throws: EngineError.self) {
-            try await engine.pull("127.0.0.1:1/absent:1") { progress.append($0) }
+            try await engine.pull("127.0.0.1:1/absent:1", credentials: nil) { progress.append($0) }
         }
         #expect(error?.code == .failed)
         #expect(error?.message.contains("refused") == true)
@@ -152,7 +152,7 @@ struct RealEngineTests {
         let name = try #require(RealEngine.remoteImage)
         try await engine.remove(image: name)
         let progress = Collected<Double>()
-        try await engine.pull(name) { progress.append($0) }
+        try await engine.pull(name, credentials: nil) { progress.append($0) }
         #expect(progress.all.count > 2)
         #expect(progress.all.first == 0)
         #expect(progress.all.last == 100)
@@ -161,9 +161,9 @@ struct RealEngineTests {
         let digest = try #require(image.digests.first)
 
         // By digest and again: nothing to download, and still done.
-        try await engine.pull(digest) { _ in }
+        try await engine.pull(digest, credentials: nil) { _ in }
         #expect(try await engine.image(digest)?.id == image.id)
-        #expect(await code { () throws(EngineError) in try await engine.pull(name + "-absent") { _ in } } == .notFound)
+        #expect(await code { () throws(EngineError) in try await engine.pull(name + "-absent", credentials: nil) { _ in } } == .notFound)
         try await engine.remove(image: name)
     }
 

@@ -29,14 +29,42 @@ public protocol ContainerEngine: Sendable {
     func image(_ reference: String) async throws(EngineError) -> EngineImage?
 
     /// Downloads an image. `progress` is called on the event loop with a percentage from 0 to 100 that never falls.
-    /// Cancelling the task aborts the download.
-    func pull(_ reference: String, progress: @escaping @Sendable (Double) -> Void) async throws(EngineError)
+    /// Cancelling the task aborts the download. Without credentials the registry is asked as anybody.
+    func pull(
+        _ reference: String,
+        credentials: RegistryCredentials?,
+        progress: @escaping @Sendable (Double) -> Void
+    ) async throws(EngineError)
 
     /// Removing an absent image succeeds; one that a container uses fails with `conflict`.
     func remove(image reference: String) async throws(EngineError)
 
     /// The IPv4 gateway of a network as a container of it sees the host; nil where the network has none.
     func gateway(network: String) async throws(EngineError) -> String?
+
+    /// The networks that carry `label` (a label's name).
+    func networks(label: String) async throws(EngineError) -> [EngineNetwork]
+
+    /// Returns the network's id. `conflict` where its name is taken.
+    func create(_ specification: NetworkSpecification) async throws(EngineError) -> String
+
+    /// Removing an absent network succeeds; one with containers on it fails with `conflict`.
+    func remove(network id: String) async throws(EngineError)
+
+    /// The volumes that carry `label` (a label's name).
+    func volumes(label: String) async throws(EngineError) -> [EngineVolume]
+
+    /// Making one that is there already succeeds and changes nothing.
+    func create(_ specification: VolumeSpecification) async throws(EngineError)
+
+    /// Calls `handle` on the event loop for each line that a container wrote to its output, oldest first: the last `tail`
+    /// ones, then, with `follow`, each new one until the container ends. Returns at the end; cancelling the task ends it.
+    func logs(
+        container id: String,
+        tail: Int,
+        follow: Bool,
+        handle: @escaping @Sendable (EngineLogLine) -> Void
+    ) async throws(EngineError)
 
     /// Calls `handle` on the event loop for each event of a container that carries `label`, first with `.connected` once
     /// the stream is up. Returns when the stream ends; throws when it cannot be had. Does not reconnect by itself.
@@ -79,6 +107,10 @@ public struct EngineContainer: Sendable, Hashable {
     public var imageID: String
     public var labels: [String: String]
     public var state: ContainerState
+    public var health: ContainerHealth
+    /// The networks that it is on, by name, with their ids. The id is empty where the engine tells it only of a container
+    /// that runs.
+    public var networks: [String: String]
 
     public init(
         id: String,
@@ -86,7 +118,9 @@ public struct EngineContainer: Sendable, Hashable {
         image: String,
         imageID: String,
         labels: [String: String],
-        state: ContainerState
+        state: ContainerState,
+        health: ContainerHealth = .none,
+        networks: [String: String] = [:]
     ) {
         self.id = id
         self.name = name
@@ -94,7 +128,79 @@ public struct EngineContainer: Sendable, Hashable {
         self.imageID = imageID
         self.labels = labels
         self.state = state
+        self.health = health
+        self.networks = networks
     }
+}
+
+/// What the HEALTHCHECK of a container's image says.
+public enum ContainerHealth: String, Sendable, Hashable {
+    /// There is no check, or the container does not run.
+    case none
+    /// No check has succeeded yet, and not enough have failed.
+    case starting
+    case healthy
+    case unhealthy
+}
+
+/// A network in a list.
+public struct EngineNetwork: Sendable, Hashable {
+    public var id: String
+    public var name: String
+    public var labels: [String: String]
+    /// The bridge's name on the host (the option com.docker.network.bridge.name); nil for other drivers.
+    public var bridge: String?
+    /// The IPv4 gateway as a container of it sees the host; nil where the network has none.
+    public var gateway: String?
+
+    public init(id: String, name: String, labels: [String: String], bridge: String? = nil, gateway: String? = nil) {
+        self.id = id
+        self.name = name
+        self.labels = labels
+        self.bridge = bridge
+        self.gateway = gateway
+    }
+}
+
+/// A volume in a list.
+public struct EngineVolume: Sendable, Hashable {
+    public var name: String
+    public var labels: [String: String]
+
+    public init(name: String, labels: [String: String]) {
+        self.name = name
+        self.labels = labels
+    }
+}
+
+/// A line that a container wrote.
+public struct EngineLogLine: Sendable, Hashable {
+    /// Whether it came from the standard error.
+    public var isError: Bool
+    /// Without its end of line; what is not UTF-8 is replaced, what is over 16 KiB is cut.
+    public var text: String
+
+    public init(isError: Bool, text: String) {
+        self.isError = isError
+        self.text = text
+    }
+}
+
+/// What a registry asks for before it gives an image.
+public struct RegistryCredentials: Sendable, Hashable, CustomStringConvertible {
+    /// Host with the port, such as "registry.example.com:5000".
+    public var registry: String
+    public var username: String
+    public var password: String
+
+    public init(registry: String, username: String, password: String) {
+        self.registry = registry
+        self.username = username
+        self.password = password
+    }
+
+    /// Never tells the password.
+    public var description: String { "credentials of \(username) for \(registry)" }
 }
 
 /// A container as inspected.

@@ -43,6 +43,22 @@ public struct ContainerSpecification: Sendable, Hashable {
         }
     }
 
+    /// A network that the container is on.
+    public struct Attachment: Sendable, Hashable {
+        /// The engine's name of the network.
+        public var network: String
+        /// Names under which others on the network find it.
+        public var aliases: [String]
+        /// A fixed address; nil lets the engine choose.
+        public var ipv4Address: String?
+
+        public init(network: String, aliases: [String] = [], ipv4Address: String? = nil) {
+            self.network = network
+            self.aliases = aliases
+            self.ipv4Address = ipv4Address
+        }
+    }
+
     public enum RestartPolicy: Sendable, Hashable {
         case no
         case always
@@ -60,8 +76,11 @@ public struct ContainerSpecification: Sendable, Hashable {
     public var environment: [String: String] = [:]
     public var labels: [String: String] = [:]
     public var binds: [Bind] = []
-    /// "host", "bridge", "none" or the name of a network.
+    /// "host", "bridge", "none" or, of `networks`, the name of the first.
     public var networkMode = "host"
+    /// The networks of ours that it is on; empty with "host", "bridge" and "none". The engine client attaches all of them
+    /// before `create` returns.
+    public var networks: [Attachment] = []
     public var ports: [Port] = []
     public var devices: [Device] = []
     public var privileged = false
@@ -96,5 +115,50 @@ public struct ContainerSpecification: Sendable, Hashable {
     public init(name: String, image: String) {
         self.name = name
         self.image = image
+    }
+}
+
+/// A network of ours, complete: what is handed to the engine to make it.
+public struct NetworkSpecification: Sendable, Hashable {
+    public var name: String
+    /// The bridge's name on the host, at most 15 characters.
+    public var bridge: String
+    public var labels: [String: String] = [:]
+    /// No way out of it but to the host.
+    public var isInternal = false
+    public var enablesIPv6 = false
+    /// Subnets in CIDR form with their gateways; empty lets the engine choose.
+    public var subnets: [Subnet] = []
+    /// Options of the bridge driver.
+    public var options: [String: String] = [:]
+
+    public struct Subnet: Sendable, Hashable {
+        public var subnet: String
+        public var gateway: String?
+        public var range: String?
+
+        public init(subnet: String, gateway: String? = nil, range: String? = nil) {
+            self.subnet = subnet
+            self.gateway = gateway
+            self.range = range
+        }
+    }
+
+    public init(name: String, bridge: String) {
+        self.name = name
+        self.bridge = bridge
+    }
+}
+
+/// A volume of ours, complete: what is handed to the engine to make it.
+public struct VolumeSpecification: Sendable, Hashable {
+    public var name: String
+    public var labels: [String: String] = [:]
+    public var driver = "local"
+    /// Options of the driver.
+    public var options: [String: String] = [:]
+
+    public init(name: String) {
+        self.name = name
     }
 }

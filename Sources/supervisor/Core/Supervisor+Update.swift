@@ -196,7 +196,7 @@ extension Supervisor {
         let engine = parts.engine
         let task = Task(executorPreference: parts.executor) { () async -> Result<Void, EngineError> in
             do throws(EngineError) {
-                try await engine.pull(image) { percentage in
+                try await engine.pull(image, credentials: nil) { percentage in
                     self.assumeIsolated { $0.progress.download = percentage }
                 }
                 return .success(())

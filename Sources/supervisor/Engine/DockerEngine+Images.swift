@@ -22,6 +22,7 @@ extension DockerEngine {
     /// stream, and whether it has the image afterwards.
     public func pull(
         _ reference: String,
+        credentials: RegistryCredentials?,
         progress: @escaping @Sendable (Double) -> Void
     ) async throws(EngineError) {
         let image = try ImageReference(reference)

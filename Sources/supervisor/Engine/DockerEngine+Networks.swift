@@ -14,6 +14,35 @@ extension DockerEngine {
         return Self.gateway(of: answer)
     }
 
+    public func networks(label: String) async throws(EngineError) -> [EngineNetwork] {
+        throw EngineError(.failed, "cannot list networks")
+    }
+
+    public func create(_ specification: NetworkSpecification) async throws(EngineError) -> String {
+        throw EngineError(.failed, "cannot create a network")
+    }
+
+    public func remove(network id: String) async throws(EngineError) {
+        throw EngineError(.failed, "cannot remove a network")
+    }
+
+    public func volumes(label: String) async throws(EngineError) -> [EngineVolume] {
+        throw EngineError(.failed, "cannot list volumes")
+    }
+
+    public func create(_ specification: VolumeSpecification) async throws(EngineError) {
+        throw EngineError(.failed, "cannot create a volume")
+    }
+
+    public func logs(
+        container id: String,
+        tail: Int,
+        follow: Bool,
+        handle: @escaping @Sendable (EngineLogLine) -> Void
+    ) async throws(EngineError) {
+        throw EngineError(.failed, "cannot read logs")
+    }
+
     /// Docker tells no gateway of its default bridge unless it was configured; there, as everywhere unless configured
     /// otherwise, the bridge has the first address of the subnet.
     static func gateway(of network: JSONValue) -> String? {

@@ -8,6 +8,7 @@ import Glibc
 final class FakeEngine: ContainerEngine, @unchecked Sendable {
     enum Operation: Hashable {
         case ping, list, inspect, create, start, stop, remove, image, pull, removeImage, gateway
+        case networks, createNetwork, removeNetwork, volumes, createVolume, logs
     }
 
     /// What changed something or tried to, in order: "create 1/main".
@@ -17,6 +18,10 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
     private(set) var specifications: [String: ContainerSpecification] = [:]
     var images: Set<String> = []
     var gateways: [String: String] = ["bridge": "172.17.0.1"]
+    var networks: [EngineNetwork] = []
+    var volumes: [EngineVolume] = []
+    /// What containers have written.
+    var lines: [EngineLogLine] = []
     /// Called for everything that `calls` notes.
     var onCall: (String) -> Void = { _ in }
     /// Called before a container starts.
@@ -148,7 +153,11 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
         return images.contains(reference) ? EngineImage(id: "sha256:\(reference)", tags: [reference], digests: []) : nil
     }
 
-    func pull(_ reference: String, progress: @escaping @Sendable (Double) -> Void) async throws(EngineError) {
+    func pull(
+        _ reference: String,
+        credentials: RegistryCredentials?,
+        progress: @escaping @Sendable (Double) -> Void
+    ) async throws(EngineError) {
         self.progress = progress
         defer { self.progress = nil }
         try await pass(.pull, "pull \(reference)")
@@ -166,6 +175,58 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
     func gateway(network: String) async throws(EngineError) -> String? {
         try await pass(.gateway)
         return gateways[network]
+    }
+
+    func networks(label: String) async throws(EngineError) -> [EngineNetwork] {
+        try await pass(.networks)
+        return networks.filter { $0.labels[label] != nil }
+    }
+
+    func create(_ specification: NetworkSpecification) async throws(EngineError) -> String {
+        try await pass(.createNetwork, "create network \(specification.name)")
+        guard !networks.contains(where: { $0.name == specification.name || $0.bridge == specification.bridge }) else {
+            throw EngineError(.conflict, "the network \(specification.name) is there already")
+        }
+        nextNumber += 1
+        let network = EngineNetwork(
+            id: "network-\(nextNumber)",
+            name: specification.name,
+            labels: specification.labels,
+            bridge: specification.bridge,
+            gateway: "172.18.\(nextNumber % 256).1"
+        )
+        networks.append(network)
+        return network.id
+    }
+
+    func remove(network id: String) async throws(EngineError) {
+        guard let network = networks.first(where: { $0.id == id }) else { return }
+        try await pass(.removeNetwork, "remove network \(network.name)")
+        guard !containers.contains(where: { $0.state.isAlive && $0.networks[network.name] != nil }) else {
+            throw EngineError(.conflict, "the network has active endpoints")
+        }
+        networks.removeAll { $0.id == id }
+    }
+
+    func volumes(label: String) async throws(EngineError) -> [EngineVolume] {
+        try await pass(.volumes)
+        return volumes.filter { $0.labels[label] != nil }
+    }
+
+    func create(_ specification: VolumeSpecification) async throws(EngineError) {
+        try await pass(.createVolume, "create volume \(specification.name)")
+        guard !volumes.contains(where: { $0.name == specification.name }) else { return }
+        volumes.append(EngineVolume(name: specification.name, labels: specification.labels))
+    }
+
+    func logs(
+        container id: String,
+        tail: Int,
+        follow: Bool,
+        handle: @escaping @Sendable (EngineLogLine) -> Void
+    ) async throws(EngineError) {
+        try await pass(.logs)
+        for line in lines.suffix(tail) { handle(line) }
     }
 
     func events(label: String, handle: @escaping @Sendable (EngineEvent) -> Void) async throws(EngineError) {
@@ -202,11 +263,17 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
                 image: specification.image,
                 imageID: "sha256:\(specification.image)",
                 labels: specification.labels,
-                state: state
+                state: state,
+                networks: attachments(specification)
             ),
             at: 0
         )
         return id
+    }
+
+    private func attachments(_ specification: ContainerSpecification) -> [String: String] {
+        let names = specification.networks.isEmpty ? [specification.networkMode] : specification.networks.map(\.network)
+        return Dictionary(names.map { name in (name, networks.first { $0.name == name }?.id ?? "") }) { first, _ in first }
     }
 
     func emit(_ id: String, _ action: String, _ exitCode: Int? = nil, labels: [String: String]? = nil) {
