@@ -45,7 +45,9 @@ extension Supervisor {
                 await waitForTrigger(settings.pollInterval)
                 continue
             }
+            checksBegun += 1
             let wait = await cycle()
+            checksEnded += 1
             progress.nextAttempt = progress.hasFailed ? parts.clock.now + wait : nil
             await waitForTrigger(wait)
             forgetUnlockWatches()
@@ -64,6 +66,7 @@ extension Supervisor {
             try await converge()
             if progress.hasFailed { logger.notice("The update succeeded after \(retry.failures) failures") }
             progress = UpdateProgress()
+            publishCheck(nil)
             retry.succeeded()
             startsEverything = false
             return settings.pollInterval
@@ -82,6 +85,7 @@ extension Supervisor {
             progress.hasFailed = progress.isPending
             if progress.error != error.message, !isAway { logger.warning("The update failed: \(error.message)") }
             progress.error = error.message
+            if !isAway { publishCheck(error) }
             var generator = SystemRandomNumberGenerator()
             return retry.failed(pollInterval: settings.pollInterval, using: &generator)
         }
@@ -96,6 +100,7 @@ extension Supervisor {
             try refuseWhenStopping()
             let plan = try await plan(failed: &failed)
             progress.isPending = plan.isPending || !failed.isEmpty
+            updateIsOpen = updateIsOpen || plan.isPending
             progress.isDownloaded = progress.isPending && plan.downloads.isEmpty && failed.isEmpty
             // What stops nothing waits for no download, which may take hours.
             if !plan.additions.isEmpty {
@@ -192,12 +197,14 @@ extension Supervisor {
         await rememberPulled(image)
         setStatus(.downloading)
         progress.download = 0
+        publish(.downloadBegan(key, image: image))
         logger.notice("Downloading \(image)", metadata: ["app-id": "\(key.app)", "service": "\(key.service)"])
         let engine = parts.engine
         let task = Task(executorPreference: parts.executor) { () async -> Result<Void, EngineError> in
             do throws(EngineError) {
                 try await engine.pull(image, credentials: nil) { percentage in
                     self.assumeIsolated { $0.progress.download = percentage }
+                    self.assumeIsolated { $0.publishProgress(key, image: image, percentage) }
                 }
                 return .success(())
             } catch {
@@ -210,6 +217,7 @@ extension Supervisor {
         progress.download = nil
         setStatus(.idle)
         if case .failure(let error) = result {
+            publish(.downloadFailed(key, image: image, error.message))
             // What did not come is not ours to remove later, should somebody else bring it.
             if try await !hasImage(image) {
                 pulledImages.remove(image)
@@ -217,6 +225,7 @@ extension Supervisor {
             }
             throw SupervisorError(error)
         }
+        publish(.downloadDone(key, image: image))
         logger.notice("Downloaded \(image)", metadata: ["app-id": "\(key.app)", "service": "\(key.service)"])
     }
 
@@ -283,6 +292,7 @@ extension Supervisor {
                 return
             }
         }
+        publishBlocked(nil)
         try await execute(apps, &failed, locking: true) { $0.disruptions }
     }
 

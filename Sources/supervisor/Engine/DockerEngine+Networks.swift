@@ -37,6 +37,7 @@ extension DockerEngine {
     public func logs(
         container id: String,
         tail: Int,
+        since: Duration?,
         follow: Bool,
         handle: @escaping @Sendable (EngineLogLine) -> Void
     ) async throws(EngineError) {
