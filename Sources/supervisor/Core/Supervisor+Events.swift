@@ -22,13 +22,17 @@ extension Supervisor {
     }
 
     /// Tells how an update cycle has ended, once until that changes; nothing where there was nothing to do.
-    func publishCheck(_ error: SupervisorError?) {
+    ///
+    /// - Parameter isPending: something is still to come.
+    func publishCheck(_ error: SupervisorError?, isPending: Bool = false) {
         switch error {
         case nil:
             publishBlocked(nil)
-            if updateIsOpen { publish(.updateSucceeded) }
-            updateIsOpen = false
             failureTold = nil
+            guard !isPending else { return }
+            // What has given way to what was there before was told.
+            if updateIsOpen, rollBackMessage == nil { publish(.updateSucceeded) }
+            updateIsOpen = false
         case let error? where error.code == .locked:
             publishBlocked(error.message)
         case let error?:

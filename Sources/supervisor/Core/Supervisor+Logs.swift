@@ -150,8 +150,8 @@ extension Supervisor {
         return .array(
             volumes.sorted { $0.name < $1.name }.compactMap { volume in
                 guard let text = volume.labels[ContainerLabel.app], let app = AppID(digits: text) else { return nil }
-                let name = volume.labels["io.supervisor.volume"] ?? volume.name
-                let isWanted = target?[app]?.volumes.contains(name) == true
+                let name = volume.labels[ContainerLabel.volume] ?? volume.name
+                let isWanted = target?[app]?.volumes.contains { $0.name == name } == true
                 return [
                     "name": .string(volume.name),
                     "appId": .integer(app.number),

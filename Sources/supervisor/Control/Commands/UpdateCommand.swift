@@ -42,7 +42,9 @@ struct UpdateCommand: ControlCommand {
                 throw error
             }
             let update = status["update"]
-            if let ended = update?["checksEnded"]?.integerValue, ended >= number {
+            // With a hand-over or a probation, the end of a check is not that of the update.
+            let isOver = update?["pending"]?.boolValue != true || update?["error"]?.stringValue != nil
+            if let ended = update?["checksEnded"]?.integerValue, ended >= number, isOver {
                 line.end()
                 return try Self.judge(update)
             }
