@@ -232,7 +232,10 @@ struct UpdatePlannerConvergenceTests {
             #expect(instance.digest == "a")
             for name in service.networks {
                 let id = instance.networks[name]
-                #expect(id == "" || id == device.state.networks.first { $0.name == name }?.id, "\(key) is not on \(name)")
+                #expect(
+                    id == "" || id == device.state.networks.first { $0.name == name }?.id,
+                    "\(key) is not on \(name)"
+                )
             }
             if !service.running {
                 #expect(!instance.state.isAlive)
