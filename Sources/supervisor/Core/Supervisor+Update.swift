@@ -190,13 +190,15 @@ extension Supervisor {
 
     private func download(_ key: ServiceKey, _ image: String) async throws(SupervisorError) {
         await rememberPulled(image)
+        let credentials = await registryCredentials(for: image)
+        try refuseWhenStopping()
         setStatus(.downloading)
         progress.download = 0
         logger.notice("Downloading \(image)", metadata: ["app-id": "\(key.app)", "service": "\(key.service)"])
         let engine = parts.engine
         let task = Task(executorPreference: parts.executor) { () async -> Result<Void, EngineError> in
             do throws(EngineError) {
-                try await engine.pull(image, credentials: nil) { percentage in
+                try await engine.pull(image, credentials: credentials) { percentage in
                     self.assumeIsolated { $0.progress.download = percentage }
                 }
                 return .success(())
@@ -215,7 +217,7 @@ extension Supervisor {
                 pulledImages.remove(image)
                 await savePulledImages()
             }
-            throw SupervisorError(error)
+            throw downloadError(error)
         }
         logger.notice("Downloaded \(image)", metadata: ["app-id": "\(key.app)", "service": "\(key.service)"])
     }

@@ -122,6 +122,8 @@ public actor Supervisor: DeviceAPI {
     var haveRun: Set<ServiceKey> = []
     var pendingForce = false
     var activeForce = false
+    /// Why credentials for registries are not used, as told last.
+    var credentialsProblem: String?
     var download: (image: String, task: Task<Result<Void, EngineError>, Never>)?
     /// What goes on now, since when, and how long it may take before something is wrong.
     var steps: [Int: (name: String, since: Duration, limit: Duration)] = [:]
