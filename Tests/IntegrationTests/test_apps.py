@@ -75,12 +75,12 @@ def touched(before: dict[str, tuple[str, str]], after: dict[str, tuple[str, str]
 
 def fetch(engine: Engine, container: dict[str, Any], name: str) -> str:
     """What a container gets from another service by its name, as soon as that one serves."""
-    script = f"wget -T 2 -qO- http://{name}:8080/"
+    script = f"timeout 3 wget -qO- http://{name}:8080/"
     return wait_until(lambda: engine.shell(container["Id"], script), 10, f"http://{name}:8080/ answers")
 
 
 def reaches(engine: Engine, container: dict[str, Any], name: str) -> bool:
-    return engine.execute(container["Id"], ["/bin/sh", "-c", f"wget -T 2 -qO- http://{name}:8080/"])[0] == 0
+    return engine.execute(container["Id"], ["/bin/sh", "-c", f"timeout 3 wget -qO- http://{name}:8080/"])[0] == 0
 
 
 def everything(supervisor: Supervisor, **releases: str) -> dict[int, dict[str, dict[str, Any]]]:
@@ -531,7 +531,7 @@ def test_an_app_on_its_own_network_reaches_the_api_and_nobody_else_does(
         container = containers[app][name]
         environment = dict(entry.split("=", 1) for entry in container["Config"]["Env"])
         gateways[name] = environment["RESIN_SUPERVISOR_HOST"]
-        script = 'wget -T 3 -qO- "$RESIN_SUPERVISOR_ADDRESS/ping?apikey=$RESIN_SUPERVISOR_API_KEY"'
+        script = 'timeout 3 wget -qO- "$RESIN_SUPERVISOR_ADDRESS/ping?apikey=$RESIN_SUPERVISOR_API_KEY"'
         assert bridged.shell(container["Id"], script) == "OK", f"{name} asks {gateways[name]}"
     network = bridged.networks()[f"{SHOP}_front"]
     assert gateways["web"] == network["IPAM"]["Config"][0]["Gateway"]
@@ -539,7 +539,7 @@ def test_an_app_on_its_own_network_reaches_the_api_and_nobody_else_does(
     foreign = bridged.docker("run", "-d", "--name", "foreign", "demo:1")
     assert foreign.returncode == 0, foreign.stderr
     for host in {bridged.gateway(), *gateways.values()}:
-        status, text = bridged.execute("foreign", ["/bin/sh", "-c", f"wget -T 2 -qO- http://{host}:{supervisor.port}/ping"])
+        status, text = bridged.execute("foreign", ["/bin/sh", "-c", f"timeout 3 wget -qO- http://{host}:{supervisor.port}/ping"])
         assert status != 0, text
         assert "401" not in text, f"{host} answers on docker0"
     # The port closes with the bridge.
@@ -562,7 +562,7 @@ def bad(place: str, reason: str, **members: Any) -> Any:
     [
         bad("services.3.networks", "nowhere", web={"networks": ["nowhere"]}),
         bad("services.3.volumes", "nothing", web={"volumes": ["nothing:/x"]}),
-        bad("services.1.depends_on", "web", db={"depends_on": ["web"]}),
+        bad("services.2.depends_on", "db -> web -> api -> db", db={"depends_on": ["web"]}),
         bad("services.1.depends_on", "ghost", db={"depends_on": ["ghost"]}),
         bad("services.1.depends_on", "service_lucky", db={"depends_on": {"web": {"condition": "service_lucky"}}}),
         bad("services.1.labels", "gently", db={"labels": {"io.balena.update.strategy": "gently"}}),

@@ -63,7 +63,7 @@ def base_layer() -> bytes:
         "tmp/.keep": (b"", 0o644),
     }
     tools = "sh sleep wget nc cat ls echo flock mkdir rm rmdir chmod chown ln touch kill ps stat id dd sync httpd mv"
-    for tool in tools.split() + ["find", "test", "env", "true", "false", "date", "seq", "head", "tr", "nslookup", "ip"]:
+    for tool in tools.split() + ["find", "test", "env", "true", "false", "date", "seq", "head", "tr", "nslookup", "timeout"]:
         files[f"bin/{tool}"] = ("busybox", 0o777)
     return _archive(files)
 
