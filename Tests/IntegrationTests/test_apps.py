@@ -188,7 +188,7 @@ def test_services_start_in_the_order_of_what_they_depend_on(bridged: Engine, sup
     assert starts(bridged, since, SHOP) == ["d", "b", "c", "a"]
 
 
-def test_a_service_waits_for_one_that_has_to_be_healthy(checked: str, supervisor: Supervisor) -> None:
+def test_a_service_waits_for_one_that_has_to_be_healthy(bridged: Engine, checked: str, supervisor: Supervisor) -> None:
     since = time.time()
     services = {
         "a": service("a", depends_on={"b": {"condition": "service_healthy"}}),
