@@ -12,6 +12,8 @@ extension Supervisor {
         // Room for the new image first, where that is asked for.
         if planned[key]?.service.strategy == .deleteThenDownload { await removeOldImages() }
         await rememberPulled(image)
+        let credentials = await registryCredentials(for: image)
+        try refuseWhenStopping()
         setStatus(.downloading)
         progress.download = 0
         publish(.downloadBegan(key, image: image))
@@ -19,7 +21,7 @@ extension Supervisor {
         let engine = parts.engine
         let task = Task(executorPreference: parts.executor) { () async -> Result<Void, EngineError> in
             do throws(EngineError) {
-                try await engine.pull(image, credentials: nil) { percentage in
+                try await engine.pull(image, credentials: credentials) { percentage in
                     self.assumeIsolated { $0.progress.download = percentage }
                     self.assumeIsolated { $0.publishProgress(key, image: image, percentage) }
                 }
@@ -40,7 +42,7 @@ extension Supervisor {
                 pulledImages.remove(image)
                 await savePulledImages()
             }
-            throw SupervisorError(error)
+            throw downloadError(error)
         }
         knownImages.insert(image)
         publish(.downloadDone(key, image: image))

@@ -145,6 +145,8 @@ public actor Supervisor: DeviceAPI {
     var deadline: Duration?
     /// The commit of each application that is wholly as the target said.
     var settledCommits: [AppID: String] = [:]
+    /// Why credentials for registries are not used, as told last.
+    var credentialsProblem: String?
     var download: (image: String, task: Task<Result<Void, EngineError>, Never>)?
     /// What goes on now, since when, and how long it may take before something is wrong.
     var steps: [Int: (name: String, since: Duration, limit: Duration)] = [:]
