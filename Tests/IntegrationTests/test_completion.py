@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
+import re
 import select
 import shutil
 import subprocess
+import termios
 import time
 from pathlib import Path
 from typing import Callable, Iterator
@@ -45,10 +48,20 @@ class Typing:
             "bash": ["bash", "--norc", "--noprofile", "-i"],
             "zsh": ["zsh", "-f", "-i"],
         }
-        self.pid, self.terminal = pty.fork()
-        if self.pid == 0:
-            os.chdir(folder)
-            os.execvpe(commands[shell][0], commands[shell], environment)
+        self.unread = ""
+        self.count = 0
+        self.terminal, end = pty.openpty()
+        self.popen = subprocess.Popen(
+            commands[shell],
+            cwd=folder,
+            env=environment,
+            stdin=end,
+            stdout=end,
+            stderr=end,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        os.close(end)
         self.read_until("ready> ")
         if shell == "zsh":
             self.send("autoload -U compinit; compinit -u -D; unsetopt beep; zstyle ':completion:*' list-prompt ''\n")
@@ -64,13 +77,16 @@ class Typing:
         os.write(self.terminal, text.encode())
 
     def read_until(self, text: str, deadline: float = 15) -> str:
-        data = b""
+        """What is shown up to the text, and with it."""
         end = time.monotonic() + deadline
-        while text.encode() not in data:
-            assert time.monotonic() < end, f"no {text!r} in {data.decode(errors='replace')!r}"
+        while text not in self.unread:
+            assert time.monotonic() < end, f"no {text!r} in {self.unread!r}"
             if select.select([self.terminal], [], [], 0.2)[0]:
-                data += os.read(self.terminal, 65536)
-        return data.decode(errors="replace")
+                self.unread += os.read(self.terminal, 65536).decode(errors="replace")
+                # Colours and movements; what is cut in two here is put together with what follows.
+                self.unread = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]", "", self.unread)
+        shown, found, self.unread = self.unread.partition(text)
+        return shown + found
 
     def completes(self, typed: str, *wanted: str) -> None:
         """The wanted words appear once tab is pressed after what was typed."""
@@ -79,12 +95,14 @@ class Typing:
         for word in wanted[1:]:
             if word not in shown:
                 shown += self.read_until(word)
-        self.send("\x03")
+        self.count += 1
+        self.send(f"\x15echo e''nd{self.count}\n")
+        self.read_until(f"end{self.count}\r\n")
         self.read_until("ready> ")
 
     def close(self) -> None:
-        os.kill(self.pid, 9)
-        os.waitpid(self.pid, 0)
+        self.popen.kill()
+        self.popen.wait()
         os.close(self.terminal)
 
 

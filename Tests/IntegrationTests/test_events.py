@@ -98,7 +98,7 @@ def test_an_update_is_told_from_the_download_to_its_end(
     image = published("told", [3_000_000])
     proxy.bytes_per_second = 1_000_000
     events = reading(running, "events", "--json", "--no-history")
-    wait_until(lambda: running.logged("control connection"), 5, "it watches")
+    running.logged("control connection")
     time.sleep(0.3)
     running.write_target(target.app(image=image.reference, release="b"))
     running.wait_settled(release="b", deadline=40)
@@ -194,7 +194,7 @@ def test_readers_who_do_not_read_hold_up_nobody(running: Supervisor) -> None:
 
 def test_logs_of_an_app_and_its_last_lines(supervisor: Supervisor) -> None:
     supervisor.write_target(
-        target.app(command=script("for i in 1 2 3 4 5; do echo line $i; done; echo wrong >&2; exec sleep 1000"))
+        target.app(command=script("for i in 1 2 3 4 5; do echo line $i; done; sleep 1; echo wrong >&2; exec sleep 1000"))
     )
     supervisor.start()
     supervisor.wait_settled()
