@@ -112,7 +112,9 @@ extension Supervisor {
     func forgetReleasesOfOthers() async {
         guard let target, targetError == nil else { return }
         var kept = releases
-        kept.keep(only: Set(target.apps.flatMap { app in app.services.map { ServiceKey(app: app.id, service: $0.name) } }))
+        kept.keep(
+            only: Set(target.apps.flatMap { app in app.services.map { ServiceKey(app: app.id, service: $0.name) } })
+        )
         guard kept != releases else { return }
         releases = kept
         await saveReleases()
