@@ -111,8 +111,14 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
         guard !containers.contains(where: { $0.name == specification.name }) else {
             throw EngineError(.conflict, "the name \(specification.name) is in use")
         }
-        for bind in specification.binds where !TestFile.exists(bind.source) {
-            throw EngineError(.invalid, "bind source path does not exist: \(bind.source)")
+        for bind in specification.binds {
+            let isThere =
+                bind.source.hasPrefix("/")
+                ? TestFile.exists(bind.source) : volumes.contains { $0.name == bind.source }
+            guard isThere else { throw EngineError(.invalid, "bind source does not exist: \(bind.source)") }
+        }
+        for attachment in specification.networks where !networks.contains(where: { $0.name == attachment.network }) {
+            throw EngineError(.notFound, "network \(attachment.network) not found")
         }
         let id = add(specification, .created)
         emit(id, "create")
@@ -273,7 +279,9 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
 
     private func attachments(_ specification: ContainerSpecification) -> [String: String] {
         let names = specification.networks.isEmpty ? [specification.networkMode] : specification.networks.map(\.network)
-        return Dictionary(names.map { name in (name, networks.first { $0.name == name }?.id ?? "") }) { first, _ in first }
+        return Dictionary(names.map { name in (name, networks.first { $0.name == name }?.id ?? "") }) { first, _ in
+            first
+        }
     }
 
     func emit(_ id: String, _ action: String, _ exitCode: Int? = nil, labels: [String: String]? = nil) {
