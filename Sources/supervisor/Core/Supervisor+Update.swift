@@ -228,8 +228,11 @@ extension Supervisor {
         defer { setStatus(.idle) }
         for step in steps {
             try refuseWhenStopping()
-            // What it relies on failed a moment ago: the next plan knows.
-            if let key = step.key, isWaiting(key, for: failed) { continue }
+            // What it relies on failed a moment ago.
+            if let key = step.key, let reason = reasonToWait(key, failed) {
+                failed[step.subject] = reason
+                continue
+            }
             do throws(SupervisorError) {
                 try await perform(step)
             } catch {
@@ -240,11 +243,19 @@ extension Supervisor {
         }
     }
 
-    private func isWaiting(_ key: ServiceKey, for failed: [UpdateSubject: SupervisorError]) -> Bool {
-        guard !failed.isEmpty, let service = planned[key]?.service else { return false }
-        return service.composition.dependencies.contains {
-            failed[.service(ServiceKey(app: key.app, service: $0.service))] != nil
+    /// Why a service is better left as it is: one that it depends on failed, and does not run. One that failed and runs on
+    /// as it was is as good as before.
+    private func reasonToWait(_ key: ServiceKey, _ failed: [UpdateSubject: SupervisorError]) -> SupervisorError? {
+        guard !failed.isEmpty, let service = planned[key]?.service else { return nil }
+        for dependency in service.composition.dependencies {
+            let other = ServiceKey(app: key.app, service: dependency.service)
+            guard let error = failed[.service(other)] else { continue }
+            let runs = containers.contains { $0.state.isAlive && CurrentState.Instance($0)?.key == other }
+            if !runs {
+                return SupervisorError(.failed, "\(key.service) waits for \(other.service): \(error.message)")
+            }
         }
+        return nil
     }
 
     private func perform(_ step: UpdateStep) async throws(SupervisorError) {
