@@ -288,14 +288,14 @@ extension Supervisor {
 
     /// Starts a container of which a failure to start may be the release's.
     private func startJudged(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
+        // Before it starts: a process that ends at once has done so, and been started again, before the next plan.
+        if let healthyAfter = planned[key]?.service.healthyAfter {
+            probations[key] = Probation(container: id, healthyAfter: healthyAfter)
+        }
         do throws(SupervisorError) {
             try await startContainer(key, id)
         } catch {
-            if error.code == .failed, let healthyAfter = planned[key]?.service.healthyAfter {
-                var probation = Probation(container: id, healthyAfter: healthyAfter)
-                probation.failedToStart(error.message)
-                probations[key] = probation
-            }
+            if error.code == .failed { probations[key]?.failedToStart(error.message) }
             throw error
         }
     }
