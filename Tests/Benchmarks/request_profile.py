@@ -46,14 +46,10 @@ CALLS = {
     "epoll_ctl": "kernel: wait for sockets",
     "read": "kernel: read",
     "recv": "kernel: read",
-    "recvfrom": "kernel: read",
-    "readv": "kernel: read",
     "write": "kernel: write",
     "writev": "kernel: write",
-    "send": "kernel: write",
-    "sendto": "kernel: write",
-    "sendmsg": "kernel: write",
     "timerfd_settime": "kernel: timer",
+    "syscall": "kernel: wake a thread",
     "pthread_cond_signal": "kernel: wake a thread",
     "pthread_cond_wait": "kernel: wake a thread",
     "pthread_mutex_lock": "kernel: wake a thread",
@@ -85,17 +81,11 @@ def is_kernel(dso: str) -> bool:
 def share_of(frames: list[tuple[str, str]]) -> str:
     function, dso = frames[0]
     if is_kernel(dso):
-        for name, object in frames:
-            if is_kernel(object):
-                call = re.match(r"__(?:x64|arm64|se|do)_sys_(\w+)", name)
-                if call and call[1].removeprefix("new") in CALLS:
-                    return CALLS[call[1].removeprefix("new")]
-                if call and call[1] == "futex":
-                    return "kernel: wake a thread"
-                continue
-            plain = name.split("@")[0].lstrip("_").removeprefix("libc_")
-            return CALLS.get(plain, "kernel: other")
-        return "kernel: other"
+        if any(name.startswith("exit_to_user_mode_loop") for name, _ in frames):
+            return "kernel: gave way to another process"
+        # The function of the C library that made the system call.
+        caller = next((name for name, object in frames if not is_kernel(object)), "")
+        return CALLS.get(re.sub(r"^(_|GI_|libc_)+|@.*$", "", caller), "kernel: other")
     for category, pattern in FUNCTIONS:
         if re.search(pattern, function):
             return category
