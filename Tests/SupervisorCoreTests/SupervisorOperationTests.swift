@@ -236,8 +236,8 @@ struct SupervisorOperationTests {
         }
     }
 
-    @Test(arguments: Operation.allCases)
-    func `an application of two services is not for these endpoints`(operation: Operation) async {
+    @Test(arguments: [Operation.stop, .start])
+    func `an application of two services is not for an endpoint about one container`(operation: Operation) async {
         await Bench.run(target: Self.one) { bench in
             var second = ContainerSpecification(name: "second", image: "app:1")
             second.labels = bench.container(1).labels

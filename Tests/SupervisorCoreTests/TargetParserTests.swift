@@ -115,4 +115,89 @@ struct TargetParserTests {
             #expect(throws: TargetError.self) { _ = try parser.parse(Array(whole[..<length])) }
         }
     }
+
+    // MARK: Several services
+
+    private static let whole = """
+        {"apps":{"7":{"commit":"c","services":{
+          "1":{"serviceName":"web","image":"i","depends_on":{"db":{"condition":"service_healthy"},"cache":null},
+               "networks":{"front":{"aliases":["www"],"ipv4_address":"10.9.0.5"},"back":null}},
+          "2":{"serviceName":"db","image":"i","networks":["back"],"volumes":["rows:/var/lib/db:ro","/dev/shm:/shm"]},
+          "3":{"serviceName":"cache","image":"i","depends_on":["db"]},
+          "4":{"serviceName":"agent","image":"i","network_mode":"host"}},
+         "volumes":{"rows":{"driver":"local","driver_opts":{"type":"tmpfs"},"labels":{"a":"b"}},"spare":null},
+         "networks":{"back":{"internal":true,"enable_ipv6":true},
+           "front":{"ipam":{"config":[{"subnet":"10.9.0.0/24","gateway":"10.9.0.1"}]}}}}}}
+        """
+
+    @Test func `an application of several services is read with its networks and volumes`() throws {
+        let app = try #require(try Sample.parse(Self.whole)[AppID(7)])
+        #expect(app.isMultiService)
+        #expect(app.services.map(\.name) == ["db", "cache", "web", "agent"], "in the order in which they start")
+        let web = try #require(app.services.first { $0.name == "web" })
+        #expect(
+            web.composition.networks == [
+                NetworkMembership(network: "front", aliases: ["www"], ipv4Address: "10.9.0.5"),
+                NetworkMembership(network: "back"),
+            ]
+        )
+        #expect(
+            web.composition.dependencies == [
+                Dependency(service: "db", needsHealth: true), Dependency(service: "cache"),
+            ]
+        )
+        let db = try #require(app.services.first { $0.name == "db" })
+        #expect(db.composition.binds.map(\.source) == ["rows", "/dev/shm"])
+        #expect(db.composition.binds.map(\.readOnly) == [true, false])
+        #expect(app.volumes.map(\.name) == ["rows", "spare"])
+        #expect(app.volumes.first?.options == ["type": "tmpfs"])
+        #expect(app.networks.map(\.name) == ["back", "front", "default"])
+        #expect(app.networks.first?.isInternal == true)
+        #expect(app.networks.first?.enablesIPv6 == true)
+        #expect(app.networks[1].subnets == [.init(subnet: "10.9.0.0/24", gateway: "10.9.0.1")])
+    }
+
+    @Test func `several services that say nothing share the network default`() throws {
+        let app = try #require(try Sample.parse(Self.whole)[AppID(7)])
+        let cache = try #require(app.services.first { $0.name == "cache" })
+        #expect(cache.composition.networks == [NetworkMembership(network: "default")])
+        #expect(cache.definition["networks"] == ["default"], "a container's label has to say it")
+        let agent = try #require(app.services.first { $0.name == "agent" })
+        #expect(agent.composition.networks.isEmpty)
+        #expect(agent.composition.networkMode == "host")
+    }
+
+    @Test func `a lone service is on the host's network unless it says otherwise`() throws {
+        let lone = try #require(try Sample.parse(Sample.document(service: "")).apps.first)
+        #expect(!lone.isMultiService)
+        #expect(lone.networks.isEmpty)
+        let joined = try #require(try Sample.parse(Sample.document(service: #""networks":["default"]"#)).apps.first)
+        #expect(joined.networks.map(\.name) == ["default"])
+    }
+
+    @Test func `a thousand services in a row are in order`() throws {
+        let services = (0..<1000).map { number in
+            #""\#(number)":{"serviceName":"s\#(number)","image":"i","depends_on":[\#(number < 999 ? "\"s\(number + 1)\"" : "")]}"#
+        }
+        let text = #"{"apps":{"1":{"commit":"c","services":{\#(services.joined(separator: ","))}}}}"#
+        let app = try #require(try Sample.parse(text).apps.first)
+        #expect(app.services.map(\.name) == (0..<1000).reversed().map { "s\($0)" })
+    }
+
+    @Test func `the labels of updates are read, with either prefix`() throws {
+        func service(_ labels: String) throws -> ServiceTarget {
+            try #require(try Sample.parse(Sample.document(service: #""labels":{\#(labels)}"#)).apps.first?.services.first)
+        }
+        let bare = try service("")
+        #expect(bare.handOverTimeout == .seconds(60))
+        #expect(bare.healthyAfter == nil)
+        let old = try service(
+            #""io.resin.update.strategy":"hand-over","io.resin.update.handover-timeout":"1500","io.supervisor.healthy-after":5"#
+        )
+        #expect(old.strategy == .handOver)
+        #expect(old.handOverTimeout == .milliseconds(1500))
+        #expect(old.healthyAfter == .seconds(5))
+        let both = try service(#""io.resin.update.strategy":"hand-over","io.balena.update.strategy":"delete-then-download""#)
+        #expect(both.strategy == .deleteThenDownload)
+    }
 }

@@ -53,20 +53,25 @@ struct TargetRefusalTests {
         .app(#""commit":"c""#, ".services", "is missing"),
         .app(#""commit":"c","services":[]"#, ".services", "expected an object"),
         .app(#""commit":"c","services":{},"releaseId":1.5"#, ".releaseId", "a string or a whole number"),
+        .app(#""commit":"c","services":{},"volumes":["data"]"#, ".volumes", "expected an object, found a list"),
+        .app(#""commit":"c","services":{},"volumes":{"a/b":{}}"#, ".volumes.a/b", "letters, digits, _ - and ."),
+        .app(#""commit":"c","services":{},"volumes":{"a":{"external":true}}"#, ".volumes.a.external", "driver_opts"),
+        .app(#""commit":"c","services":{},"networks":{"lan":{"driver":"macvlan"}}"#, ".networks.lan.driver", "bridge"),
+        .app(#""commit":"c","services":{},"networks":{"lan":{"external":true}}"#, ".networks.lan.external", "ipam"),
         .app(
-            #""commit":"c","services":{},"volumes":{"data":{}}"#,
-            ".volumes",
-            "makes no volumes of an application, use /data; found data"
-        ),
-        .app(
-            #""commit":"c","services":{},"networks":{"lan":{}}"#,
-            ".networks",
-            "no networks of an application; found lan"
+            #""commit":"c","services":{},"networks":{"lan":{"ipam":{"config":[{"gateway":"10.0.0.1"}]}}}"#,
+            ".networks.lan.ipam.config.0.subnet",
+            "is missing"
         ),
         .services(
-            #""1":{"serviceName":"a","image":"i"},"2":{"serviceName":"b","image":"i"}"#,
-            "",
-            "one service per application, found 2"
+            #""1":{"serviceName":"a","image":"i","depends_on":["b"]},"2":{"serviceName":"b","image":"i","depends_on":["a"]}"#,
+            ".2.depends_on",
+            "services wait for each other: a -> b -> a"
+        ),
+        .services(
+            #""1":{"serviceName":"a","image":"i","depends_on":["a"]}"#,
+            ".1.depends_on",
+            "services wait for each other: a -> a"
         ),
         .services(#""1":{"serviceName":"a","image":"i"},"2":{"serviceName":"a","image":"i"}"#, ".2", "is called a"),
         .services(#""1":5"#, ".1", "expected an object"),
@@ -92,10 +97,32 @@ struct TargetRefusalTests {
         .service(#""environment":{"A":"x\u0000"}"#, "environment.A", "NUL"),
         .service(#""labels":[]"#, "labels", "expected an object"),
         .service(
-            #""labels":{"io.balena.update.strategy":"hand-over"}"#,
+            #""labels":{"io.balena.update.strategy":"handover"}"#,
             "labels.io.balena.update.strategy",
-            "hand-over is none of download-then-kill, kill-then-download"
+            "handover is none of download-then-kill, kill-then-download, delete-then-download, hand-over"
         ),
+        .service(
+            #""labels":{"io.balena.update.handover-timeout":"1m"}"#,
+            "labels.io.balena.update.handover-timeout",
+            "whole milliseconds from 0 to 86400000, found 1m"
+        ),
+        .service(
+            #""labels":{"io.resin.update.handover-timeout":-1}"#,
+            "labels.io.resin.update.handover-timeout",
+            "found -1"
+        ),
+        .service(
+            #""labels":{"io.supervisor.healthy-after":0}"#,
+            "labels.io.supervisor.healthy-after",
+            "whole seconds from 1 to 3600, found 0"
+        ),
+        .service(#""networks":["lan"]"#, "networks", "the application has no network lan"),
+        .service(#""networks":["lan","lan"]"#, "networks.1", "is there twice"),
+        .service(#""networks":{"default":{"alias":"x"}}"#, "networks.default.alias", "none of aliases, ipv4_address"),
+        .service(#""networks":["default"],"network_mode":"host""#, "networks", "either a network_mode or networks"),
+        .service(#""depends_on":["db"]"#, "depends_on", "the application has no service db"),
+        .service(#""depends_on":{"db":{"condition":"soon"}}"#, "depends_on.db.condition", "service_started, service_healthy"),
+        .service(#""volumes":["data:/var/lib/x"]"#, "volumes", "the application has no volume data"),
         .service(#""labels":{"io.resin.update.strategy":""}"#, "labels.io.resin.update.strategy", "download-then-kill"),
         .service(#""command":5"#, "command", "expected a list"),
         .service(#""command":"a 'b""#, "command", "a quote is not closed"),
@@ -113,9 +140,9 @@ struct TargetRefusalTests {
         .service(#""ports":["80/icmp"]"#, "ports.0", "tcp|udp|sctp"),
         .service(#""ports":["80/tcp/udp"]"#, "ports.0", "tcp|udp|sctp"),
         .service(#""ports":[{"target":80}]"#, "ports.0", "a string or a whole number"),
-        .service(#""volumes":["data:/data2"]"#, "volumes.0", "/HOST/PATH:/CONTAINER/PATH[:ro]"),
-        .service(#""volumes":["/a"]"#, "volumes.0", "/HOST/PATH:/CONTAINER/PATH[:ro]"),
-        .service(#""volumes":["/a:b"]"#, "volumes.0", "/HOST/PATH:/CONTAINER/PATH[:ro|rw]"),
+        .service(#""volumes":["../x:/data2"]"#, "volumes.0", "letters, digits, _ - and ."),
+        .service(#""volumes":["/a"]"#, "volumes.0", "/HOST/PATH:/PATH[:ro|rw] or VOLUME:/PATH[:ro|rw]"),
+        .service(#""volumes":["/a:b"]"#, "volumes.0", "/HOST/PATH:/PATH[:ro|rw]"),
         .service(#""volumes":["/a:/b:z"]"#, "volumes.0", "[:ro|rw]"),
         .service(#""devices":["tty:/dev/tty"]"#, "devices.0", "/dev/NAME"),
         .service(#""devices":["/dev/a:/dev/b:rx"]"#, "devices.0", "permissions of r w m"),

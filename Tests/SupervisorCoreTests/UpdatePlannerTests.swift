@@ -270,8 +270,8 @@ struct UpdatePlannerTests {
             target: [1, 2, 4].map { DesiredService(key: key($0), digest: "a", image: "img") },
             locks: [1, 2, 3, 4].map(lock)
         )
-        #expect(plan.disruptions.map(\.key.app.number) == [1, 3])
-        #expect(plan.additions.map(\.key.app.number) == [4])
+        #expect(plan.disruptions.map(\.app.number) == [1, 3])
+        #expect(plan.additions.map(\.app.number) == [4])
         #expect(plan.blockers.map(\.app.number) == [1, 3])
     }
 

@@ -65,40 +65,53 @@ struct ConnectionTests {
     }
 
     /// Bytes that are no answer, sent instead of one.
-    private static let faults: [(name: String, bytes: String, reason: String)] = [
-        ("garbage", "hello\n", "sent what is no frame"),
-        ("an empty line", "\n", "sent what is no frame"),
-        ("an array", "[1]\n", "sent what is no frame"),
-        (
+    struct Fault: Sendable, CustomTestStringConvertible {
+        var name: String
+        var bytes: String
+        var reason: String
+
+        init(_ name: String, _ bytes: String, _ reason: String) {
+            self.name = name
+            self.bytes = bytes
+            self.reason = reason
+        }
+
+        /// Not the bytes: of some there are a million.
+        var testDescription: String { name }
+    }
+
+    private static let faults = [
+        Fault("garbage", "hello\n", "sent what is no frame"),
+        Fault("an empty line", "\n", "sent what is no frame"),
+        Fault("an array", "[1]\n", "sent what is no frame"),
+        Fault(
             "bytes that are not UTF-8", "{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":\"\u{FFFD}\"\n",
             "sent what is no frame"
         ),
-        ("an oversize line", String(repeating: "a", count: 1 << 20) + "aa", "a frame of more than 1048576 bytes"),
-        ("an id from nowhere", #"{"jsonrpc":"2.0","id":99,"result":{}}"# + "\n", "answered 99, which nobody had asked"),
-        ("an id of another kind", #"{"jsonrpc":"2.0","id":"2","result":{}}"# + "\n", "which nobody had asked"),
-        ("an error without an id", #"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"m"}}"# + "\n", "m"),
-        ("a request", #"{"jsonrpc":"2.0","id":1,"method":"core.do"}"# + "\n", "a plugin only answers"),
+        Fault("an oversize line", String(repeating: "a", count: 1 << 20) + "aa", "a frame of more than 1048576 bytes"),
+        Fault("an id from nowhere", #"{"jsonrpc":"2.0","id":99,"result":{}}"# + "\n", "answered 99, which nobody had asked"),
+        Fault("an id of another kind", #"{"jsonrpc":"2.0","id":"2","result":{}}"# + "\n", "which nobody had asked"),
+        Fault("an error without an id", #"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"m"}}"# + "\n", "m"),
+        Fault("a request", #"{"jsonrpc":"2.0","id":1,"method":"core.do"}"# + "\n", "a plugin only answers"),
     ]
 
     @Test(arguments: faults)
     func `what is no answer is a failure of the plugin, and the call goes to its next life`(
-        name: String,
-        bytes: String,
-        reason: String
+        fault: Fault
     ) async throws {
         try await HostBench.run { (bench: HostBench) async throws in
             let peer = bench.peer { wire, number in
                 wire.greet()
                 guard number == 0 else { return wire.echo() }
                 _ = wire.readRequest()
-                wire.send(bytes)
+                wire.send(fault.bytes)
                 wire.drain()
             }
             defer { peer.stop() }
             bench.writeSocketManifest()
             await bench.reload()
             #expect(try await bench.call("x.echo", ["a": 1])["result"] == ["a": 1])
-            #expect(bench.log.lines.all.contains { $0.level == .warning && $0.text.contains(reason) })
+            #expect(bench.log.lines.all.contains { $0.level == .warning && $0.text.contains(fault.reason) })
             #expect(await bench.plugin()["failures"] == 1)
         }
     }

@@ -110,6 +110,27 @@ public struct AppDirectories: Sendable, Hashable {
         if Glibc.rename(path, dataDirectory + "/" + away) != 0 { _ = Glibc.rename(path, data(of: app) + "/" + away) }
     }
 
+    // MARK: Handing over
+
+    /// Names in a service's lock directory by which a new container says that the old one may go.
+    static let handOverNames = ["handover-complete", "resin-kill-me"]
+
+    /// Whether something exists at one of them. One that we may not look at does not.
+    func hasHandedOver(_ key: ServiceKey) -> Bool {
+        Self.handOverNames.contains { name in
+            ((try? FileSystem.status("\(locks(of: key))/\(name)")) ?? nil) != nil
+        }
+    }
+
+    /// Takes away what is there, whatever it is.
+    func clearHandOver(of key: ServiceKey) throws(SystemCallError) {
+        for name in Self.handOverNames {
+            let path = "\(locks(of: key))/\(name)"
+            if unlink(path) == 0 || errno == ENOENT || rmdir(path) == 0 { continue }
+            try FileSystem.rename(path, locks(of: key.app) + "/" + FileSystem.uniqueName(".stale-"))
+        }
+    }
+
     /// Renames the application's /data away and makes it anew. Its containers must not run.
     func purge(_ app: AppID) throws(SystemCallError) {
         let path = data(of: app)

@@ -7,7 +7,7 @@ extension Composition {
         "command", "entrypoint", "network_mode", "privileged", "restart", "ports", "volumes", "devices", "cap_add",
         "cap_drop", "tmpfs", "working_dir", "user", "hostname", "group_add", "extra_hosts", "dns", "security_opt",
         "sysctls", "stop_signal", "stop_grace_period", "init", "read_only", "tty", "stdin_open", "pid", "ipc",
-        "mem_limit", "shm_size",
+        "mem_limit", "shm_size", "networks", "depends_on",
     ]
 
     init(_ service: TargetObject) throws(TargetError) {
@@ -17,6 +17,14 @@ extension Composition {
         if let member = service["network_mode"] {
             networkMode = try member.oneOf(["host", "bridge", "none"])
         }
+        networks = try service["networks"]?.memberships() ?? []
+        if !networks.isEmpty, service["network_mode"] != nil {
+            throw TargetError(
+                place: service.path(of: "networks"),
+                reason: "a service has either a network_mode or networks"
+            )
+        }
+        dependencies = try service["depends_on"]?.dependencies() ?? []
         privileged = try service["privileged"]?.bool() ?? false
         if let member = service["restart"] { restart = try member.restartPolicy() }
         for member in try service["ports"]?.list() ?? [] { ports.append(try member.port()) }
@@ -59,6 +67,53 @@ extension TargetMember {
             throw TargetError(place: path, reason: "\(value) is none of \(allowed.joined(separator: ", "))")
         }
         return value
+    }
+
+    /// A list of names, or an object from name to null or {aliases, ipv4_address}.
+    fileprivate func memberships() throws(TargetError) -> [NetworkMembership] {
+        var result: [NetworkMembership] = []
+        func add(_ membership: NetworkMembership, _ place: String) throws(TargetError) {
+            guard !result.contains(where: { $0.network == membership.network }) else {
+                throw TargetError(place: place, reason: "the network \(membership.network) is there twice")
+            }
+            result.append(membership)
+        }
+        guard case .object = json else {
+            for member in try list() { try add(NetworkMembership(network: try member.name()), member.path) }
+            return result
+        }
+        for (name, member) in try object().members {
+            var membership = NetworkMembership(network: name)
+            if !member.json.isNull {
+                let details = try member.object()
+                try details.refuseUnknown(known: ["aliases", "ipv4_address"])
+                membership.aliases = try details["aliases"]?.strings() ?? []
+                membership.ipv4Address = try details["ipv4_address"]?.string()
+            }
+            try add(membership, member.path)
+        }
+        return result
+    }
+
+    /// A list of names, or an object from name to null or {condition}.
+    fileprivate func dependencies() throws(TargetError) -> [Dependency] {
+        guard case .object = json else {
+            var names: [String] = []
+            for member in try list() {
+                let name = try member.name()
+                if !names.contains(name) { names.append(name) }
+            }
+            return names.map { Dependency(service: $0) }
+        }
+        var result: [Dependency] = []
+        for (name, member) in try object().members {
+            var dependency = Dependency(service: name)
+            if !member.json.isNull, let condition = try member.object()["condition"] {
+                dependency.needsHealth = try condition.oneOf(["service_started", "service_healthy"]) == "service_healthy"
+            }
+            result.append(dependency)
+        }
+        return result
     }
 
     /// A list, or a string that is split into words as a shell does: white space separates, single and double quotes
@@ -138,19 +193,14 @@ extension TargetMember {
         return number
     }
 
-    /// `HOST-PATH:CONTAINER-PATH[:ro|rw]`.
+    /// `/HOST/PATH:/CONTAINER/PATH[:ro|rw]` or `VOLUME:/CONTAINER/PATH[:ro|rw]`.
     fileprivate func bind() throws(TargetError) -> ContainerSpecification.Bind {
         let parts = try string().split(separator: ":", omittingEmptySubsequences: false).map(String.init)
-        guard parts.count >= 2, parts[0].hasPrefix("/") else {
-            throw TargetError(
-                place: path,
-                reason: "this version binds paths of the host, /HOST/PATH:/CONTAINER/PATH[:ro], and no volumes"
-            )
-        }
         let mode = parts.count > 2 ? parts[2] : "rw"
-        guard parts.count <= 3, parts[1].hasPrefix("/"), mode == "ro" || mode == "rw" else {
-            throw TargetError(place: path, reason: "expected /HOST/PATH:/CONTAINER/PATH[:ro|rw]")
+        guard (2...3).contains(parts.count), parts[1].hasPrefix("/"), mode == "ro" || mode == "rw" else {
+            throw TargetError(place: path, reason: "expected /HOST/PATH:/PATH[:ro|rw] or VOLUME:/PATH[:ro|rw]")
         }
+        if !parts[0].hasPrefix("/") { _ = try TargetMember(.string(parts[0]), path).name() }
         guard !["/data", "/tmp/balena", "/tmp/resin"].contains(parts[1]) else {
             throw TargetError(place: path, reason: "\(parts[1]) is the supervisor's: /data, /tmp/balena, /tmp/resin")
         }

@@ -30,8 +30,20 @@ struct ContainerBuilder: Sendable {
                 .init(source: directories.data(of: app.id), target: "/data"),
                 .init(source: locks, target: "/tmp/balena"),
                 .init(source: locks, target: "/tmp/resin"),
-            ] + composition.binds
-        result.networkMode = composition.networkMode
+            ]
+            + composition.binds.map { bind in
+                var bind = bind
+                if !bind.source.hasPrefix("/") { bind.source = app.id.engineName(bind.source) }
+                return bind
+            }
+        result.networks = composition.networks.map { membership in
+            .init(
+                network: app.id.engineName(membership.network),
+                aliases: [service.name] + membership.aliases,
+                ipv4Address: membership.ipv4Address
+            )
+        }
+        result.networkMode = result.networks.first?.network ?? composition.networkMode
         result.ports = composition.ports
         result.devices = composition.devices
         result.privileged = composition.privileged
@@ -61,22 +73,72 @@ struct ContainerBuilder: Sendable {
     }
 
     /// Covers the target's definition, the key and the address, but no version: an upgrade of the supervisor or of the
-    /// host recreates nothing.
+    /// host recreates nothing. Of an application with several services the release is no part of it: a new one touches
+    /// only what it changes.
     func digest(app: AppTarget, service: ServiceTarget, host: String) -> String {
         var digest = ConfigurationDigest()
         digest.add("1")
         digest.add(app.name)
-        digest.add(app.commit)
-        digest.add(app.releaseID)
-        // Whether it runs is no property of the container.
-        var definition = service.definition
-        definition["running"] = nil
-        digest.add(.object(definition))
+        if !app.isMultiService {
+            digest.add(app.commit)
+            digest.add(app.releaseID)
+        }
+        Self.addDefinition(of: service, app, to: &digest)
         digest.add(apiKey)
         digest.add("\(host):\(apiPort)")
         digest.add(identity.uuid)
         digest.add(identity.deviceType)
         return digest.text
+    }
+
+    /// A fingerprint of what a release makes of a service: of its definition alone, and of the release where a new one
+    /// makes a new container.
+    static func release(_ app: AppTarget, _ service: ServiceTarget) -> String {
+        var digest = ConfigurationDigest()
+        if !app.isMultiService {
+            digest.add(app.commit)
+            digest.add(app.releaseID)
+        }
+        addDefinition(of: service, app, to: &digest)
+        return digest.text
+    }
+
+    private static func addDefinition(of service: ServiceTarget, _ app: AppTarget, to digest: inout ConfigurationDigest) {
+        // Whether it runs is no property of the container, nor is what it waits for.
+        var definition = service.definition
+        definition["running"] = nil
+        definition["depends_on"] = nil
+        digest.add(.object(definition))
+        for membership in service.composition.networks {
+            guard let network = app.networks.first(where: { $0.name == membership.network }) else { continue }
+            digest.add(network.digest)
+        }
+    }
+
+    /// - Parameter bridge: the bridge's name on the host.
+    func specification(app: AppID, network: NetworkTarget, bridge: String) -> NetworkSpecification {
+        var result = NetworkSpecification(name: app.engineName(network.name), bridge: bridge)
+        result.isInternal = network.isInternal
+        result.enablesIPv6 = network.enablesIPv6
+        result.subnets = network.subnets
+        result.options = network.options
+        result.labels = network.labels
+        result.labels[ContainerLabel.app] = app.description
+        result.labels[ContainerLabel.network] = network.name
+        result.labels[ContainerLabel.configuration] = network.digest
+        result.labels[ContainerLabel.definition] = JSONValue.object(network.definition).text
+        return result
+    }
+
+    func specification(app: AppID, volume: VolumeTarget) -> VolumeSpecification {
+        var result = VolumeSpecification(name: app.engineName(volume.name))
+        result.driver = volume.driver
+        result.options = volume.options
+        result.labels = volume.labels
+        result.labels[ContainerLabel.app] = app.description
+        result.labels[ContainerLabel.volume] = volume.name
+        result.labels[ContainerLabel.definition] = JSONValue.object(volume.definition).text
+        return result
     }
 
     /// The environment of the service's container: its own variables, ours above them.
@@ -107,7 +169,7 @@ struct ContainerBuilder: Sendable {
     }
 
     private func labels(app: AppTarget, service: ServiceTarget, digest: String) -> [String: String] {
-        [
+        var labels = [
             ContainerLabel.app: app.id.description,
             ContainerLabel.appName: app.name,
             ContainerLabel.service: service.name,
@@ -117,35 +179,22 @@ struct ContainerBuilder: Sendable {
             ContainerLabel.configuration: digest,
             ContainerLabel.definition: JSONValue.object(service.definition).text,
         ]
+        if app.isMultiService { labels[ContainerLabel.multiService] = "true" }
+        return labels
     }
 }
 
-extension TargetState {
-    /// What our containers say that they were made from: the last resort where every file of the target is lost.
-    /// Containers whose labels cannot be read are left out.
-    static func recovered(from containers: [EngineContainer]) -> TargetState {
-        var apps: [String: JSONValue] = [:]
-        for container in containers {
-            let labels = container.labels
-            guard let id = labels[ContainerLabel.app], let serviceID = labels[ContainerLabel.serviceID],
-                let text = labels[ContainerLabel.definition], let definition = try? JSONValue(parsing: text),
-                apps[id] == nil
-            else { continue }
-            apps[id] = [
-                "name": .string(labels[ContainerLabel.appName] ?? ""),
-                "commit": .string(labels[ContainerLabel.commit] ?? ""),
-                "releaseId": .string(labels[ContainerLabel.release] ?? ""),
-                "services": .object(JSONObject([(serviceID, definition)])),
-            ]
-        }
-        var target = TargetState()
-        for (id, app) in apps {
-            var parser = TargetParser()
-            let document: JSONValue = ["apps": .object(JSONObject([(id, app)]))]
-            guard let parsed = try? parser.parse(document) else { continue }
-            target.apps += parsed.apps
-        }
-        target.apps.sort { $0.id < $1.id }
-        return target
+extension NetworkTarget {
+    /// Where it differs, the network is made anew.
+    var digest: String {
+        var digest = ConfigurationDigest()
+        digest.add("1")
+        digest.add(.object(definition))
+        return digest.text
     }
+}
+
+extension AppID {
+    /// The engine's name of a network or volume of the application.
+    func engineName(_ name: String) -> String { "\(self)_\(name)" }
 }

@@ -1,4 +1,4 @@
-/// Names of the labels that our containers carry. They are what a supervisor that was killed anywhere reads back.
+/// Names of the labels that our containers, networks and volumes carry. They are what a supervisor that was killed anywhere reads back.
 public enum ContainerLabel {
     /// Digits; a container with this label is ours.
     public static let app = "io.supervisor.app-id"
@@ -9,6 +9,12 @@ public enum ContainerLabel {
     public static let release = "io.supervisor.release-id"
     /// The configuration's digest: where it differs from the target's, the container is made anew.
     public static let configuration = "io.supervisor.config"
-    /// The service's definition as JSON, from which a lost target is read back.
+    /// On a container of an application with several services.
+    public static let multiService = "io.supervisor.multi-service"
+    /// A network's name in the target.
+    public static let network = "io.supervisor.network"
+    /// A volume's name in the target.
+    public static let volume = "io.supervisor.volume"
+    /// The definition of a service, network or volume as JSON, from which a lost target is read back.
     public static let definition = "io.supervisor.definition"
 }

@@ -9,6 +9,9 @@ public struct CurrentState: Sendable, Hashable {
         public var image: String
         public var imageID: String
         public var state: ContainerState
+        public var health: ContainerHealth
+        /// The networks that it is on, by the engine's name, with their ids as far as the engine tells them.
+        public var networks: [String: String]
 
         public init(
             id: String,
@@ -17,7 +20,9 @@ public struct CurrentState: Sendable, Hashable {
             digest: String,
             image: String,
             imageID: String,
-            state: ContainerState
+            state: ContainerState,
+            health: ContainerHealth = .none,
+            networks: [String: String] = [:]
         ) {
             self.id = id
             self.key = key
@@ -26,10 +31,31 @@ public struct CurrentState: Sendable, Hashable {
             self.image = image
             self.imageID = imageID
             self.state = state
+            self.health = health
+            self.networks = networks
+        }
+    }
+
+    /// A network of ours.
+    public struct Network: Sendable, Hashable {
+        public var id: String
+        public var app: AppID
+        /// The engine's.
+        public var name: String
+        public var digest: String
+
+        public init(id: String, app: AppID, name: String, digest: String) {
+            self.id = id
+            self.app = app
+            self.name = name
+            self.digest = digest
         }
     }
 
     public var instances: [Instance]
+    public var networks: [Network]
+    /// The engine's names of volumes of ours.
+    public var volumes: Set<String>
     /// Names of wanted images that the engine has.
     public var images: Set<String>
     /// Services that were stopped through the API, and stay so until they are started or made anew.
@@ -38,19 +64,31 @@ public struct CurrentState: Sendable, Hashable {
     public var startsEverything: Bool
     /// Services that have run since then: what has ended by its own policy meanwhile is not run a second time.
     public var haveRun: Set<ServiceKey>
+    /// Services whose new container has said that the old one may go, or has had its time to.
+    public var handedOver: Set<ServiceKey>
+    /// Digests of containers of releases that gave way to the last good one.
+    public var rejected: Set<String>
 
     public init(
         instances: [Instance] = [],
+        networks: [Network] = [],
+        volumes: Set<String> = [],
         images: Set<String> = [],
         halted: Set<ServiceKey> = [],
         startsEverything: Bool = false,
-        haveRun: Set<ServiceKey> = []
+        haveRun: Set<ServiceKey> = [],
+        handedOver: Set<ServiceKey> = [],
+        rejected: Set<String> = []
     ) {
         self.instances = instances
+        self.networks = networks
+        self.volumes = volumes
         self.images = images
         self.halted = halted
         self.startsEverything = startsEverything
         self.haveRun = haveRun
+        self.handedOver = handedOver
+        self.rejected = rejected
     }
 
     func instances(of key: ServiceKey) -> [Instance] { instances.filter { $0.key == key } }
@@ -74,7 +112,19 @@ extension CurrentState.Instance {
             digest: container.labels[ContainerLabel.configuration] ?? "",
             image: container.image,
             imageID: container.imageID,
-            state: container.state
+            state: container.state,
+            health: container.health,
+            networks: container.networks
         )
+    }
+}
+
+extension CurrentState.Network {
+    /// nil for a network whose labels are not ours or not whole.
+    init?(_ network: EngineNetwork) {
+        guard let text = network.labels[ContainerLabel.app], let app = AppID(digits: text),
+            let digest = network.labels[ContainerLabel.configuration]
+        else { return nil }
+        self.init(id: network.id, app: app, name: network.name, digest: digest)
     }
 }

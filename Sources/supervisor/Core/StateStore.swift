@@ -13,6 +13,7 @@ public struct StateStore: Sendable {
     private let target: StateFile
     private let images: StateFile
     private let flags: StateFile
+    private let releases: StateFile
 
     /// Version of the files' format.
     private static let version: Int64 = 1
@@ -24,6 +25,7 @@ public struct StateStore: Sendable {
         target = StateFile(directory: directory, name: "target.json", mode: 0o600)
         images = StateFile(directory: directory, name: "images.json", mode: 0o600)
         flags = StateFile(directory: directory, name: "flags.json", mode: 0o600)
+        releases = StateFile(directory: directory, name: "releases.json", mode: 0o600)
     }
 
     /// What was found at start.
@@ -40,6 +42,8 @@ public struct StateStore: Sendable {
         public var pulledImages: Set<String>
         /// What the user chose; true where he has not.
         public var tcpPingIsEnabled: Bool
+        /// Which releases of services are good, and which failed.
+        var releases: ReleaseRecords
         /// What was wrong with which file, one line each.
         public var problems: [String]
     }
@@ -87,6 +91,7 @@ public struct StateStore: Sendable {
 
         let pulled = images.load(Self.parseImages)
         let chosen = flags.load(Self.parseFlags)
+        let known = releases.load(Self.parseReleases)
 
         return Contents(
             uuid: uuid,
@@ -95,8 +100,9 @@ public struct StateStore: Sendable {
             target: targets.content,
             pulledImages: pulled.content ?? [],
             tcpPingIsEnabled: chosen.content ?? true,
+            releases: known.content ?? ReleaseRecords(),
             problems: identities.problems + keys.problems + targets.problems + pulled.problems + chosen.problems
-                + problems
+                + known.problems + problems
         )
     }
 
@@ -163,6 +169,19 @@ public struct StateStore: Sendable {
     public func save(tcpPingIsEnabled isEnabled: Bool) throws(SystemCallError) {
         let document: JSONValue = ["version": .integer(Self.version), "tcpPing": .bool(isEnabled)]
         try flags.save(document.encoded() + [0x0A])
+    }
+
+    /// Keeps which releases of services are good, and which failed.
+    func save(releases content: JSONValue) throws(SystemCallError) {
+        let document: JSONValue = ["version": .integer(Self.version), "services": content]
+        try releases.save(document.encoded() + [0x0A])
+    }
+
+    private static func parseReleases(_ bytes: [UInt8]) throws(StateFile.Flaw) -> ReleaseRecords {
+        guard let records = try document(bytes)["services"].flatMap(ReleaseRecords.init(json:)) else {
+            throw .damaged("it has no list of services")
+        }
+        return records
     }
 
     private static func parseFlags(_ bytes: [UInt8]) throws(StateFile.Flaw) -> Bool {

@@ -10,6 +10,7 @@ extension Supervisor {
     func stopContainer(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
         setStatus(.stopping)
         logger.info("Stopping the container", metadata: metadata(key, id))
+        stoppedByUs.insert(id)
         // A process that does not end within its grace period is killed, which takes a moment.
         try await engineStep("stopping a container", limit: stopTimeout(key.app) + .seconds(60)) {
             engine throws(EngineError) in try await engine.stop(container: id, timeout: nil)
@@ -42,10 +43,7 @@ extension Supervisor {
     /// Stop, swap, remove. The lock directory stays where another container of the service lives: it is that one's too.
     func stopAndRemove(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
         try await stopContainer(key, id)
-        let isShared = containers.contains { container in
-            container.id != id && container.state.isAlive && CurrentState.Instance(container)?.key == key
-        }
-        if !isShared { try await swapLocks(key) }
+        if !isShared(key, with: id) { try await swapLocks(key) }
         try await removeContainer(key, id)
     }
 
@@ -53,7 +51,7 @@ extension Supervisor {
     func createContainer(_ app: AppTarget, _ service: ServiceTarget) async throws(SupervisorError) -> String {
         let key = ServiceKey(app: app.id, service: service.name)
         setStatus(.installing)
-        let host = try await hostAddress(networkMode: service.composition.networkMode)
+        let host = try await hostAddress(service.composition, of: app.id)
         let specification = builder().specification(app: app, service: service, host: host)
         let directories = parts.directories
         // The engine refuses a container whose directories are missing.
@@ -71,7 +69,8 @@ extension Supervisor {
                 image: specification.image,
                 imageID: "",
                 labels: specification.labels,
-                state: .created
+                state: .created,
+                networks: Dictionary(specification.networks.map { ($0.network, "") }) { first, _ in first }
             )
         )
         return id
@@ -82,7 +81,18 @@ extension Supervisor {
         setStatus(.starting)
         let directories = parts.directories
         let othersRun = othersRun(than: key)
-        try await onWorker { try directories.prepareForStart(of: key, othersRun: othersRun) }
+        // With a predecessor that lives it shares the lock directory.
+        let isSuccessor = isShared(key, with: id)
+        let files = lockFiles
+        try await onWorker {
+            if isSuccessor {
+                try directories.ensure(key)
+            } else {
+                try directories.prepareForStart(of: key, othersRun: othersRun)
+            }
+            if othersRun { files.removeOwnDataLock(of: key.app) }
+        }
+        stoppedByUs.remove(id)
         try await engineStep("starting a container", limit: .seconds(180)) { engine throws(EngineError) in
             try await engine.start(container: id)
         }
@@ -90,6 +100,13 @@ extension Supervisor {
         haveRun.insert(key)
         note(id, .running)
         logger.notice("Started the container", metadata: metadata(key, id))
+    }
+
+    /// Whether another container of the service lives: its lock directory is the same.
+    private func isShared(_ key: ServiceKey, with id: String) -> Bool {
+        containers.contains { container in
+            container.id != id && container.state.isAlive && CurrentState.Instance(container)?.key == key
+        }
     }
 
     private func othersRun(than key: ServiceKey) -> Bool {

@@ -71,21 +71,28 @@ extension Supervisor {
         let index = containers.firstIndex { $0.id == id }
         // Whoever holds the gate lists the containers himself.
         let isOurDoing = gate.isBusy(app)
+        let isStoppedByUs = stoppedByUs.contains(id)
         switch action {
-        case "start", "unpause": if let index { containers[index].state = .running }
+        case "start", "unpause":
+            if let index { containers[index].state = .running }
+            // Whoever started it: what happens from now on is its own doing.
+            if action == "start", !isOurDoing { stoppedByUs.remove(id) }
         case "pause": if let index { containers[index].state = .paused }
         case "die":
             if let index { containers[index].state = .exited }
-            if !isOurDoing {
+            if !isStoppedByUs {
                 logger.info(
                     "The app's process ended with \(exitCode.map(String.init) ?? "an unknown status")",
                     metadata: ["app-id": "\(app)", "service": "\(service)", "container-id": "\(id)"]
                 )
                 crashes.died(key, exitCode: exitCode, at: parts.clock.now)
+                if probations[key]?.container == id { probations[key]?.died(exitCode: exitCode, at: parts.clock.now) }
             }
         case "stop": if let index { containers[index].state = .exited }
-        case "destroy", "remove": if let index { containers.remove(at: index) }
-        case "create": break
+        case "destroy", "remove":
+            if let index { containers.remove(at: index) }
+            stoppedByUs.remove(id)
+        case "create", "health_status": break
         default: return
         }
         if !isOurDoing { triggerSoon() }
@@ -144,24 +151,9 @@ extension Supervisor {
             throw error
         }
         containers = listed
+        stoppedByUs.formIntersection(listed.map(\.id))
         hasListed = true
         return listed.compactMap(CurrentState.Instance.init)
-    }
-
-    /// The address at which a container of this network mode reaches the host.
-    func hostAddress(networkMode: String) async throws(SupervisorError) -> String {
-        guard networkMode != "host", networkMode != "none" else { return "127.0.0.1" }
-        let gateway = try await engineStep("asking for the network \(networkMode)", limit: .seconds(60)) {
-            engine throws(EngineError) in try await engine.gateway(network: networkMode)
-        }
-        guard let gateway else {
-            throw SupervisorError(
-                .failed,
-                "the network \(networkMode) has no gateway at which a container reaches the API"
-            )
-        }
-        gateways[networkMode] = gateway
-        return gateway
     }
 
     func builder() -> ContainerBuilder {

@@ -18,14 +18,17 @@ extension Supervisor {
     }
 
     public func stop(_ id: AppID, force: Bool) async throws(SupervisorError) -> String {
-        try await operate(id) { supervisor throws(SupervisorError) in
+        try await operate(id, onOneContainer: true) { supervisor throws(SupervisorError) in
             let container = try await supervisor.container(of: id)
-            guard container.state.isAlive else {
+            // A successor may run beside it.
+            let alive = supervisor.containers.compactMap(CurrentState.Instance.init)
+                .filter { $0.key == container.key && $0.state.isAlive }
+            guard !alive.isEmpty else {
                 supervisor.halted.insert(container.key)
                 return container.id
             }
             try await supervisor.locked(id, force: force) { supervisor throws(SupervisorError) in
-                try await supervisor.stopContainer(container.key, container.id)
+                for instance in alive { try await supervisor.stopContainer(instance.key, instance.id) }
                 supervisor.halted.insert(container.key)
                 try await supervisor.swapLocks(container.key)
             }
@@ -35,7 +38,7 @@ extension Supervisor {
 
     public func start(_ id: AppID) async throws(SupervisorError) -> String {
         do throws(SupervisorError) {
-            return try await operate(id) { supervisor throws(SupervisorError) in
+            return try await operate(id, onOneContainer: true) { supervisor throws(SupervisorError) in
                 let container = try await supervisor.container(of: id)
                 if container.state == .running || container.state == .restarting { return container.id }
                 // The engine starts no paused container, and preparing for it would drop the lock of a process that lives.
@@ -54,22 +57,26 @@ extension Supervisor {
 
     // MARK: Parts
 
-    /// Runs an operation on one application: known, of one service, alone with it, and not cancelled by whoever asked.
+    /// Runs an operation on one application: known, alone with it, and not cancelled by whoever asked.
+    ///
+    /// - Parameter onOneContainer: refuses an application with several services.
     private func operate(
         _ id: AppID,
+        onOneContainer: Bool = false,
         _ body: @escaping @Sendable (isolated Supervisor) async throws(SupervisorError) -> String
     ) async throws(SupervisorError) -> String {
         guard !isStopping else { throw SupervisorError(.unavailable, "The supervisor is stopping") }
         try refuseWhileFrozen()
         // Before the engine has answered once, nobody knows which applications there are.
-        if hasListed { try refuseUnknown(id) }
+        if hasListed { try refuseUnknown(id, onOneContainer: onOneContainer) }
         return try await owned { supervisor throws(SupervisorError) in
-            try await supervisor.runAlone(id, body).get()
+            try await supervisor.runAlone(id, onOneContainer: onOneContainer, body).get()
         }
     }
 
     private func runAlone(
         _ id: AppID,
+        onOneContainer: Bool,
         _ body: @Sendable (isolated Supervisor) async throws(SupervisorError) -> String
     ) async -> Result<String, SupervisorError> {
         guard await enterGate(id, within: gatePatience(id)) else {
@@ -84,7 +91,7 @@ extension Supervisor {
             guard !isStopping else { throw SupervisorError(.unavailable, "The supervisor is stopping") }
             try refuseWhileFrozen()
             try await refreshContainers()
-            try refuseUnknown(id)
+            try refuseUnknown(id, onOneContainer: onOneContainer)
             return .success(try await body(self))
         } catch {
             logger.warning("An operation failed: \(error.message)", metadata: ["app-id": "\(id)"])
@@ -94,18 +101,21 @@ extension Supervisor {
         }
     }
 
-    private func refuseUnknown(_ id: AppID) throws(SupervisorError) {
+    private func refuseUnknown(_ id: AppID, onOneContainer: Bool) throws(SupervisorError) {
         let keys = Set(containers.compactMap { CurrentState.Instance($0)?.key }.filter { $0.app == id })
-        let services = target?[id]?.services.count ?? 0
         guard !keys.isEmpty || target?[id] != nil else {
             throw SupervisorError(.notFound, "There is no application \(id) on this device")
         }
-        guard max(keys.count, services) <= 1 else {
-            throw SupervisorError(
-                .invalidArgument,
-                "Application \(id) has \(max(keys.count, services)) services, this endpoint is about one container"
-            )
-        }
+        guard onOneContainer else { return }
+        let count = max(keys.count, target?[id]?.services.count ?? 0)
+        guard count <= 1 else { throw Self.severalServices(id, count) }
+    }
+
+    static func severalServices(_ id: AppID, _ count: Int) -> SupervisorError {
+        SupervisorError(
+            .invalidArgument,
+            "Application \(id) has \(count) services, this endpoint is about one container"
+        )
     }
 
     private func container(of id: AppID) async throws(SupervisorError) -> CurrentState.Instance {
@@ -132,22 +142,26 @@ extension Supervisor {
         await release(taken)
     }
 
-    /// Take, stop, swap, remove, create, start: with an empty /data in between if that is asked for. The container is made
-    /// again from what it was made from; a pending update is the update cycle's business.
+    /// Take, stop, swap, remove, create, start: with an empty /data in between if that is asked for. All containers of the
+    /// application are made again from what they were made from; a pending update is the update cycle's business.
     private func remake(_ id: AppID, force: Bool, purging: Bool) async throws(SupervisorError) {
-        let instances = containers.compactMap(CurrentState.Instance.init).filter { $0.key.app == id }
-        let recovered = TargetState.recovered(from: containers.filter { CurrentState.Instance($0)?.key.app == id })
-        guard let app = recovered[id] ?? target?[id], let service = app.services.first else {
-            throw SupervisorError(.failed, "Application \(id) has no service to start")
-        }
-        guard try await hasImage(service.image) else {
+        try await refreshNetworks()
+        let own = containers.filter { CurrentState.Instance($0)?.key.app == id }
+        guard let app = TargetState.recovered(from: own, networks: networks)[id] ?? target?[id], !app.services.isEmpty
+        else { throw SupervisorError(.failed, "Application \(id) has no service to start") }
+        for image in Set(app.services.map(\.image)).sorted() {
+            guard try await !hasImage(image) else { continue }
             throw SupervisorError(.unavailable, "The image of application \(id) is not on this device", retryAfter: 30)
         }
+        let order = Dictionary(app.services.enumerated().map { ($1.name, $0) }) { first, _ in first }
+        // Those that others depend on go last.
+        let instances = own.compactMap(CurrentState.Instance.init)
+            .sorted { (order[$0.key.service] ?? 0, $0.id) > (order[$1.key.service] ?? 0, $1.id) }
         let directories = parts.directories
         try await locked(id, force: force) { supervisor throws(SupervisorError) in
             for instance in instances { try await supervisor.stopContainer(instance.key, instance.id) }
             var failure: SupervisorError?
-            for instance in instances { try await supervisor.swapLocks(instance.key) }
+            for key in Set(instances.map(\.key)).sorted() { try await supervisor.swapLocks(key) }
             if purging {
                 do throws(SupervisorError) {
                     try await supervisor.onWorker { try directories.purge(id) }
@@ -157,9 +171,12 @@ extension Supervisor {
                 }
             }
             for instance in instances { try await supervisor.removeContainer(instance.key, instance.id) }
-            let key = ServiceKey(app: id, service: service.name)
-            let container = try await supervisor.createContainer(app, service)
-            try await supervisor.startContainer(key, container)
+            for service in app.services {
+                let container = try await supervisor.createContainer(app, service)
+                // One that the target keeps stopped stays so.
+                guard service.running || !app.isMultiService else { continue }
+                try await supervisor.startContainer(ServiceKey(app: id, service: service.name), container)
+            }
             if let failure { throw failure }
         }
     }

@@ -249,7 +249,7 @@ extension Supervisor {
         // Before the first start: a lock of ours must not be what an application finds.
         if let locks = powerHold.locks { await release(locks) }
         powerHold.locks = nil
-        for instance in powerHold.stopped.sorted(by: { ($0.key, $0.id) < ($1.key, $1.id) }) {
+        for instance in powerHold.stopped.sorted(by: { startOrder($0) < startOrder($1) }) {
             do throws(SupervisorError) {
                 try await startContainer(instance.key, instance.id)
             } catch {
@@ -260,6 +260,13 @@ extension Supervisor {
         setStatus(.idle)
         for app in powerHold.entered { leaveGate(app) }
         powerHold.entered = []
+    }
+
+    /// As the update cycle starts them.
+    private func startOrder(_ instance: CurrentState.Instance) -> (AppID, Int, String, String) {
+        let services = target?[instance.key.app]?.services
+        let place = services?.firstIndex { $0.name == instance.key.service } ?? Int.max
+        return (instance.key.app, place, instance.key.service, instance.id)
     }
 
     // MARK: Telling

@@ -26,7 +26,7 @@ extension Supervisor {
         return [
             "api_port": .integer(Int64(settings.apiPort)),
             "ip_address": .string(parts.addresses()),
-            "commit": instances.first.map { .string($0.commit) } ?? .null,
+            "commit": instances.first.map { .string(settledCommits[$0.key.app] ?? $0.commit) } ?? .null,
             "status": .string(progress.status.rawValue),
             "download_progress": downloadProgress,
             "os_version": .string(identity.osVersion),
@@ -56,14 +56,9 @@ extension Supervisor {
             Set(containers.map { $0.labels[ContainerLabel.service] }).count,
             target?[id]?.services.count ?? 0
         )
-        guard services <= 1 else {
-            throw SupervisorError(
-                .invalidArgument,
-                "Application \(id) has \(services) services, this endpoint is about one container"
-            )
-        }
+        guard services <= 1 else { throw Self.severalServices(id, services) }
         let container = containers.first(where: \.state.isAlive) ?? containers.first
-        let app = container.flatMap { TargetState.recovered(from: [$0])[id] } ?? target?[id]
+        let app = container.flatMap { TargetState.recovered(from: [$0], networks: networks)[id] } ?? target?[id]
         let service = app?.services.first
         return [
             "appId": .integer(id.number),
@@ -77,7 +72,7 @@ extension Supervisor {
     /// The container's variables without the API key.
     private func environment(_ app: AppTarget?, _ service: ServiceTarget?) -> JSONValue {
         guard let app, let service else { return [:] }
-        let host = service.composition.networkMode == "host" ? "127.0.0.1" : gateways[service.composition.networkMode]
+        let host = knownHostAddress(service.composition, of: app.id)
         let variables = builder().environment(app: app, service: service, host: host ?? "127.0.0.1")
         return .object(
             JSONObject(
@@ -168,7 +163,7 @@ extension Supervisor {
         return [
             "appId": .integer(id.number),
             "name": .string(wanted?.name ?? ""),
-            "commit": running.first.map { .string($0.commit) } ?? .null,
+            "commit": running.first.map { .string(settledCommits[id] ?? $0.commit) } ?? .null,
             "targetCommit": wanted.map { .string($0.commit) } ?? .null,
             "services": .array(
                 names.map { name in
@@ -181,11 +176,20 @@ extension Supervisor {
                         "containerId": instance.map { .string($0.id) } ?? .null,
                         "state": .string(state(of: instance, key)),
                         "crashLooping": .bool(isCrashLooping(instance, key, now)),
+                        "rolledBackFrom": rolledBackFrom(key).map(JSONValue.string) ?? .null,
                         "exitCode": crashes.exitCode(of: key).map { .integer(Int64($0)) } ?? .null,
                     ]
                 }
             ),
         ]
+    }
+
+    /// The commit of the target's release that gave way to the last good one.
+    private func rolledBackFrom(_ key: ServiceKey) -> String? {
+        guard let app = target?[key.app], let service = app.services.first(where: { $0.name == key.service }),
+            service.healthyAfter != nil, releases.rejects(app, service)
+        else { return nil }
+        return app.commit
     }
 
     private func state(of instance: CurrentState.Instance?, _ key: ServiceKey) -> String {

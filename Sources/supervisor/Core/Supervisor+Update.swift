@@ -58,15 +58,22 @@ extension Supervisor {
         pendingForce = false
         defer { activeForce = false }
         progress.nextAttempt = nil
+        knownImages = []
+        leftNetworks = []
+        deadline = nil
         do throws(SupervisorError) {
             await saveKeyIfNeeded()
             try await loadTarget()
-            try await converge()
-            if progress.hasFailed { logger.notice("The update succeeded after \(retry.failures) failures") }
+            let isPending = try await converge()
+            if retry.failures > 0 { logger.notice("The update succeeded after \(retry.failures) failures") }
             progress = UpdateProgress()
+            progress.isPending = isPending
+            progress.isDownloaded = isPending
+            progress.error = rollBackMessage
+            progress.hasFailed = progress.error != nil
             retry.succeeded()
-            startsEverything = false
-            return settings.pollInterval
+            if !isPending { startsEverything = false }
+            return waitForDeadline
         } catch {
             setStatus(.idle)
             progress.download = nil
@@ -87,186 +94,85 @@ extension Supervisor {
         }
     }
 
-    /// More rounds than any target takes.
-    private static let maximumRounds = 50
+    /// Has a cycle begin then, if nothing asks for one sooner.
+    func wakeNoLaterThan(_ time: Duration) {
+        deadline = min(deadline ?? time, time)
+    }
 
-    private func converge() async throws(SupervisorError) {
-        var failed: [ServiceKey: SupervisorError] = [:]
-        for _ in 0..<Self.maximumRounds {
+    private var waitForDeadline: Duration {
+        guard let deadline else { return settings.pollInterval }
+        return min(settings.pollInterval, max(.milliseconds(10), deadline - parts.clock.now))
+    }
+
+    /// More rounds than any target takes: each gets at least one thing done.
+    private var maximumRounds: Int {
+        50 + 4 * (target?.apps.reduce(0) { $0 + $1.services.count + $1.networks.count } ?? 0)
+    }
+
+    /// Returns whether something is still to come of which there will be news: then no retry is needed.
+    private func converge() async throws(SupervisorError) -> Bool {
+        var failed: [UpdateSubject: SupervisorError] = [:]
+        for _ in 0..<maximumRounds {
             try refuseWhenStopping()
             let plan = try await plan(failed: &failed)
             progress.isPending = plan.isPending || !failed.isEmpty
             progress.isDownloaded = progress.isPending && plan.downloads.isEmpty && failed.isEmpty
             // What stops nothing waits for no download, which may take hours.
             if !plan.additions.isEmpty {
-                try await execute(Set(plan.additions.map(\.key.app)), &failed) { $0.additions }
+                try await execute(Set(plan.additions.map(\.app)), &failed) { $0.additions }
             } else if case .download(let key, let image)? = plan.downloads.first {
                 do throws(SupervisorError) {
                     try await download(key, image)
                 } catch {
                     try refuseWhenStopping()
-                    // One that a new target has cancelled is no failure.
-                    if isWanted(image) { failed[key] = error }
+                    // One that a new target has cancelled is no failure. Others that want it are not to ask again.
+                    guard isWanted(image) else { continue }
+                    for (other, entry) in planned where entry.service.image == image { failed[.service(other)] = error }
+                    failed[.service(key)] = error
                 }
+            } else if !plan.handOvers.isEmpty {
+                try await disrupt(Set(plan.handOvers.map(\.app)), &failed, locking: false) { $0.handOvers }
             } else if !plan.disruptions.isEmpty {
-                try await disrupt(plan, &failed)
+                try await disrupt(Set(plan.disruptions.map(\.app)), &failed, locking: true) { $0.disruptions }
             } else {
                 if let first = failed.min(by: { $0.key < $1.key }) { throw first.value }
-                await removeOldImages()
-                return
+                if plan.waits.isEmpty { await settle() }
+                return !plan.waits.isEmpty
             }
         }
         throw SupervisorError(.failed, "the engine does not settle on what the target says")
     }
 
-    private func refuseWhenStopping() throws(SupervisorError) {
+    /// Everything is as the target says.
+    private func settle() async {
+        if let target {
+            settledCommits = Dictionary(target.apps.map { ($0.id, $0.commit) }) { first, _ in first }
+            for key in releases.rejected.keys where target[key.app].map({ rejects($0, key) }) == true {
+                settledCommits[key.app] = nil
+            }
+        }
+        await forgetReleasesOfOthers()
+        await removeOldImages()
+    }
+
+    private func rejects(_ app: AppTarget, _ key: ServiceKey) -> Bool {
+        app.services.contains { $0.name == key.service && releases.rejects(app, $0) }
+    }
+
+    func refuseWhenStopping() throws(SupervisorError) {
         if isStopping { throw SupervisorError(.unavailable, "the supervisor stops") }
         try refuseWhileFrozen()
     }
 
-    /// Asks the engine, and compares with the target. Services that have failed in this cycle are left as they are.
-    private func plan(failed: inout [ServiceKey: SupervisorError]) async throws(SupervisorError) -> UpdatePlan {
-        var current = CurrentState(instances: try await refreshContainers())
-        if target == nil, !current.instances.isEmpty { recoverTarget() }
-        var desired: [DesiredService]?
-        if let target {
-            var services: [DesiredService] = []
-            for app in target.apps {
-                for service in app.services {
-                    let key = ServiceKey(app: app.id, service: service.name)
-                    do throws(SupervisorError) {
-                        services.append(try await desiredService(app, service, &current))
-                    } catch {
-                        if error.code == .unavailable || error.code == .timeout { throw error }
-                        failed[key] = error
-                    }
-                }
-            }
-            desired = services
-        }
-        desired?.removeAll { failed[$0.key] != nil }
-        current.instances.removeAll { failed[$0.key] != nil }
-        current.halted = halted
-        current.startsEverything = startsEverything
-        haveRun.formUnion(current.instances.lazy.filter(\.state.isAlive).map(\.key))
-        current.haveRun = haveRun
-        return UpdatePlanner.plan(current: current, target: desired)
-    }
-
-    private func desiredService(
-        _ app: AppTarget,
-        _ service: ServiceTarget,
-        _ current: inout CurrentState
-    ) async throws(SupervisorError) -> DesiredService {
-        let host = try await hostAddress(networkMode: service.composition.networkMode)
-        if !current.images.contains(service.image), try await hasImage(service.image) {
-            current.images.insert(service.image)
-        }
-        return DesiredService(
-            key: ServiceKey(app: app.id, service: service.name),
-            digest: builder().digest(app: app, service: service, host: host),
-            image: service.image,
-            running: service.running,
-            strategy: service.strategy,
-            restart: service.composition.restart
-        )
-    }
-
-    /// Every file of the target is lost: what runs says what should.
-    private func recoverTarget() {
-        let recovered = TargetState.recovered(from: containers)
-        guard !recovered.apps.isEmpty else { return }
-        logger.warning("No target is left, going on with what the containers say that they were made from")
-        target = recovered
-    }
-
-    // MARK: Downloading
-
-    func hasImage(_ reference: String) async throws(SupervisorError) -> Bool {
-        try await engineStep("looking for the image \(reference)", limit: .seconds(60)) { engine throws(EngineError) in
-            try await engine.image(reference) != nil
-        }
-    }
-
-    private func download(_ key: ServiceKey, _ image: String) async throws(SupervisorError) {
-        await rememberPulled(image)
-        setStatus(.downloading)
-        progress.download = 0
-        logger.notice("Downloading \(image)", metadata: ["app-id": "\(key.app)", "service": "\(key.service)"])
-        let engine = parts.engine
-        let task = Task(executorPreference: parts.executor) { () async -> Result<Void, EngineError> in
-            do throws(EngineError) {
-                try await engine.pull(image, credentials: nil) { percentage in
-                    self.assumeIsolated { $0.progress.download = percentage }
-                }
-                return .success(())
-            } catch {
-                return .failure(error)
-            }
-        }
-        download = (image, task)
-        let result = await task.value
-        download = nil
-        progress.download = nil
-        setStatus(.idle)
-        if case .failure(let error) = result {
-            // What did not come is not ours to remove later, should somebody else bring it.
-            if try await !hasImage(image) {
-                pulledImages.remove(image)
-                await savePulledImages()
-            }
-            throw SupervisorError(error)
-        }
-        logger.notice("Downloaded \(image)", metadata: ["app-id": "\(key.app)", "service": "\(key.service)"])
-    }
-
-    /// Whether the target in force runs this image.
-    func isWanted(_ image: String) -> Bool {
-        target?.apps.contains { $0.services.contains { $0.image == image } } == true
-    }
-
-    private func rememberPulled(_ image: String) async {
-        guard pulledImages.insert(image).inserted else { return }
-        await savePulledImages()
-    }
-
-    private func savePulledImages() async {
-        let images = pulledImages
-        let store = parts.store
-        do throws(SupervisorError) {
-            try await onWorker { try store.save(pulledImages: images) }
-        } catch {
-            logger.error("Which images are ours could not be kept: \(error)")
-        }
-    }
-
-    /// Removes images that we downloaded and that nothing wants any more.
-    private func removeOldImages() async {
-        guard let target, targetError == nil else { return }
-        let wanted = Set(target.apps.flatMap { $0.services.map(\.image) })
-        for image in pulledImages.subtracting(wanted).sorted() {
-            do throws(SupervisorError) {
-                try await engineStep("removing the image \(image)", limit: .seconds(120)) {
-                    engine throws(EngineError) in
-                    try await engine.remove(image: image)
-                }
-                logger.info("Removed the image \(image)")
-            } catch {
-                // Somebody else uses it, or the engine is away: the next successful cycle tries again.
-                logger.info("The image \(image) stays for now: \(error)")
-                continue
-            }
-            pulledImages.remove(image)
-            await savePulledImages()
-        }
-    }
-
     // MARK: Doing
 
-    private func disrupt(_ plan: UpdatePlan, _ failed: inout [ServiceKey: SupervisorError])
-        async throws(SupervisorError)
-    {
-        let apps = Set(plan.disruptions.map(\.key.app))
+    /// Does a stage that needs the update locks of `apps` to be free, or that takes them.
+    private func disrupt(
+        _ apps: Set<AppID>,
+        _ failed: inout [UpdateSubject: SupervisorError],
+        locking: Bool,
+        _ stage: (UpdatePlan) -> [UpdateStep]
+    ) async throws(SupervisorError) {
         if pendingForce {
             activeForce = true
             pendingForce = false
@@ -283,14 +189,14 @@ extension Supervisor {
                 return
             }
         }
-        try await execute(apps, &failed, locking: true) { $0.disruptions }
+        try await execute(apps, &failed, locking: locking, stage)
     }
 
     /// Does one stage of the plan for some applications, alone with them: with their gates, and with their locks where
     /// something that lives is stopped. The plan is made again inside, since it may have changed while we waited.
     private func execute(
         _ apps: Set<AppID>,
-        _ failed: inout [ServiceKey: SupervisorError],
+        _ failed: inout [UpdateSubject: SupervisorError],
         locking: Bool = false,
         _ stage: (UpdatePlan) -> [UpdateStep]
     ) async throws(SupervisorError) {
@@ -303,9 +209,9 @@ extension Supervisor {
             entered.append(app)
         }
         try refuseWhenStopping()
-        let steps = stage(try await plan(failed: &failed)).filter { apps.contains($0.key.app) }
+        let steps = stage(try await plan(failed: &failed)).filter { apps.contains($0.app) }
         guard locking, !steps.isEmpty else { return try await perform(steps, &failed) }
-        let taken = try await takeLocks(of: Set(steps.map(\.key.app)), force: activeForce)
+        let taken = try await takeLocks(of: Set(steps.map(\.app)), force: activeForce)
         do throws(SupervisorError) {
             try await perform(steps, &failed)
         } catch {
@@ -317,18 +223,27 @@ extension Supervisor {
 
     private func perform(
         _ steps: [UpdateStep],
-        _ failed: inout [ServiceKey: SupervisorError]
+        _ failed: inout [UpdateSubject: SupervisorError]
     ) async throws(SupervisorError) {
         defer { setStatus(.idle) }
         for step in steps {
             try refuseWhenStopping()
+            // What it relies on failed a moment ago: the next plan knows.
+            if let key = step.key, isWaiting(key, for: failed) { continue }
             do throws(SupervisorError) {
                 try await perform(step)
             } catch {
                 if error.code == .unavailable || error.code == .timeout { throw error }
                 // What is wrong with one application keeps no other from its update.
-                failed[step.key] = error
+                failed[step.subject] = error
             }
+        }
+    }
+
+    private func isWaiting(_ key: ServiceKey, for failed: [UpdateSubject: SupervisorError]) -> Bool {
+        guard !failed.isEmpty, let service = planned[key]?.service else { return false }
+        return service.composition.dependencies.contains {
+            failed[.service(ServiceKey(app: key.app, service: $0.service))] != nil
         }
     }
 
@@ -340,20 +255,38 @@ extension Supervisor {
         case .replace(let key, let containers):
             for id in containers { try await stopAndRemove(key, id) }
             try await install(key)
+        case .handOver(let key): try await startSuccessor(key)
         case .halt(let key, let container):
             try await stopContainer(key, container)
             try await swapLocks(key)
         case .install(let key): try await install(key)
-        case .start(let key, let container): try await startContainer(key, container)
+        case .start(let key, let container): try await startJudged(key, container)
+        case .createNetwork(let app, let name): try await createNetwork(app, name)
+        case .removeNetwork(let app, let name, let id): await removeNetwork(app, name, id)
+        case .createVolume(let app, let name): try await createVolume(app, name)
         }
     }
 
-    private func install(_ key: ServiceKey) async throws(SupervisorError) {
-        guard let app = target?[key.app], let service = app.services.first(where: { $0.name == key.service }) else {
+    func install(_ key: ServiceKey) async throws(SupervisorError) {
+        guard let (app, service) = planned[key] else {
             throw SupervisorError(.failed, "\(key) is no longer in the target")
         }
         let id = try await createContainer(app, service)
-        if service.running { try await startContainer(key, id) }
+        if service.running { try await startJudged(key, id) }
+    }
+
+    /// Starts a container of which a failure to start may be the release's.
+    private func startJudged(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
+        do throws(SupervisorError) {
+            try await startContainer(key, id)
+        } catch {
+            if error.code == .failed, let healthyAfter = planned[key]?.service.healthyAfter {
+                var probation = Probation(container: id, healthyAfter: healthyAfter)
+                probation.failedToStart(error.message)
+                probations[key] = probation
+            }
+            throw error
+        }
     }
 
     func setStatus(_ status: UpdateProgress.Status) {

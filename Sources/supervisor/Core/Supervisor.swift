@@ -94,6 +94,7 @@ public actor Supervisor: DeviceAPI {
     var pulledImages: Set<String>
     /// What the user chose.
     var tcpPingIsEnabled: Bool
+    var releases: ReleaseRecords
 
     // What the engine says.
     var engineState: EngineState
@@ -102,8 +103,12 @@ public actor Supervisor: DeviceAPI {
     /// Whether the engine has listed them at least once.
     var hasListed = false
     var crashes = CrashTracker()
+    /// Networks of ours, as listed last.
+    var networks: [EngineNetwork] = []
     /// Gateways of networks, as the engine said last.
     var gateways: [String: String] = [:]
+    /// Containers that we stop or have stopped: the end of their process is no crash.
+    var stoppedByUs: Set<String> = []
 
     // What plugins say.
     /// As told last; nil while nobody has.
@@ -122,6 +127,18 @@ public actor Supervisor: DeviceAPI {
     var haveRun: Set<ServiceKey> = []
     var pendingForce = false
     var activeForce = false
+    /// Services as they are to run, by the last plan.
+    var planned: [ServiceKey: (app: AppTarget, service: ServiceTarget)] = [:]
+    /// Images that were there in this cycle.
+    var knownImages: Set<String> = []
+    /// Networks that could not be removed in this cycle.
+    var leftNetworks: Set<UpdateSubject> = []
+    var handOvers: [ServiceKey: HandOver] = [:]
+    var probations: [ServiceKey: Probation] = [:]
+    /// When the next cycle has to begin at the latest, for what time alone decides.
+    var deadline: Duration?
+    /// The commit of each application that is wholly as the target said.
+    var settledCommits: [AppID: String] = [:]
     var download: (image: String, task: Task<Result<Void, EngineError>, Never>)?
     /// What goes on now, since when, and how long it may take before something is wrong.
     var steps: [Int: (name: String, since: Duration, limit: Duration)] = [:]
@@ -181,6 +198,7 @@ public actor Supervisor: DeviceAPI {
         targetJSON = contents.target
         pulledImages = contents.pulledImages
         tcpPingIsEnabled = contents.tcpPingIsEnabled
+        releases = contents.releases
         if let json = contents.target {
             var parser = TargetParser()
             target = try? parser.parse(json)

@@ -28,6 +28,12 @@ struct TargetMember {
         return TargetObject(json: value, path: path)
     }
 
+    /// An object; null is an empty one.
+    func objectOrNull() throws(TargetError) -> TargetObject {
+        if json.isNull { return TargetObject(json: [:], path: path) }
+        return try object()
+    }
+
     func list() throws(TargetError) -> [TargetMember] {
         guard case .array(let values) = json else { throw wrong("a list") }
         return values.enumerated().map { TargetMember($1, "\(path).\($0)") }
@@ -139,5 +145,12 @@ struct TargetObject {
     func required(_ name: String) throws(TargetError) -> TargetMember {
         guard let member = self[name] else { throw TargetError(place: path(of: name), reason: "is missing") }
         return member
+    }
+
+    /// For members that would change what runs, were they understood.
+    func refuseUnknown(known: [String]) throws(TargetError) {
+        for (name, member) in members where !known.contains(name) {
+            throw TargetError(place: member.path, reason: "\(name) is none of \(known.joined(separator: ", "))")
+        }
     }
 }

@@ -4,8 +4,15 @@ public import SupervisorPluginAPI
 /// not know is a warning.
 public struct TargetParser {
     public private(set) var warnings: [String] = []
+    /// Whether a lone service is one of several; nil counts them, and wants everything declared that is referred to.
+    private let isMultiService: Bool?
 
-    public init() {}
+    public init() { isMultiService = nil }
+
+    /// For an application that is read back, maybe in parts.
+    init(recoveringMultiService isMultiService: Bool) { self.isMultiService = isMultiService }
+
+    private var isRecovering: Bool { isMultiService != nil }
 
     /// Parses the bytes of a target state file.
     public mutating func parse(_ bytes: [UInt8]) throws(TargetError) -> (target: TargetState, json: JSONValue) {
@@ -55,33 +62,137 @@ public struct TargetParser {
             }
             app.services.append(service)
         }
-        app.volumes = try object["volumes"]?.object().members.map(\.name) ?? []
-        app.networks = try object["networks"]?.object().members.map(\.name) ?? []
-        try refuseWhatComesLater(app, member.path)
+        for (name, value) in try object["volumes"]?.object().members ?? [] {
+            app.volumes.append(try volume(name, value))
+        }
+        for (name, value) in try object["networks"]?.object().members ?? [] {
+            app.networks.append(try network(name, value))
+        }
+        app.isMultiService = isMultiService ?? (app.services.count > 1)
+        try joinNetworks(&app, member.path)
+        try findVolumes(app, member.path)
+        app.services = try inStartOrder(app, member.path)
         warnUnknown(object, known: ["name", "commit", "releaseId", "services", "volumes", "networks"])
         return app
     }
 
-    private func refuseWhatComesLater(_ app: AppTarget, _ path: String) throws(TargetError) {
-        if app.services.count > 1 {
-            throw TargetError(
-                place: path + ".services",
-                reason: "this version runs one service per application, found \(app.services.count)"
-            )
+    // MARK: Networks and volumes
+
+    private func volume(_ name: String, _ member: TargetMember) throws(TargetError) -> VolumeTarget {
+        let object = try member.objectOrNull()
+        try object.refuseUnknown(known: ["driver", "driver_opts", "labels"])
+        return VolumeTarget(
+            name: try TargetMember(.string(name), member.path).name(),
+            driver: try object["driver"]?.string() ?? "local",
+            options: try object["driver_opts"]?.stringMap() ?? [:],
+            labels: try object["labels"]?.stringMap() ?? [:],
+            definition: object.json
+        )
+    }
+
+    private func network(_ name: String, _ member: TargetMember) throws(TargetError) -> NetworkTarget {
+        let object = try member.objectOrNull()
+        try object.refuseUnknown(known: ["driver", "driver_opts", "internal", "enable_ipv6", "ipam", "labels"])
+        if let driver = object["driver"], try driver.string() != "bridge" {
+            throw TargetError(place: driver.path, reason: "the only driver is bridge")
         }
-        if !app.volumes.isEmpty {
-            throw TargetError(
-                place: path + ".volumes",
-                reason: "this version makes no volumes of an application, use /data; found \(app.volumes[0])"
-            )
+        var network = NetworkTarget(
+            name: try TargetMember(.string(name), member.path).name(),
+            definition: object.json
+        )
+        network.isInternal = try object["internal"]?.bool() ?? false
+        network.enablesIPv6 = try object["enable_ipv6"]?.bool() ?? false
+        network.options = try object["driver_opts"]?.stringMap() ?? [:]
+        network.labels = try object["labels"]?.stringMap() ?? [:]
+        if let ipam = try object["ipam"]?.object() {
+            try ipam.refuseUnknown(known: ["config"])
+            for entry in try ipam["config"]?.list() ?? [] {
+                let range = try entry.object()
+                try range.refuseUnknown(known: ["subnet", "gateway", "ip_range"])
+                network.subnets.append(
+                    .init(
+                        subnet: try range.required("subnet").string(),
+                        gateway: try range["gateway"]?.string(),
+                        range: try range["ip_range"]?.string()
+                    )
+                )
+            }
         }
-        if !app.networks.isEmpty {
-            throw TargetError(
-                place: path + ".networks",
-                reason: "this version makes no networks of an application; found \(app.networks[0])"
-            )
+        return network
+    }
+
+    /// The services of an application that has several share its network `default`, unless they say otherwise.
+    private func joinNetworks(_ app: inout AppTarget, _ path: String) throws(TargetError) {
+        for index in app.services.indices {
+            let service = app.services[index]
+            if app.isMultiService, service.composition.networks.isEmpty, service.definition["network_mode"] == nil {
+                app.services[index].composition.networks = [NetworkMembership(network: Self.defaultNetwork)]
+                // A container's definition has to say it: read back, it may be alone.
+                app.services[index].definition["networks"] = [.string(Self.defaultNetwork)]
+            }
+            for membership in app.services[index].composition.networks
+            where !app.networks.contains(where: { $0.name == membership.network }) {
+                guard membership.network == Self.defaultNetwork || isRecovering else {
+                    throw TargetError(
+                        place: "\(path).services.\(service.id).networks",
+                        reason: "the application has no network \(membership.network)"
+                    )
+                }
+                app.networks.append(NetworkTarget(name: membership.network))
+            }
         }
     }
+
+    private static let defaultNetwork = "default"
+
+    private func findVolumes(_ app: AppTarget, _ path: String) throws(TargetError) {
+        if isRecovering { return }
+        for service in app.services {
+            for bind in service.composition.binds
+            where !bind.source.hasPrefix("/") && !app.volumes.contains(where: { $0.name == bind.source }) {
+                throw TargetError(
+                    place: "\(path).services.\(service.id).volumes",
+                    reason: "the application has no volume \(bind.source)"
+                )
+            }
+        }
+    }
+
+    // MARK: Order
+
+    /// Those that another depends on before it, otherwise as written.
+    private func inStartOrder(_ app: AppTarget, _ path: String) throws(TargetError) -> [ServiceTarget] {
+        let byName = Dictionary(app.services.map { ($0.name, $0) }) { first, _ in first }
+        var ordered: [ServiceTarget] = []
+        var done: Set<String> = []
+        // Without recursion: a target of a thousand services in a row is no reason to run out of stack.
+        for service in app.services where !done.contains(service.name) {
+            var open: [(service: ServiceTarget, next: Int)] = [(service, 0)]
+            while let (current, next) = open.last {
+                let dependencies = current.composition.dependencies
+                guard next < dependencies.count else {
+                    open.removeLast()
+                    if done.insert(current.name).inserted { ordered.append(current) }
+                    continue
+                }
+                open[open.count - 1].next += 1
+                let name = dependencies[next].service
+                let place = "\(path).services.\(current.id).depends_on"
+                guard let other = byName[name] else {
+                    if isRecovering { continue }
+                    throw TargetError(place: place, reason: "the application has no service \(name)")
+                }
+                if let start = open.firstIndex(where: { $0.service.name == name }) {
+                    let circle = (open[start...].map(\.service.name) + [name]).joined(separator: " -> ")
+                    throw TargetError(place: place, reason: "services wait for each other: \(circle)")
+                }
+                if !done.contains(name) { open.append((other, 0)) }
+            }
+        }
+        return ordered
+    }
+
+    // MARK: Services
 
     private mutating func service(_ id: String, _ member: TargetMember) throws(TargetError) -> ServiceTarget {
         let object = try member.object()
@@ -95,15 +206,43 @@ public struct TargetParser {
             labels: try object["labels"]?.stringMap() ?? [:],
             definition: object.json
         )
-        for label in ["io.resin.update.strategy", "io.balena.update.strategy"] {
-            guard let value = service.labels[label], UpdateStrategy(rawValue: value) == nil else { continue }
-            let allowed = UpdateStrategy.allCases.map(\.rawValue).joined(separator: ", ")
-            throw TargetError(place: "\(member.path).labels.\(label)", reason: "\(value) is none of \(allowed)")
-        }
+        try check(service, member.path)
         service.composition = try Composition(object)
         let own: Set<String> = ["serviceName", "imageId", "image", "running", "environment", "labels"]
         warnUnknown(object, known: own.union(Composition.keys))
         return service
+    }
+
+    /// The labels that say how it is updated.
+    private func check(_ service: ServiceTarget, _ path: String) throws(TargetError) {
+        for prefix in ["io.resin.", "io.balena."] {
+            let strategy = prefix + "update.strategy"
+            if let value = service.labels[strategy], UpdateStrategy(rawValue: value) == nil {
+                let allowed = UpdateStrategy.allCases.map(\.rawValue).joined(separator: ", ")
+                throw TargetError(place: "\(path).labels.\(strategy)", reason: "\(value) is none of \(allowed)")
+            }
+            let timeout = prefix + "update.handover-timeout"
+            if let value = service.labels[timeout], !Self.isNumber(value, in: 0...86_400_000) {
+                throw TargetError(
+                    place: "\(path).labels.\(timeout)",
+                    reason: "expected whole milliseconds from 0 to 86400000, found \(value)"
+                )
+            }
+        }
+        let label = ServiceTarget.healthyAfterLabel
+        if let value = service.labels[label], !Self.isNumber(value, in: 1...3600) {
+            throw TargetError(
+                place: "\(path).labels.\(label)",
+                reason: "expected whole seconds from 1 to 3600, found \(value)"
+            )
+        }
+    }
+
+    private static func isNumber(_ text: String, in range: ClosedRange<Int>) -> Bool {
+        guard !text.isEmpty, text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
+            return false
+        }
+        return Int(text).map(range.contains) ?? false
     }
 
     private mutating func warnUnknown(_ object: TargetObject, known: Set<String>) {

@@ -23,11 +23,13 @@ public struct AppTarget: Sendable, Hashable {
     public var name: String
     public var commit: String
     public var releaseID: String
+    /// In the order in which they start: those that another depends on before it.
     public var services: [ServiceTarget]
-    /// Names.
-    public var volumes: [String]
-    /// Names.
-    public var networks: [String]
+    public var volumes: [VolumeTarget]
+    public var networks: [NetworkTarget]
+    /// Whether it is one of several services that a release updates: then only what changed is touched, and a container's
+    /// commit is that of the release it was made for.
+    public var isMultiService: Bool
 
     public init(
         id: AppID,
@@ -35,8 +37,9 @@ public struct AppTarget: Sendable, Hashable {
         commit: String,
         releaseID: String = "",
         services: [ServiceTarget],
-        volumes: [String] = [],
-        networks: [String] = []
+        volumes: [VolumeTarget] = [],
+        networks: [NetworkTarget] = [],
+        isMultiService: Bool = false
     ) {
         self.id = id
         self.name = name
@@ -45,6 +48,65 @@ public struct AppTarget: Sendable, Hashable {
         self.services = services
         self.volumes = volumes
         self.networks = networks
+        self.isMultiService = isMultiService
+    }
+}
+
+/// A volume of an application as it should be. It outlives its containers, and its application.
+public struct VolumeTarget: Sendable, Hashable {
+    public var name: String
+    public var driver: String
+    /// Of the driver.
+    public var options: [String: String]
+    public var labels: [String: String]
+    /// The volume's object as it was written.
+    public var definition: JSONObject
+
+    public init(
+        name: String,
+        driver: String = "local",
+        options: [String: String] = [:],
+        labels: [String: String] = [:],
+        definition: JSONObject = [:]
+    ) {
+        self.name = name
+        self.driver = driver
+        self.options = options
+        self.labels = labels
+        self.definition = definition
+    }
+}
+
+/// A network of an application as it should be: a bridge of its own on the host.
+public struct NetworkTarget: Sendable, Hashable {
+    public var name: String
+    /// No way out of it but to the host.
+    public var isInternal: Bool
+    public var enablesIPv6: Bool
+    /// Empty lets the engine choose.
+    public var subnets: [NetworkSpecification.Subnet]
+    /// Of the bridge driver.
+    public var options: [String: String]
+    public var labels: [String: String]
+    /// The network's object as it was written.
+    public var definition: JSONObject
+
+    public init(
+        name: String,
+        isInternal: Bool = false,
+        enablesIPv6: Bool = false,
+        subnets: [NetworkSpecification.Subnet] = [],
+        options: [String: String] = [:],
+        labels: [String: String] = [:],
+        definition: JSONObject = [:]
+    ) {
+        self.name = name
+        self.isInternal = isInternal
+        self.enablesIPv6 = enablesIPv6
+        self.subnets = subnets
+        self.options = options
+        self.labels = labels
+        self.definition = definition
     }
 }
 
@@ -86,28 +148,56 @@ public struct ServiceTarget: Sendable, Hashable {
         self.definition = definition
     }
 
-    /// By the label `io.resin.update.strategy`, or its `io.balena.` twin.
+    /// By the label `io.balena.update.strategy`, or its `io.resin.` twin.
     public var strategy: UpdateStrategy {
-        let label = labels["io.balena.update.strategy"] ?? labels["io.resin.update.strategy"]
-        return label.flatMap(UpdateStrategy.init(rawValue:)) ?? .downloadThenKill
+        label("update.strategy").flatMap(UpdateStrategy.init(rawValue:)) ?? .downloadThenKill
+    }
+
+    /// How long a hand-over may take: by the label `io.balena.update.handover-timeout`, or its `io.resin.` twin, in
+    /// milliseconds; a minute without one.
+    public var handOverTimeout: Duration {
+        label("update.handover-timeout").flatMap(Int64.init).map(Duration.milliseconds) ?? .seconds(60)
+    }
+
+    /// How long a release has to stay up to be a good one, by the label `io.supervisor.healthy-after` in seconds; nil
+    /// where nothing is to be rolled back.
+    public var healthyAfter: Duration? {
+        labels[Self.healthyAfterLabel].flatMap(Int64.init).map(Duration.seconds)
+    }
+
+    static let healthyAfterLabel = "io.supervisor.healthy-after"
+
+    private func label(_ name: String) -> String? {
+        labels["io.balena." + name] ?? labels["io.resin." + name]
     }
 }
 
-/// The order of downloading the new image and stopping the old container.
+/// How a container gives way to its successor.
 public enum UpdateStrategy: String, Sendable, Hashable, CaseIterable {
+    /// The new image is downloaded while the old container runs.
     case downloadThenKill = "download-then-kill"
+    /// The old container goes before the download.
     case killThenDownload = "kill-then-download"
+    /// The old container and its image go before the download: for a device whose disk holds one of them only.
+    case deleteThenDownload = "delete-then-download"
+    /// The new container starts beside the old one, which goes when the new one says so.
+    case handOver = "hand-over"
 }
 
 /// The compose keys of a service that the supervisor hands to the engine.
 public struct Composition: Sendable, Hashable {
     public var command: [String]?
     public var entrypoint: [String]?
+    /// "host", "bridge" or "none"; without a meaning where there are `networks`.
     public var networkMode = "host"
+    /// The networks of the application that the service is on. The first one is that at whose gateway it finds the API.
+    public var networks: [NetworkMembership] = []
+    /// What has to run before the service starts.
+    public var dependencies: [Dependency] = []
     public var privileged = false
     public var restart = ContainerSpecification.RestartPolicy.always
     public var ports: [ContainerSpecification.Port] = []
-    /// Host paths only.
+    /// The source is a path of the host, or the name of one of the application's volumes.
     public var binds: [ContainerSpecification.Bind] = []
     public var devices: [ContainerSpecification.Device] = []
     public var capabilitiesAdded: [String] = []
@@ -136,6 +226,32 @@ public struct Composition: Sendable, Hashable {
     public var sharedMemorySize: Int64?
 
     public init() {}
+}
+
+/// A service on a network of its application.
+public struct NetworkMembership: Sendable, Hashable {
+    public var network: String
+    /// Further names under which others find it there; its own name is always one.
+    public var aliases: [String]
+    public var ipv4Address: String?
+
+    public init(network: String, aliases: [String] = [], ipv4Address: String? = nil) {
+        self.network = network
+        self.aliases = aliases
+        self.ipv4Address = ipv4Address
+    }
+}
+
+/// A service that another one waits for.
+public struct Dependency: Sendable, Hashable {
+    public var service: String
+    /// Whether its health check has to succeed first; otherwise it has to run.
+    public var needsHealth: Bool
+
+    public init(service: String, needsHealth: Bool = false) {
+        self.service = service
+        self.needsHealth = needsHealth
+    }
 }
 
 /// Where a target state is wrong.

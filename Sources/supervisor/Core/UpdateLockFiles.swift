@@ -237,6 +237,11 @@ struct UpdateLockFiles: Sendable {
         }
     }
 
+    /// Removes our lock in the application's /data before one of its services starts while others run.
+    func removeOwnDataLock(of app: AppID) {
+        removeIfOurs(directories.data(of: app) + "/" + Self.oldName)
+    }
+
     private func removeTemporaries(in directory: String) {
         for name in (try? FileSystem.entries(directory)) ?? [] where name.hasPrefix(Self.temporaryPrefix) {
             unlink(directory + "/" + name)

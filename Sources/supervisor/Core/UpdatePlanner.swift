@@ -6,6 +6,11 @@ public struct DesiredService: Sendable, Hashable {
     public var running: Bool
     public var strategy: UpdateStrategy
     public var restart: ContainerSpecification.RestartPolicy
+    /// The engine's names of its networks; none of them where it is on the host's or the engine's own.
+    public var networks: [String]
+    /// The engine's names of its volumes.
+    public var volumes: [String]
+    public var dependencies: [Dependency]
 
     public init(
         key: ServiceKey,
@@ -13,7 +18,10 @@ public struct DesiredService: Sendable, Hashable {
         image: String,
         running: Bool = true,
         strategy: UpdateStrategy = .downloadThenKill,
-        restart: ContainerSpecification.RestartPolicy = .always
+        restart: ContainerSpecification.RestartPolicy = .always,
+        networks: [String] = [],
+        volumes: [String] = [],
+        dependencies: [Dependency] = []
     ) {
         self.key = key
         self.digest = digest
@@ -21,30 +29,121 @@ public struct DesiredService: Sendable, Hashable {
         self.running = running
         self.strategy = strategy
         self.restart = restart
+        self.networks = networks
+        self.volumes = volumes
+        self.dependencies = dependencies
     }
 }
 
-/// One thing to do for one service.
+/// A network with everything that it is made from.
+public struct DesiredNetwork: Sendable, Hashable {
+    public var app: AppID
+    /// The engine's.
+    public var name: String
+    public var digest: String
+
+    public init(app: AppID, name: String, digest: String) {
+        self.app = app
+        self.name = name
+        self.digest = digest
+    }
+}
+
+/// A volume. What it was made from does not count: it holds data, and is never made anew.
+public struct DesiredVolume: Sendable, Hashable {
+    public var app: AppID
+    /// The engine's.
+    public var name: String
+
+    public init(app: AppID, name: String) {
+        self.app = app
+        self.name = name
+    }
+}
+
+/// What should be on the device.
+public struct DesiredState: Sendable, Hashable {
+    /// Those of one application in the order in which they start.
+    public var services: [DesiredService]
+    public var networks: [DesiredNetwork]
+    public var volumes: [DesiredVolume]
+
+    public init(services: [DesiredService] = [], networks: [DesiredNetwork] = [], volumes: [DesiredVolume] = []) {
+        self.services = services
+        self.networks = networks
+        self.volumes = volumes
+    }
+}
+
+/// What a step is about.
+public enum UpdateSubject: Sendable, Hashable, Comparable, CustomStringConvertible {
+    case service(ServiceKey)
+    /// The engine's name.
+    case network(AppID, String)
+    /// The engine's name.
+    case volume(AppID, String)
+
+    public var app: AppID {
+        switch self {
+        case .service(let key): key.app
+        case .network(let app, _), .volume(let app, _): app
+        }
+    }
+
+    public static func < (a: UpdateSubject, b: UpdateSubject) -> Bool { a.order < b.order }
+
+    private var order: (AppID, Int, String) {
+        switch self {
+        case .network(let app, let name): (app, 0, name)
+        case .volume(let app, let name): (app, 1, name)
+        case .service(let key): (key.app, 2, key.service)
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .service(let key): key.description
+        case .network(_, let name): "network \(name)"
+        case .volume(_, let name): "volume \(name)"
+        }
+    }
+}
+
+/// One thing to do.
 public enum UpdateStep: Sendable, Hashable {
     /// Get the image.
     case download(ServiceKey, image: String)
-    /// Stop and remove the containers: an old version whose successor is downloaded afterwards, a service that is no
-    /// longer wanted, or one container too many.
+    /// Stop and remove the containers: an old version whose successor comes later, a service that is no longer wanted, or
+    /// one container too many.
     case remove(ServiceKey, containers: [String])
     /// Stop and remove the containers, make and start the new one.
     case replace(ServiceKey, containers: [String])
+    /// Make and start the new container while the old one runs.
+    case handOver(ServiceKey)
     /// Stop the container and keep it.
     case halt(ServiceKey, container: String)
     /// Make and start a container where there is none.
     case install(ServiceKey)
     case start(ServiceKey, container: String)
+    case createNetwork(AppID, name: String)
+    case removeNetwork(AppID, name: String, id: String)
+    case createVolume(AppID, name: String)
 
-    public var key: ServiceKey {
+    public var subject: UpdateSubject {
         switch self {
-        case .download(let key, _), .remove(let key, _), .replace(let key, _), .halt(let key, _), .install(let key),
-            .start(let key, _):
-            key
+        case .download(let key, _), .remove(let key, _), .replace(let key, _), .handOver(let key), .halt(let key, _),
+            .install(let key), .start(let key, _):
+            .service(key)
+        case .createNetwork(let app, let name), .removeNetwork(let app, let name, _): .network(app, name)
+        case .createVolume(let app, let name): .volume(app, name)
         }
+    }
+
+    public var app: AppID { subject.app }
+
+    /// The service that it is about, if it is about one.
+    public var key: ServiceKey? {
+        if case .service(let key) = subject { key } else { nil }
     }
 }
 
@@ -54,8 +153,15 @@ public struct UpdatePlan: Sendable, Hashable {
     public var downloads: [UpdateStep] = []
     /// Steps that stop something that lives: they need the update locks, all of them or none.
     public var disruptions: [UpdateStep] = []
-    /// Steps that stop nothing that lives.
+    /// Steps that stop nothing that lives, or only what has handed over.
     public var additions: [UpdateStep] = []
+    /// Successors to be started beside their predecessors: the update locks must be free.
+    public var handOvers: [UpdateStep] = []
+    /// Services that wait for something of which there will be news: a dependency, or a predecessor that has not handed
+    /// over yet.
+    public var waits: Set<ServiceKey> = []
+    /// Of those, the ones whose predecessor and successor both live.
+    public var handingOver: Set<ServiceKey> = []
     /// Locks that keep the disruptions from happening.
     public var blockers: [HeldLock] = []
 
@@ -63,96 +169,209 @@ public struct UpdatePlan: Sendable, Hashable {
 
     /// Whether the device differs from its target by more than a container that has to be started.
     public var isPending: Bool {
-        !downloads.isEmpty || !disruptions.isEmpty
+        !downloads.isEmpty || !disruptions.isEmpty || !handOvers.isEmpty || !waits.isEmpty
             || additions.contains { if case .start = $0 { false } else { true } }
     }
 
-    public var isEmpty: Bool { downloads.isEmpty && disruptions.isEmpty && additions.isEmpty }
+    /// Whether there is nothing to do now.
+    public var isEmpty: Bool {
+        downloads.isEmpty && disruptions.isEmpty && additions.isEmpty && handOvers.isEmpty
+    }
 }
 
 /// Compares what runs with what should run. A pure function: it knows neither engine nor clock.
 public enum UpdatePlanner {
     /// - Parameters:
     ///   - target: nil where no target is known: then nothing is taken away.
+    ///   - excluded: what has failed in this cycle, and is left as it is.
     ///   - locks: the update locks in force, without those that are overridden.
     public static func plan(
         current: CurrentState,
-        target: [DesiredService]?,
+        target: DesiredState?,
+        excluding excluded: Set<UpdateSubject> = [],
         locks: [HeldLock] = []
     ) -> UpdatePlan {
-        var plan = UpdatePlan()
-        guard let target else { return plan }
-        let wanted = Dictionary(target.map { ($0.key, $0) }) { first, _ in first }
-        for key in Set(current.instances.map(\.key)).union(wanted.keys).sorted() {
-            let instances = current.instances(of: key)
-            if let service = wanted[key] {
-                add(service, instances, current, &plan)
-            } else {
-                plan.add(
-                    .remove(key, containers: instances.map(\.id)),
-                    disrupts: instances.contains(where: \.state.isAlive)
-                )
-            }
-        }
-        let disrupted = Set(plan.disruptions.map(\.key.app))
-        plan.blockers = locks.filter { disrupted.contains($0.app) }
-        return plan
+        guard let target else { return UpdatePlan() }
+        var planning = Planning(current: current, target: target, excluded: excluded)
+        planning.run()
+        let disrupted = Set((planning.plan.disruptions + planning.plan.handOvers).map(\.app))
+        planning.plan.blockers = locks.filter { disrupted.contains($0.app) }
+        return planning.plan
+    }
+}
+
+private struct Planning {
+    private let current: CurrentState
+    private let target: DesiredState
+    private let excluded: Set<UpdateSubject>
+    private let wanted: [ServiceKey: DesiredService]
+    private let instances: [ServiceKey: [CurrentState.Instance]]
+    private let networks: [String: CurrentState.Network]
+    /// The engine's names of networks that are there but not as they should be.
+    private var changedNetworks: Set<String> = []
+    /// The engine's names of networks and volumes that are not there yet.
+    private var missing: Set<String> = []
+    /// Services that this plan starts.
+    private var starting: Set<ServiceKey> = []
+    var plan = UpdatePlan()
+
+    init(current: CurrentState, target: DesiredState, excluded: Set<UpdateSubject>) {
+        self.current = current
+        self.target = target
+        self.excluded = excluded
+        wanted = Dictionary(target.services.map { ($0.key, $0) }) { first, _ in first }
+        instances = Dictionary(grouping: current.instances, by: \.key)
+        networks = Dictionary(current.networks.map { ($0.name, $0) }) { first, _ in first }
     }
 
-    private static func add(
+    mutating func run() {
+        lookAtNetworks()
+        lookAtVolumes()
+        for service in target.services where !excluded.contains(.service(service.key)) { add(service) }
+        for key in instances.keys.sorted() where wanted[key] == nil && !excluded.contains(.service(key)) {
+            let unwanted = instances[key] ?? []
+            add(.remove(key, containers: unwanted.map(\.id)), disrupts: unwanted.contains(where: \.state.isAlive))
+        }
+        let names = Set(target.networks.map(\.name))
+        for network in current.networks where !names.contains(network.name) { removeIfUnused(network) }
+    }
+
+    // MARK: Networks and volumes
+
+    private mutating func lookAtNetworks() {
+        for network in target.networks {
+            guard let there = networks[network.name] else {
+                missing.insert(network.name)
+                if !excluded.contains(.network(network.app, network.name)) {
+                    plan.additions.append(.createNetwork(network.app, name: network.name))
+                }
+                continue
+            }
+            guard there.digest != network.digest else { continue }
+            changedNetworks.insert(network.name)
+            removeIfUnused(there)
+        }
+    }
+
+    private mutating func removeIfUnused(_ network: CurrentState.Network) {
+        guard !excluded.contains(.network(network.app, network.name)) else { return }
+        if current.instances.contains(where: { $0.networks[network.name] != nil }) { return }
+        plan.additions.append(.removeNetwork(network.app, name: network.name, id: network.id))
+    }
+
+    private mutating func lookAtVolumes() {
+        for volume in target.volumes where !current.volumes.contains(volume.name) {
+            missing.insert(volume.name)
+            guard !excluded.contains(.volume(volume.app, volume.name)) else { continue }
+            plan.additions.append(.createVolume(volume.app, name: volume.name))
+        }
+    }
+
+    private func hasAllParts(_ service: DesiredService) -> Bool {
+        !(service.networks + service.volumes).contains { missing.contains($0) || changedNetworks.contains($0) }
+    }
+
+    // MARK: Services
+
+    private mutating func add(_ service: DesiredService) {
+        let key = service.key
+        let there = instances[key] ?? []
+        let imageIsThere = current.images.contains(service.image)
+        guard !there.isEmpty else {
+            if !imageIsThere {
+                plan.downloads.append(.download(key, image: service.image))
+            } else if hasAllParts(service), mayStart(service) {
+                plan.additions.append(.install(key))
+                if service.running { starting.insert(key) }
+            } else {
+                plan.waits.insert(key)
+            }
+            return
+        }
+        guard let kept = keeper(of: there, for: service) else { return succeed(service, there, imageIsThere) }
+        removeSurplus(there.filter { $0.id != kept.id }, service, kept)
+        if !service.running {
+            if kept.state.isAlive { plan.disruptions.append(.halt(key, container: kept.id)) }
+        } else if needsStart(kept, service) {
+            if mayStart(service) {
+                plan.additions.append(.start(key, container: kept.id))
+                starting.insert(key)
+            } else {
+                plan.waits.insert(key)
+            }
+        }
+    }
+
+    /// None of the containers is as it should be.
+    private mutating func succeed(
         _ service: DesiredService,
-        _ instances: [CurrentState.Instance],
-        _ current: CurrentState,
-        _ plan: inout UpdatePlan
+        _ there: [CurrentState.Instance],
+        _ imageIsThere: Bool
     ) {
         let key = service.key
-        let imageIsThere = current.images.contains(service.image)
-        guard !instances.isEmpty else {
-            if imageIsThere {
-                plan.additions.append(.install(key))
-            } else {
-                plan.downloads.append(.download(key, image: service.image))
+        let ids = there.map(\.id)
+        let disrupts = there.contains(where: \.state.isAlive)
+        if !imageIsThere {
+            switch service.strategy {
+            case .killThenDownload, .deleteThenDownload: add(.remove(key, containers: ids), disrupts: disrupts)
+            case .downloadThenKill, .handOver: plan.downloads.append(.download(key, image: service.image))
             }
-            return
+        } else if service.networks.contains(where: changedNetworks.contains) {
+            // The network can be made anew only when nothing is on it.
+            add(.remove(key, containers: ids), disrupts: disrupts)
+        } else if !hasAllParts(service) {
+            plan.waits.insert(key)
+        } else if service.strategy == .handOver, service.running, disrupts {
+            plan.handOvers.append(.handOver(key))
+        } else {
+            add(.replace(key, containers: ids), disrupts: disrupts)
         }
-        guard let kept = keeper(of: instances, for: service) else {
-            let ids = instances.map(\.id)
-            let disrupts = instances.contains(where: \.state.isAlive)
-            if imageIsThere {
-                plan.add(.replace(key, containers: ids), disrupts: disrupts)
-            } else if service.strategy == .killThenDownload {
-                plan.add(.remove(key, containers: ids), disrupts: disrupts)
-            } else {
-                plan.downloads.append(.download(key, image: service.image))
-            }
-            return
+    }
+
+    /// The containers beside the one that is kept.
+    private mutating func removeSurplus(
+        _ surplus: [CurrentState.Instance],
+        _ service: DesiredService,
+        _ kept: CurrentState.Instance
+    ) {
+        let key = service.key
+        let predecessors = surplus.filter { instance in
+            service.strategy == .handOver && service.running && instance.state.isAlive
+                && !current.rejected.contains(instance.digest)
         }
-        let surplus = instances.filter { $0.id != kept.id }
-        if !surplus.isEmpty {
-            let disrupts = surplus.contains(where: \.state.isAlive)
-            plan.add(.remove(key, containers: surplus.map(\.id)), disrupts: disrupts)
+        let others = surplus.filter { instance in !predecessors.contains { $0.id == instance.id } }
+        if !others.isEmpty {
+            add(.remove(key, containers: others.map(\.id)), disrupts: others.contains(where: \.state.isAlive))
         }
-        if service.running {
-            if needsStart(kept, service, current) { plan.additions.append(.start(key, container: kept.id)) }
-        } else if kept.state.isAlive {
-            plan.disruptions.append(.halt(key, container: kept.id))
+        guard !predecessors.isEmpty else { return }
+        plan.handingOver.insert(key)
+        if current.handedOver.contains(key) {
+            plan.additions.append(.remove(key, containers: predecessors.map(\.id)))
+        } else {
+            plan.waits.insert(key)
         }
     }
 
     /// The container that is already as the target wants it; a living one rather than another.
-    private static func keeper(
+    private func keeper(
         of instances: [CurrentState.Instance],
         for service: DesiredService
     ) -> CurrentState.Instance? {
-        let fitting = instances.filter { $0.digest == service.digest && $0.state != .removing && $0.state != .dead }
+        let fitting = instances.filter { instance in
+            instance.digest == service.digest && instance.state != .removing && instance.state != .dead
+                && service.networks.allSatisfy { isOn($0, instance) }
+        }
         return fitting.first(where: \.state.isAlive) ?? fitting.first
     }
 
-    private static func needsStart(
-        _ instance: CurrentState.Instance,
-        _ service: DesiredService,
-        _ current: CurrentState
-    ) -> Bool {
+    /// Whether a container is on the network of that name that there is now. One that was killed while it was made is on
+    /// some of its networks only.
+    private func isOn(_ name: String, _ instance: CurrentState.Instance) -> Bool {
+        guard let id = instance.networks[name] else { return false }
+        return id.isEmpty || id == networks[name]?.id
+    }
+
+    private func needsStart(_ instance: CurrentState.Instance, _ service: DesiredService) -> Bool {
         if current.halted.contains(service.key) { return false }
         switch instance.state {
         case .created: return true
@@ -166,10 +385,27 @@ public enum UpdatePlanner {
         case .running, .paused, .restarting, .removing, .dead: return false
         }
     }
-}
 
-extension UpdatePlan {
-    fileprivate mutating func add(_ step: UpdateStep, disrupts: Bool) {
-        if disrupts { disruptions.append(step) } else { additions.append(step) }
+    // MARK: Order
+
+    private func mayStart(_ service: DesiredService) -> Bool {
+        !service.running || service.dependencies.allSatisfy { isMet($0, of: service.key.app) }
+    }
+
+    private func isMet(_ dependency: Dependency, of app: AppID) -> Bool {
+        let key = ServiceKey(app: app, service: dependency.service)
+        guard let service = wanted[key], service.running, !current.halted.contains(key) else { return true }
+        let there = instances[key] ?? []
+        let alive = there.filter(\.state.isAlive)
+        if dependency.needsHealth {
+            return alive.contains { $0.state == .running && ($0.health == .healthy || $0.health == .none) }
+        }
+        if !alive.isEmpty || starting.contains(key) { return true }
+        // One that has done its work, by its own policy.
+        return there.contains { $0.state == .exited && !needsStart($0, service) }
+    }
+
+    private mutating func add(_ step: UpdateStep, disrupts: Bool) {
+        if disrupts { plan.disruptions.append(step) } else { plan.additions.append(step) }
     }
 }

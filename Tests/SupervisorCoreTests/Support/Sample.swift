@@ -23,6 +23,25 @@ enum Sample {
         ]
     }
 
+    /// An application of several services, each with these members beside its name and an image `<name>:<version>`.
+    static func wholeApp(
+        commit: String = "c1",
+        _ services: KeyValuePairs<String, JSONObject>,
+        networks: JSONObject = [:],
+        volumes: JSONObject = [:]
+    ) -> JSONValue {
+        var objects: JSONObject = [:]
+        for (index, (name, members)) in services.enumerated() {
+            var service: JSONObject = ["serviceName": .string(name), "image": .string("\(name):1")]
+            for member in members { service[member.name] = member.value }
+            objects[String(index + 1)] = .object(service)
+        }
+        return [
+            "name": "whole", "commit": .string(commit), "releaseId": 7, "services": .object(objects),
+            "networks": .object(networks), "volumes": .object(volumes),
+        ]
+    }
+
     /// The target of a service `main` with these members.
     static func document(service members: String) -> String {
         let comma = members.isEmpty ? "" : ","

@@ -1,0 +1,66 @@
+/// The time in which a release has to show that it stays up. A pure state: it knows neither engine nor clock.
+struct Probation: Sendable, Hashable {
+    enum Verdict: Sendable, Hashable {
+        case good
+        /// With the reason, for people.
+        case bad(String)
+        /// Nothing to say yet; by then at the latest, if time alone decides.
+        case open(until: Duration?)
+    }
+
+    /// The container's id.
+    let container: String
+    let healthyAfter: Duration
+    /// Since when it runs without an end.
+    private var since: Duration?
+    private var failure: String?
+    /// Whether a failure was told already.
+    private(set) var isTold = false
+
+    init(container: String, healthyAfter: Duration) {
+        self.container = container
+        self.healthyAfter = healthyAfter
+    }
+
+    /// Its process ended, and nobody had asked it to.
+    mutating func died(exitCode: Int?, at now: Duration) {
+        let code = exitCode.map { " with \($0)" } ?? ""
+        let time = since.map { " after \((now - $0).components.seconds) s" } ?? ""
+        failure = failure ?? "its process ended\(code)\(time)"
+    }
+
+    /// It could not be started.
+    mutating func failedToStart(_ message: String) {
+        failure = failure ?? "it does not start: \(message)"
+    }
+
+    /// Begins anew, where there is nothing to give way to.
+    mutating func forgive() {
+        failure = nil
+        since = nil
+        isTold = true
+    }
+
+    /// - Parameters:
+    ///   - state: as listed by the engine just now.
+    mutating func judge(_ state: ContainerState, _ health: ContainerHealth, at now: Duration) -> Verdict {
+        if let failure { return .bad(failure) }
+        switch state {
+        case .created, .removing, .paused: return .open(until: nil)
+        case .restarting, .exited, .dead:
+            died(exitCode: nil, at: now)
+            return .bad(failure ?? "its process ended")
+        case .running: break
+        }
+        if health == .unhealthy {
+            failure = "its health check fails"
+            return .bad("its health check fails")
+        }
+        let start = since ?? now
+        since = start
+        let end = start + healthyAfter
+        if now < end { return .open(until: end) }
+        // A check that has not decided yet tells when it has.
+        return health == .starting ? .open(until: nil) : .good
+    }
+}

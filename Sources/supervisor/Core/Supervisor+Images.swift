@@ -1,0 +1,88 @@
+import Logging
+
+/// Images: downloading what is wanted, and removing what we downloaded and nothing wants any more.
+extension Supervisor {
+    func hasImage(_ reference: String) async throws(SupervisorError) -> Bool {
+        try await engineStep("looking for the image \(reference)", limit: .seconds(60)) { engine throws(EngineError) in
+            try await engine.image(reference) != nil
+        }
+    }
+
+    func download(_ key: ServiceKey, _ image: String) async throws(SupervisorError) {
+        // Room for the new image first, where that is asked for.
+        if planned[key]?.service.strategy == .deleteThenDownload { await removeOldImages() }
+        await rememberPulled(image)
+        setStatus(.downloading)
+        progress.download = 0
+        logger.notice("Downloading \(image)", metadata: ["app-id": "\(key.app)", "service": "\(key.service)"])
+        let engine = parts.engine
+        let task = Task(executorPreference: parts.executor) { () async -> Result<Void, EngineError> in
+            do throws(EngineError) {
+                try await engine.pull(image, credentials: nil) { percentage in
+                    self.assumeIsolated { $0.progress.download = percentage }
+                }
+                return .success(())
+            } catch {
+                return .failure(error)
+            }
+        }
+        download = (image, task)
+        let result = await task.value
+        download = nil
+        progress.download = nil
+        setStatus(.idle)
+        if case .failure(let error) = result {
+            // What did not come is not ours to remove later, should somebody else bring it.
+            if try await !hasImage(image) {
+                pulledImages.remove(image)
+                await savePulledImages()
+            }
+            throw SupervisorError(error)
+        }
+        knownImages.insert(image)
+        logger.notice("Downloaded \(image)", metadata: ["app-id": "\(key.app)", "service": "\(key.service)"])
+    }
+
+    /// Whether the target in force runs this image.
+    func isWanted(_ image: String) -> Bool {
+        target?.apps.contains { $0.services.contains { $0.image == image } } == true
+            || imagesToGoBackTo.contains(image)
+    }
+
+    private func rememberPulled(_ image: String) async {
+        guard pulledImages.insert(image).inserted else { return }
+        await savePulledImages()
+    }
+
+    private func savePulledImages() async {
+        let images = pulledImages
+        let store = parts.store
+        do throws(SupervisorError) {
+            try await onWorker { try store.save(pulledImages: images) }
+        } catch {
+            logger.error("Which images are ours could not be kept: \(error)")
+        }
+    }
+
+    /// Removes images that we downloaded and that nothing wants any more.
+    func removeOldImages() async {
+        guard let target, targetError == nil else { return }
+        let wanted = Set(target.apps.flatMap { $0.services.map(\.image) }).union(imagesToGoBackTo)
+        for image in pulledImages.subtracting(wanted).sorted() {
+            do throws(SupervisorError) {
+                try await engineStep("removing the image \(image)", limit: .seconds(120)) {
+                    engine throws(EngineError) in
+                    try await engine.remove(image: image)
+                }
+                logger.info("Removed the image \(image)")
+            } catch {
+                // Somebody else uses it, or the engine is away: the next successful cycle tries again.
+                logger.info("The image \(image) stays for now: \(error)")
+                continue
+            }
+            knownImages.remove(image)
+            pulledImages.remove(image)
+            await savePulledImages()
+        }
+    }
+}

@@ -1,0 +1,112 @@
+import Logging
+
+/// What the planner is told: what there is, and what should be.
+extension Supervisor {
+    /// Asks the engine, and compares with the target. What has failed in this cycle is left as it is.
+    func plan(failed: inout [UpdateSubject: SupervisorError]) async throws(SupervisorError) -> UpdatePlan {
+        var current = CurrentState(instances: try await refreshContainers())
+        try await refreshNetworks()
+        current.networks = networks.compactMap(CurrentState.Network.init)
+        if target == nil, !current.instances.isEmpty { recoverTarget() }
+        guard let target else { return UpdatePlan() }
+        if target.apps.contains(where: { !$0.volumes.isEmpty }) {
+            current.volumes = Set(try await listVolumes().map(\.name))
+        }
+        let desired = try await desiredState(target, &current, &failed)
+        current.halted = halted
+        current.startsEverything = startsEverything
+        haveRun.formUnion(current.instances.lazy.filter(\.state.isAlive).map(\.key))
+        current.haveRun = haveRun
+        current.handedOver = await finishedHandOvers(handingOver(desired, current))
+        return UpdatePlanner.plan(current: current, target: desired, excluding: Set(failed.keys).union(leftNetworks))
+    }
+
+    private func desiredState(
+        _ target: TargetState,
+        _ current: inout CurrentState,
+        _ failed: inout [UpdateSubject: SupervisorError]
+    ) async throws(SupervisorError) -> DesiredState {
+        var desired = DesiredState()
+        planned = [:]
+        gateways = [:]
+        for app in target.apps {
+            var networks = app.networks
+            for service in app.services {
+                let key = ServiceKey(app: app.id, service: service.name)
+                do throws(SupervisorError) {
+                    let own = try await describe(app, service)
+                    await judge(app, service, digest: own.digest, current.instances)
+                    let (appInForce, inForce) = inForce(app, service)
+                    planned[key] = (appInForce, inForce)
+                    if inForce == service {
+                        desired.services.append(own)
+                    } else {
+                        current.rejected.insert(own.digest)
+                        for network in appInForce.networks where !networks.contains(where: { $0.name == network.name }) {
+                            networks.append(network)
+                        }
+                        desired.services.append(try await describe(appInForce, inForce))
+                    }
+                    let image = inForce.image
+                    if try await knowsImage(image) { current.images.insert(image) }
+                } catch {
+                    if error.code == .unavailable || error.code == .timeout { throw error }
+                    failed[.service(key)] = error
+                    // Nobody takes away what cannot be judged.
+                    if !desired.services.contains(where: { $0.key == key }) {
+                        desired.services.append(DesiredService(key: key, digest: "", image: service.image))
+                    }
+                }
+            }
+            desired.networks += networks.map { network in
+                DesiredNetwork(app: app.id, name: app.id.engineName(network.name), digest: network.digest)
+            }
+            desired.volumes += app.volumes.map { DesiredVolume(app: app.id, name: app.id.engineName($0.name)) }
+        }
+        return desired
+    }
+
+    private func describe(_ app: AppTarget, _ service: ServiceTarget) async throws(SupervisorError) -> DesiredService {
+        let host = try await hostAddress(service.composition, of: app.id)
+        return DesiredService(
+            key: ServiceKey(app: app.id, service: service.name),
+            digest: builder().digest(app: app, service: service, host: host),
+            image: service.image,
+            running: service.running,
+            strategy: service.strategy,
+            restart: service.composition.restart,
+            networks: service.composition.networks.map { app.id.engineName($0.network) },
+            volumes: service.composition.binds.filter { !$0.source.hasPrefix("/") }
+                .map { app.id.engineName($0.source) },
+            dependencies: service.composition.dependencies
+        )
+    }
+
+    /// Asked once in a cycle: the engine takes a millisecond for each.
+    private func knowsImage(_ image: String) async throws(SupervisorError) -> Bool {
+        if knownImages.contains(image) { return true }
+        guard try await hasImage(image) else { return false }
+        knownImages.insert(image)
+        return true
+    }
+
+    /// Services with that strategy of which more than one container lives.
+    private func handingOver(_ desired: DesiredState, _ current: CurrentState) -> [(key: ServiceKey, timeout: Duration)] {
+        desired.services.compactMap { service in
+            guard service.strategy == .handOver, let target = planned[service.key]?.service else { return nil }
+            let alive = current.instances(of: service.key).filter {
+                $0.state.isAlive && !current.rejected.contains($0.digest)
+            }
+            guard alive.count > 1, alive.contains(where: { $0.digest == service.digest }) else { return nil }
+            return (service.key, target.handOverTimeout)
+        }
+    }
+
+    /// Every file of the target is lost: what runs says what should.
+    private func recoverTarget() {
+        let recovered = TargetState.recovered(from: containers, networks: networks)
+        guard !recovered.apps.isEmpty else { return }
+        logger.warning("No target is left, going on with what the containers say that they were made from")
+        target = recovered
+    }
+}
