@@ -98,12 +98,7 @@ def new_engine(user: User) -> Iterator[Callable[..., Engine]]:
             engine.bridge = None
             engine.start()
         for number, name in enumerate(sorted(LOCAL_IMAGES), 1):
-            changes = [
-                'CMD ["' + '", "'.join(images.COMMAND) + '"]',
-                f"ENV PATH={images.PATH}",
-                f"ENV IMAGE_NUMBER={number}",
-            ]
-            engine.import_image(images.base_layer(), name, changes)
+            engine.import_image(images.base_layer(), name, images.changes(f"ENV IMAGE_NUMBER={number}"))
         return engine
 
     yield make
@@ -131,6 +126,13 @@ def bridged(engine: Engine) -> Engine:
     if not engine.bridge:
         pytest.skip("this machine's engine has no bridge")
     return engine
+
+
+@pytest.fixture
+def checked(engine: Engine) -> str:
+    """An image with a health check: what it finds is what ON_CHECK of a service's environment says."""
+    engine.import_image(images.base_layer(), "checked:1", images.changes(images.HEALTHCHECK))
+    return "checked:1"
 
 
 @pytest.fixture(scope="session")

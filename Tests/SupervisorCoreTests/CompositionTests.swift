@@ -32,6 +32,12 @@ struct CompositionTests {
         Good(#""network_mode":"host""#) { $0.networkMode = "host" },
         Good(#""network_mode":"bridge""#) { $0.networkMode = "bridge" },
         Good(#""network_mode":"none""#) { $0.networkMode = "none" },
+        Good(#""networks":["default"]"#) { $0.networks = [NetworkMembership(network: "default")] },
+        Good(#""networks":{"default":null}"#) { $0.networks = [NetworkMembership(network: "default")] },
+        Good(#""networks":{"default":{"aliases":["a"],"ipv4_address":"172.30.0.5"}}"#) {
+            $0.networks = [NetworkMembership(network: "default", aliases: ["a"], ipv4Address: "172.30.0.5")]
+        },
+        Good(#""depends_on":[]"#) { $0.dependencies = [] },
         Good(#""privileged":true"#) { $0.privileged = true },
         Good(#""restart":"no""#) { $0.restart = .no },
         Good(#""restart":false"#) { $0.restart = .no },

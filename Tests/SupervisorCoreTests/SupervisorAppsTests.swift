@@ -20,7 +20,9 @@ struct SupervisorAppsTests {
                     commit: commit,
                     [
                         "web": ["image": .string(webImage), "depends_on": ["db"], "networks": ["front", "back"]],
-                        "db": JSONObject([("networks", ["back"]), ("volumes", ["rows:/rows"])] + more.map { ($0.name, $0.value) }),
+                        "db": JSONObject(
+                            [("networks", ["back"]), ("volumes", ["rows:/rows"])] + more.map { ($0.name, $0.value) }
+                        ),
                         "cache": ["networks": ["front"]],
                     ],
                     networks: ["front": [:], "back": network],
@@ -37,18 +39,18 @@ struct SupervisorAppsTests {
             #expect(
                 calls == [
                     "create network 1_front", "create network 1_back", "create volume 1_rows",
-                    "create 1/cache", "start 1/cache", "create 1/db", "start 1/db", "create 1/web", "start 1/web",
-                ] || calls == [
-                    "create network 1_front", "create network 1_back", "create volume 1_rows",
                     "create 1/db", "start 1/db", "create 1/web", "start 1/web", "create 1/cache", "start 1/cache",
-                ]
+                ],
+                "\(calls)"
             )
             #expect(bench.engine.networks.map(\.bridge) == ["supervisor0", "supervisor1"])
             #expect(await bench.device("update_pending") == false)
         }
     }
 
-    @Test func `a service is on its networks under its name, and finds the API at the gateway of the first`() async throws {
+    @Test func `a service is on its networks under its name, and finds the API at the gateway of the first`()
+        async throws
+    {
         await Bench.run(target: Self.target()) { bench in
             let web = try #require(bench.engine.containers.first { $0.labels[ContainerLabel.service] == "web" })
             let specification = try #require(bench.engine.specifications[web.id])
@@ -140,7 +142,9 @@ struct SupervisorAppsTests {
     @Test func `a network that cannot be made is told, and everything else goes on`() async {
         await Bench.run { bench in
             bench.engine.images = ["web:1", "db:1", "cache:1"]
-            bench.engine.fail(.createNetwork, EngineError(.failed, "no address left"))
+            // The connection to the engine starts a second cycle at once.
+            let failure = EngineError(.failed, "no address left")
+            bench.engine.fail(.createNetwork, failure, EngineError(.failed, "other"), failure)
             await bench.start(target: Self.target())
             #expect(await bench.device("update_error") == "no address left")
             #expect(bench.engine.calls.contains("start 1/db"))
@@ -165,7 +169,10 @@ struct SupervisorAppsTests {
     @Test func `restart makes all containers again, those that others depend on first`() async throws {
         await Bench.run(target: Self.target()) { bench in
             try await bench.answer { try await $0.restart(AppID(1), force: false) }
-            #expect(bench.engine.calls.filter { $0.hasPrefix("stop") }.last == "stop 1/db" || bench.engine.calls[0] != "stop 1/db")
+            #expect(
+                bench.engine.calls.filter { $0.hasPrefix("stop") }.last == "stop 1/db"
+                    || bench.engine.calls[0] != "stop 1/db"
+            )
             let starts = bench.engine.calls.filter { $0.hasPrefix("start") }
             #expect(Set(starts) == ["start 1/db", "start 1/web", "start 1/cache"])
             let db = try #require(starts.firstIndex(of: "start 1/db"))

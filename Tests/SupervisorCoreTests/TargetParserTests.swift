@@ -186,7 +186,9 @@ struct TargetParserTests {
 
     @Test func `the labels of updates are read, with either prefix`() throws {
         func service(_ labels: String) throws -> ServiceTarget {
-            try #require(try Sample.parse(Sample.document(service: #""labels":{\#(labels)}"#)).apps.first?.services.first)
+            try #require(
+                try Sample.parse(Sample.document(service: #""labels":{\#(labels)}"#)).apps.first?.services.first
+            )
         }
         let bare = try service("")
         #expect(bare.handOverTimeout == .seconds(60))
@@ -197,7 +199,9 @@ struct TargetParserTests {
         #expect(old.strategy == .handOver)
         #expect(old.handOverTimeout == .milliseconds(1500))
         #expect(old.healthyAfter == .seconds(5))
-        let both = try service(#""io.resin.update.strategy":"hand-over","io.balena.update.strategy":"delete-then-download""#)
+        let both = try service(
+            #""io.resin.update.strategy":"hand-over","io.balena.update.strategy":"delete-then-download""#
+        )
         #expect(both.strategy == .deleteThenDownload)
     }
 }

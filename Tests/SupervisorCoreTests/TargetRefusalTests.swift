@@ -121,7 +121,11 @@ struct TargetRefusalTests {
         .service(#""networks":{"default":{"alias":"x"}}"#, "networks.default.alias", "none of aliases, ipv4_address"),
         .service(#""networks":["default"],"network_mode":"host""#, "networks", "either a network_mode or networks"),
         .service(#""depends_on":["db"]"#, "depends_on", "the application has no service db"),
-        .service(#""depends_on":{"db":{"condition":"soon"}}"#, "depends_on.db.condition", "service_started, service_healthy"),
+        .service(
+            #""depends_on":{"db":{"condition":"soon"}}"#,
+            "depends_on.db.condition",
+            "service_started, service_healthy"
+        ),
         .service(#""volumes":["data:/var/lib/x"]"#, "volumes", "the application has no volume data"),
         .service(#""labels":{"io.resin.update.strategy":""}"#, "labels.io.resin.update.strategy", "download-then-kill"),
         .service(#""command":5"#, "command", "expected a list"),

@@ -83,6 +83,23 @@ struct ContainerSpecificationTests {
         #expect(specification.createBody.text == expected.text)
     }
 
+    @Test("has the first network, with its aliases and address; the others come later")
+    func networks() {
+        var specification = ContainerSpecification(name: "app", image: "x")
+        specification.networkMode = "7_front"
+        specification.networks = [
+            .init(network: "7_front", aliases: ["web", "www"], ipv4Address: "172.30.0.9"),
+            .init(network: "7_back", aliases: ["web"]),
+        ]
+        let body = specification.createBody
+        #expect(body["HostConfig"]?["NetworkMode"] == "7_front")
+        #expect(
+            body["NetworkingConfig"]?.text
+                == #"{"EndpointsConfig":{"7_front":{"Aliases":["web","www"],"IPAMConfig":{"IPv4Address":"172.30.0.9"}}}}"#
+        )
+        #expect(specification.networks[1].endpoint.text == #"{"Aliases":["web"]}"#)
+    }
+
     @Test(
         "names the restart policy",
         arguments: [

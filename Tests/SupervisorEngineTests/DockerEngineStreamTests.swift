@@ -12,6 +12,7 @@ struct DockerEngineStreamTests {
     private func pull(
         _ steps: [ScriptedServer.Step],
         of reference: String = "127.0.0.1:5055/app:1",
+        credentials: RegistryCredentials? = nil,
         hasImage: Bool = true,
         timeouts: EngineTimeouts = EngineTimeouts()
     ) async throws -> (error: EngineError?, progress: [Double], calls: [String]) {
@@ -20,7 +21,9 @@ struct DockerEngineStreamTests {
             request.method == "POST" ? steps : hasImage ? [.answer(200, #"{"Id":"sha256:1"}"#)] : [.answer(404)]
         } _: { engine, server async throws in
             do throws(EngineError) {
-                try await engine.pull(reference, credentials: nil) { progress.append(($0 * 100).rounded() / 100) }
+                try await engine.pull(reference, credentials: credentials) {
+                    progress.append(($0 * 100).rounded() / 100)
+                }
                 return (nil, progress.all, server.calls)
             } catch {
                 return (error, progress.all, server.calls)
@@ -65,7 +68,7 @@ struct DockerEngineStreamTests {
     @Test(
         "fail with what the engine says, before the stream or in it",
         arguments: [
-            (RecordedPulls.dockerRetries, EngineError.Code.failed, "unexpected EOF"),
+            (RecordedPulls.dockerRetries, EngineError.Code.unreachable, "broke off: unexpected EOF"),
             (RecordedPulls.podmanMissing, .notFound, "manifest unknown"),
             ("no JSON", .malformedAnswer, "not JSON"),
             (#"{"status":""# + String(repeating: "x", count: 1 << 16) + #""}"#, .malformedAnswer, "too long"),
@@ -89,6 +92,49 @@ struct DockerEngineStreamTests {
         let end = try await pull([.answer(status, #"{"message":"because"}"#)])
         #expect(end.error == EngineError(code, "cannot download image 127.0.0.1:5055/app:1: because"))
         #expect(end.progress.isEmpty)
+    }
+
+    @Test("bring credentials for their own registry in a header, and for no other")
+    func credentials() async throws {
+        // The bytes ff and fe would be characters of plain Base64 that an address cannot have.
+        let credentials = RegistryCredentials(registry: "127.0.0.1:5055", username: "al", password: "ÿþ?>s3cret")
+        try await ScriptedEngine.run { request in
+            request.method == "POST" ? stream(RecordedPulls.dockerUpToDate) : [.answer(200, #"{"Id":"sha256:1"}"#)]
+        } _: { engine, server async throws in
+            try await engine.pull("127.0.0.1:5055/app:1", credentials: credentials) { _ in }
+            let request = try #require(server.requests.first { $0.method == "POST" })
+            let expected =
+                "eyJ1c2VybmFtZSI6ImFsIiwicGFzc3dvcmQiOiLDv8O-Pz5zM2NyZXQiLCJzZXJ2ZXJhZGRyZXNzIjoiMTI3LjAuMC4xOjUwNTUifQ=="
+            #expect(request.text.contains("\r\nX-Registry-Auth: \(expected)\r\n"))
+
+            let before = server.requests.count
+            do throws(EngineError) {
+                try await engine.pull("127.0.0.1:5056/app:1", credentials: credentials) { _ in }
+                Issue.record("credentials of another registry were sent")
+            } catch {
+                #expect(error.code == .invalid)
+                #expect(!error.message.contains("s3cret"))
+            }
+            #expect(server.requests.count == before)
+
+            try await engine.pull("127.0.0.1:5055/app:1", credentials: nil) { _ in }
+            #expect(server.requests.last { $0.method == "POST" }?.text.contains("X-Registry-Auth") == false)
+        }
+    }
+
+    @Test("say whether it was for want of credentials or in spite of them", arguments: [false, true])
+    func unauthorized(hasCredentials: Bool) async throws {
+        let end = try await pull(
+            [.answer(500, #"{"message":"Get \"http://127.0.0.1:5055/v2/\": unauthorized: authentication required"}"#)],
+            credentials: hasCredentials
+                ? RegistryCredentials(registry: "127.0.0.1:5055", username: "al", password: "s3cret") : nil
+        )
+        #expect(end.error?.code == .unauthorized)
+        let words =
+            hasCredentials ? "does not accept the credentials for it" : "asks for credentials, and there are none"
+        #expect(end.error?.message.contains("the registry 127.0.0.1:5055 \(words)") == true)
+        #expect(end.error?.message.hasSuffix("unauthorized: authentication required") == true)
+        #expect(end.error?.message.contains("s3cret") == false)
     }
 
     @Test("are not believed without the image")
@@ -149,6 +195,7 @@ struct DockerEngineStreamTests {
         {"status":"die","id":"\#(containerID)","from":"app:1","Type":"container","Action":"die","Actor":{"ID":"\#(containerID)","Attributes":{"exitCode":"137","image":"app:1","io.app":"7","name":"app"}},"scope":"local","time":1,"timeNano":1}
         {"Type":"container","Action":"remove","Actor":{"ID":"\#(containerID)","Attributes":{"containerExitCode":"0","image":"app:1","io.app":"7","name":"app"}},"scope":"local","time":1,"timeNano":1}
         {"Type":"container","Action":"died","Actor":{"ID":"\#(containerID)","Attributes":{"containerExitCode":"3","io.app":"7"}}}
+        {"status":"health_status: unhealthy","id":"\#(containerID)","from":"app:1","Type":"container","Action":"health_status: unhealthy","Actor":{"ID":"\#(containerID)","Attributes":{"image":"app:1","io.app":"7","name":"app"}}}
         {"Type":"image","Action":"pull","Actor":{"ID":"app:1","Attributes":{"name":"app"}}}
         """#
 
@@ -158,6 +205,7 @@ struct DockerEngineStreamTests {
         .container(id: containerID, action: "die", exitCode: 137, labels: ["io.app": "7"]),
         .container(id: containerID, action: "destroy", exitCode: nil, labels: ["io.app": "7"]),
         .container(id: containerID, action: "die", exitCode: 3, labels: ["io.app": "7"]),
+        .container(id: containerID, action: "health_status", exitCode: nil, labels: ["io.app": "7"]),
     ]
 
     @Test("tell events of containers in their order, until the engine ends them or dies", arguments: [false, true])

@@ -124,7 +124,8 @@ struct DockerEngineTests {
     func list() async throws {
         let list = #"""
             [{"Id":"\#(containerID)","Names":["/other/alias","/app"],"Image":"app:1","ImageID":"sha256:1",
-              "Labels":{"a":"b"},"State":"running","Status":"Up 2 seconds"},
+              "Labels":{"a":"b"},"State":"running","Status":"Up 2 seconds (healthy)",
+              "NetworkSettings":{"Networks":{"7_front":{"NetworkID":"abc"},"7_back":{"NetworkID":""}}}},
              {"Id":"2","Names":["/x"],"Image":"y","ImageID":"sha256:2","Labels":null,"State":"stopped"}]
             """#
         try await ScriptedEngine.run { _ in
@@ -138,7 +139,9 @@ struct DockerEngineTests {
                         image: "app:1",
                         imageID: "sha256:1",
                         labels: ["a": "b"],
-                        state: .running
+                        state: .running,
+                        health: .healthy,
+                        networks: ["7_front": "abc", "7_back": ""]
                     ),
                     EngineContainer(id: "2", name: "x", image: "y", imageID: "sha256:2", labels: [:], state: .exited),
                 ]
@@ -148,6 +151,35 @@ struct DockerEngineTests {
                     "GET /v1.41/containers/json?all=1&filters=%7B%22label%22%3A%5B%22io.x%26y%22%5D%7D"
                 ]
             )
+        }
+    }
+
+    @Test(
+        "knows the health of a container that runs",
+        arguments: [
+            ("running", "Up 2 minutes", "none", ContainerHealth.none),
+            ("running", "Up 2 minutes (healthy)", "healthy", .healthy),
+            ("running", "Up 2 minutes (unhealthy)", "unhealthy", .unhealthy),
+            ("running", "Up Less than a second (health: starting)", "starting", .starting),
+            ("running", "Up 2 minutes (dancing)", "dancing", .none),
+            ("paused", "Up 2 minutes (Paused)", "healthy", .none),
+            ("exited", "Exited (0) 2 seconds ago", "unhealthy", .none),
+            ("restarting", "Restarting (1) 2 seconds ago", "starting", .none),
+        ]
+    )
+    func health(state: String, status: String, word: String, expected: ContainerHealth) async throws {
+        let entry = #"{"Id":"1","Image":"i","ImageID":"s","State":"\#(state)","Status":"\#(status)"}"#
+        let detail = #"""
+            {"Id":"1","Name":"/app","Image":"s","State":{"Status":"\#(state)","Health":{"Status":"\#(word)","Log":[]}},
+             "Config":{"Image":"i"},"NetworkSettings":{"Networks":{"host":{"NetworkID":"abc"}}}}
+            """#
+        try await ScriptedEngine.run { request in
+            [.answer(200, request.target.hasPrefix("/containers/json") ? "[\(entry)]" : detail)]
+        } _: { engine, _ async throws in
+            #expect(try await engine.containers(label: "x").map(\.health) == [expected])
+            let inspected = try #require(try await engine.inspect(container: "1"))
+            #expect(inspected.container.health == expected)
+            #expect(inspected.container.networks == ["host": "abc"])
         }
     }
 
@@ -222,6 +254,68 @@ struct DockerEngineTests {
         }
     }
 
+    /// Two networks more than the engine takes with the container itself.
+    private static let connected: ContainerSpecification = {
+        var specification = ContainerSpecification(name: "app", image: "app:1")
+        specification.networks = ["a", "b", "c"].map { .init(network: $0, aliases: ["web"]) }
+        return specification
+    }()
+
+    @Test("puts a container on all of its networks before it is there")
+    func connects() async throws {
+        try await ScriptedEngine.run { request in
+            [.answer(200, request.target.hasPrefix("/containers/create") ? #"{"Id":"\#(containerID)"}"# : "")]
+        } _: { engine, server async throws in
+            #expect(try await engine.create(Self.connected) == containerID)
+            #expect(
+                server.calls == [
+                    "POST /v1.41/containers/create?name=app", "POST /v1.41/networks/b/connect",
+                    "POST /v1.41/networks/c/connect",
+                ]
+            )
+            #expect(
+                server.requests.last?.body
+                    == #"{"Container":"\#(containerID)","EndpointConfig":{"Aliases":["web"]}}"#
+            )
+        }
+    }
+
+    @Test("removes a container again that cannot be put on one of its networks", arguments: [204, 500])
+    func unconnected(removal: Int) async throws {
+        try await ScriptedEngine.run { request in
+            switch request.target {
+            case "/networks/c/connect": return [.answer(404, #"{"message":"network c not found"}"#)]
+            case "/containers/\(containerID)?v=1&force=0": return [.answer(removal)]
+            default: return [.answer(200, #"{"Id":"\#(containerID)"}"#)]
+            }
+        } _: { engine, server async throws in
+            let error = await #expect(throws: EngineError.self) { try await engine.create(Self.connected) }
+            #expect(error?.code == .notFound)
+            #expect(error?.message.contains("to network c: network c not found") == true)
+            #expect(server.calls.last == "DELETE /v1.41/containers/\(containerID)?v=1&force=0")
+        }
+    }
+
+    @Test("removes a container again whose creation is cancelled half way", .timeLimit(.minutes(1)))
+    func cancelledConnect() async throws {
+        let (begun, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        try await ScriptedEngine.run { request in
+            if request.target == "/networks/b/connect" {
+                continuation.yield()
+                return [.hang]
+            }
+            return [.answer(200, #"{"Id":"\#(containerID)"}"#)]
+        } _: { engine, server async throws in
+            let task = Task {
+                await code { () throws(EngineError) in try await engine.create(Self.connected) }
+            }
+            for await _ in begun { break }
+            task.cancel()
+            #expect(await task.value == .cancelled)
+            #expect(server.calls.last == "DELETE /v1.41/containers/\(containerID)?v=1&force=0")
+        }
+    }
+
     @Test("never sends a name that could change the request")
     func injection() async throws {
         try await ScriptedEngine.run { _ in
@@ -232,6 +326,24 @@ struct DockerEngineTests {
             #expect(await code { () throws(EngineError) in try await engine.start(container: name) } == .invalid)
             #expect(await code { () throws(EngineError) in try await engine.remove(container: name) } == .invalid)
             #expect(await code { () throws(EngineError) in try await engine.gateway(network: name) } == .invalid)
+            #expect(await code { () throws(EngineError) in try await engine.remove(network: name) } == .invalid)
+            #expect(
+                await code { () throws(EngineError) in
+                    try await engine.create(NetworkSpecification(name: name, bridge: "b"))
+                } == .invalid
+            )
+            #expect(
+                await code { () throws(EngineError) in try await engine.create(VolumeSpecification(name: name)) }
+                    == .invalid
+            )
+            #expect(
+                await code { () throws(EngineError) in
+                    try await engine.logs(container: name, tail: 1, since: nil, follow: false) { _ in }
+                } == .invalid
+            )
+            var specification = ContainerSpecification(name: "app", image: "x")
+            specification.networks = [.init(network: "fine"), .init(network: name)]
+            #expect(await code { () throws(EngineError) in try await engine.create(specification) } == .invalid)
             #expect(await code { () throws(EngineError) in try await engine.image("a/../b") } == .invalid)
             #expect(await code { () throws(EngineError) in try await engine.remove(image: "a?force=1") } == .invalid)
             #expect(server.requests.isEmpty)

@@ -16,6 +16,16 @@ struct EngineErrorTests {
             (400, #"{"message":"invalid reference format"}"#, EngineError.Code.invalid),
             (400, "client version 1.11 is too old", .invalid),
             (403, #"{"message":"denied"}"#, .failed),
+            (
+                403,
+                #"{"message":"error while removing network: network a id b has active endpoints"}"#,
+                .conflict
+            ),
+            (
+                403,
+                #"{"message":"cannot create network a (supervisor0): conflicts with network b (supervisor0): networks have same bridge name"}"#,
+                .conflict
+            ),
             (404, #"{"message":"No such container: x"}"#, .notFound),
             (
                 409, #"{"message":"Conflict. The container name \"/x\" is already in use by container \"a\"."}"#,

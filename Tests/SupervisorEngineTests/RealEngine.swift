@@ -49,11 +49,16 @@ enum RealEngine {
         return specification
     }
 
-    /// Runs `body` with an image of this process's own, and removes that and all containers of it afterwards.
-    static func run(_ name: String, _ body: (DockerEngine, _ image: String) async throws -> Void) async throws {
+    /// Runs `body` with an image of this process's own, and removes that, all containers of it, and all networks and
+    /// volumes of ours afterwards. `healthCheck` is a line of a Dockerfile.
+    static func run(
+        _ name: String,
+        healthCheck: String? = nil,
+        _ body: (DockerEngine, _ image: String) async throws -> Void
+    ) async throws {
         let engine = try engine
         let image = "\(mark)-\(name):1"
-        try await importBusybox(as: image)
+        try await importBusybox(as: image, healthCheck)
         let outcome: Result<Void, any Error>
         do {
             try await body(engine, image)
@@ -66,16 +71,40 @@ enum RealEngine {
             try await engine.remove(container: container.id)
         }
         try await engine.remove(image: image)
+        for network in try await engine.networks(label: label) where network.labels[label] == mark {
+            try await engine.remove(network: network.id)
+        }
+        for volume in try await engine.volumes(label: label) where volume.labels[label] == mark {
+            try await remove(volume: volume.name)
+        }
         try outcome.get()
     }
 
+    /// The supervisor itself never removes any.
+    private static func remove(volume name: String) async throws {
+        let client = UnixHTTPClient(path: try #require(socket), loop: MultiThreadedEventLoopGroup.singleton.next())
+        let target = RequestTarget(["volumes", name]).description
+        let response = try await client.request(.DELETE, target, timeout: .seconds(60), limit: 1 << 16)
+        try #require(response.isSuccess, "\(response.engineMessage)")
+    }
+
+    /// Calls `body` until it returns true, at most for half a minute.
+    static func eventually(_ body: () async throws -> Bool) async throws -> Bool {
+        let end = ContinuousClock.now + .seconds(30)
+        while ContinuousClock.now < end {
+            if try await body() { return true }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        return false
+    }
+
     /// `POST /images/create?fromSrc=-` with a tar archive of one file.
-    private static func importBusybox(as image: String) async throws {
+    private static func importBusybox(as image: String, _ healthCheck: String?) async throws {
         let client = UnixHTTPClient(path: try #require(socket), loop: MultiThreadedEventLoopGroup.singleton.next())
         let parts = image.split(separator: ":")
         let target = RequestTarget(
             ["images", "create"],
-            query: ["fromSrc": "-", "repo": String(parts[0]), "tag": String(parts[1])]
+            query: ["fromSrc": "-", "repo": String(parts[0]), "tag": String(parts[1]), "changes": healthCheck]
         )
         let response = try await client.request(
             .POST,

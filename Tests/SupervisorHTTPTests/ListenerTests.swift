@@ -16,27 +16,81 @@ import Testing
         limits.listenRetryTime = .milliseconds(20)
         return limits
     }()
-    private static let bridge = NetworkInterface(name: "sv-1", index: 9, isUp: true)
+    private static let bridge = NetworkInterface(name: "supervisor1", index: 9, isUp: true)
 
     @Test(
         "One listener for each interface that is named and there",
         arguments: [
-            (["lo"], [], ["lo"]), (["lo", "docker0", "tun0"], [], ["lo", "docker0"]), (["tun0"], [], []), ([], [], []),
-            (["lo", "apps"], [], ["lo"]), (["lo", "apps"], ["sv-1", "sv-2"], ["lo", "sv-1"]), (["sv-1"], [], ["sv-1"]),
-            (["apps", "sv-1"], ["sv-1"], ["sv-1"]), (["lo", "lo"], [], ["lo"]), (["lo", "*"], [], ["*"]),
-            (["*"], [], ["*"]),
-        ] as [([String], Set<String>, [String])]
+            (["lo"], ["lo"]), (["lo", "docker0", "tun0"], ["lo", "docker0"]), (["tun0"], []), ([], []),
+            (["supervisor1"], ["supervisor1"]), (["supervisor2"], []), (["lo", "lo"], ["lo"]), (["lo", "*"], ["*"]),
+            (["*"], ["*"]), (["apps", "*"], ["*"]),
+        ]
     )
-    func plan(interfaces: [String], bridges: Set<String>, expected: [String]) {
+    func plan(interfaces: [String], expected: [String]) {
         let present = [Self.lo, Self.docker, Self.bridge]
-        let targets = ListenPlan.targets(interfaces: interfaces, bridges: bridges, present: present)
+        let targets = ListenPlan.targets(interfaces: interfaces, present: present)
         #expect(targets.map(\.name) == expected)
         #expect(targets.allSatisfy { target in target.index == present.first { $0.name == target.name }?.index })
     }
 
+    @Test(
+        "apps stands for every bridge that has the name of an app's, each once, in the order of the machine's interfaces"
+    )
+    func bridges() {
+        let present = [
+            Self.lo, Self.docker, Self.bridge, NetworkInterface(name: "supervisor0", index: 12, isUp: false),
+        ]
+        func names(_ interfaces: [String]) -> [String] {
+            ListenPlan.targets(interfaces: interfaces, present: present).map(\.name)
+        }
+        #expect(names(["apps"]) == ["supervisor1", "supervisor0"])
+        #expect(names(["supervisor0", "apps", "lo"]) == ["supervisor0", "supervisor1", "lo"])
+        #expect(ListenPlan.targets(interfaces: ["apps"], present: [Self.lo, Self.docker]) == [])
+    }
+
+    @Test(
+        "An app's bridge is called supervisor and a number",
+        arguments: [
+            ("supervisor0", true), ("supervisor7", true), ("supervisor12345", true), ("supervisor", false),
+            ("supervisor0a", false), ("supervisor-0", false), ("supervisor 1", false), ("supervisor\u{0661}", false),
+            ("xsupervisor0", false), ("Supervisor0", false), ("apps", false), ("docker0", false), ("", false),
+        ]
+    )
+    func bridgeName(_ name: String, _ expected: Bool) {
+        #expect(ListenPlan.isApplicationBridge(name) == expected)
+    }
+
+    @Test("A bridge that comes is listened on without being announced, and closed when it goes")
+    func bridgesComeAndGo() async throws {
+        let settings = HTTPServerSettings(port: 0, interfaces: ["lo", "apps"])
+        try await TestServer.run(settings: settings, limits: Self.impatient) { server async throws in
+            // The loopback's index has to do for a bridge's: what is bound is told by its name.
+            let bridge = NetworkInterface(name: "supervisor3", index: Self.lo.index, isUp: true)
+            let open = try await TestServer.onLoop {
+                let http = server.server.value
+                http.interfacesChanged(InterfaceSnapshot([bridge]))
+                await http.settled()
+                return http.addresses.mapValues { $0.port }
+            }
+            #expect(Array(open.keys) == ["supervisor3"])
+            let client = try Client(port: UInt16(try #require(open["supervisor3"] ?? nil)))
+            try client.send("GET /ping?apikey=\(FakeDevice.key) HTTP/1.1\r\n\r\n")
+            #expect(try client.reply().status == 200)
+
+            let left = try await TestServer.onLoop {
+                let http = server.server.value
+                http.interfacesChanged(InterfaceSnapshot([Self.lo]))
+                await http.settled()
+                return Array(http.addresses.keys)
+            }
+            #expect(left == ["lo"])
+            #expect(client.isClosed())
+        }
+    }
+
     @Test("A listener on lo answers there, goes with its interface and comes back with it")
     func comeAndGo() async throws {
-        try await TestServer.run(settings: HTTPServerSettings(port: 0, interfaces: ["lo", "apps"])) {
+        try await TestServer.run(settings: HTTPServerSettings(port: 0, interfaces: ["lo"])) {
             server async throws in
             #expect(try server.isWell())
             let kept = try server.connect()
@@ -55,9 +109,6 @@ import Testing
 
             let port = try await TestServer.onLoop {
                 let http = server.server.value
-                // What counts as an app's bridge is settable; the loopback has to do for one.
-                http.apply(HTTPServerSettings(port: 0, interfaces: ["apps"]))
-                http.applicationBridgesChanged(["lo"])
                 http.interfacesChanged(InterfaceSnapshot.read())
                 await http.settled()
                 return http.addresses["lo"]?.port

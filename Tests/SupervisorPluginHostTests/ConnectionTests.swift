@@ -85,13 +85,22 @@ struct ConnectionTests {
         Fault("an empty line", "\n", "sent what is no frame"),
         Fault("an array", "[1]\n", "sent what is no frame"),
         Fault(
-            "bytes that are not UTF-8", "{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":\"\u{FFFD}\"\n",
+            "bytes that are not UTF-8",
+            "{\"jsonrpc\":\"2.0\",\"id\":2,\"result\":\"\u{FFFD}\"\n",
             "sent what is no frame"
         ),
         Fault("an oversize line", String(repeating: "a", count: 1 << 20) + "aa", "a frame of more than 1048576 bytes"),
-        Fault("an id from nowhere", #"{"jsonrpc":"2.0","id":99,"result":{}}"# + "\n", "answered 99, which nobody had asked"),
+        Fault(
+            "an id from nowhere",
+            #"{"jsonrpc":"2.0","id":99,"result":{}}"# + "\n",
+            "answered 99, which nobody had asked"
+        ),
         Fault("an id of another kind", #"{"jsonrpc":"2.0","id":"2","result":{}}"# + "\n", "which nobody had asked"),
-        Fault("an error without an id", #"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"m"}}"# + "\n", "m"),
+        Fault(
+            "an error without an id",
+            #"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"m"}}"# + "\n",
+            "m"
+        ),
         Fault("a request", #"{"jsonrpc":"2.0","id":1,"method":"core.do"}"# + "\n", "a plugin only answers"),
     ]
 

@@ -109,7 +109,8 @@ extension TargetMember {
         for (name, member) in try object().members {
             var dependency = Dependency(service: name)
             if !member.json.isNull, let condition = try member.object()["condition"] {
-                dependency.needsHealth = try condition.oneOf(["service_started", "service_healthy"]) == "service_healthy"
+                dependency.needsHealth =
+                    try condition.oneOf(["service_started", "service_healthy"]) == "service_healthy"
             }
             result.append(dependency)
         }

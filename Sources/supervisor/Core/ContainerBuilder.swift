@@ -103,7 +103,8 @@ struct ContainerBuilder: Sendable {
         return digest.text
     }
 
-    private static func addDefinition(of service: ServiceTarget, _ app: AppTarget, to digest: inout ConfigurationDigest) {
+    private static func addDefinition(of service: ServiceTarget, _ app: AppTarget, to digest: inout ConfigurationDigest)
+    {
         // Whether it runs is no property of the container, nor is what it waits for.
         var definition = service.definition
         definition["running"] = nil

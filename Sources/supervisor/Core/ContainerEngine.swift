@@ -58,10 +58,12 @@ public protocol ContainerEngine: Sendable {
     func create(_ specification: VolumeSpecification) async throws(EngineError)
 
     /// Calls `handle` on the event loop for each line that a container wrote to its output, oldest first: the last `tail`
-    /// ones, then, with `follow`, each new one until the container ends. Returns at the end; cancelling the task ends it.
+    /// ones, then, with `follow`, each new one until the container ends. `since`, a time since 1970, leaves out what is
+    /// older. Returns at the end; cancelling the task ends it.
     func logs(
         container id: String,
         tail: Int,
+        since: Duration?,
         follow: Bool,
         handle: @escaping @Sendable (EngineLogLine) -> Void
     ) async throws(EngineError)
@@ -272,6 +274,16 @@ public struct EngineError: Error, Sendable, Hashable, CustomStringConvertible {
         public static let failed = Code(rawValue: "failed")
         /// What came back is not what the API promises.
         public static let malformedAnswer = Code(rawValue: "malformed-answer")
+        /// A registry wants credentials, or others than it got.
+        public static let unauthorized = Code(rawValue: "unauthorized")
+        /// A registry wants no more requests for a while.
+        public static let tooManyRequests = Code(rawValue: "too-many-requests")
+        /// A registry cannot be reached, or the connection to it broke off.
+        public static let unreachable = Code(rawValue: "unreachable")
+        /// What came does not match its digest.
+        public static let damaged = Code(rawValue: "damaged")
+        /// The engine's disk is full.
+        public static let noSpace = Code(rawValue: "no-space")
         /// The task was cancelled.
         public static let cancelled = Code(rawValue: "cancelled")
     }

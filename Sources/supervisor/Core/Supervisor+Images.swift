@@ -12,14 +12,18 @@ extension Supervisor {
         // Room for the new image first, where that is asked for.
         if planned[key]?.service.strategy == .deleteThenDownload { await removeOldImages() }
         await rememberPulled(image)
+        let credentials = await registryCredentials(for: image)
+        try refuseWhenStopping()
         setStatus(.downloading)
         progress.download = 0
+        publish(.downloadBegan(key, image: image))
         logger.notice("Downloading \(image)", metadata: ["app-id": "\(key.app)", "service": "\(key.service)"])
         let engine = parts.engine
         let task = Task(executorPreference: parts.executor) { () async -> Result<Void, EngineError> in
             do throws(EngineError) {
-                try await engine.pull(image, credentials: nil) { percentage in
+                try await engine.pull(image, credentials: credentials) { percentage in
                     self.assumeIsolated { $0.progress.download = percentage }
+                    self.assumeIsolated { $0.publishProgress(key, image: image, percentage) }
                 }
                 return .success(())
             } catch {
@@ -32,14 +36,16 @@ extension Supervisor {
         progress.download = nil
         setStatus(.idle)
         if case .failure(let error) = result {
+            publish(.downloadFailed(key, image: image, error.message))
             // What did not come is not ours to remove later, should somebody else bring it.
             if try await !hasImage(image) {
                 pulledImages.remove(image)
                 await savePulledImages()
             }
-            throw SupervisorError(error)
+            throw downloadError(error)
         }
         knownImages.insert(image)
+        publish(.downloadDone(key, image: image))
         logger.notice("Downloaded \(image)", metadata: ["app-id": "\(key.app)", "service": "\(key.service)"])
     }
 

@@ -64,6 +64,8 @@ extension Supervisor {
         _ = try await engineStep("creating a network", limit: .seconds(120)) { engine throws(EngineError) in
             try await engine.create(specification)
         }
+        // The next one must not get the same bridge.
+        try await refreshNetworks()
         logger.notice("Created the network \(name), bridge \(specification.bridge)", metadata: ["app-id": "\(app)"])
     }
 

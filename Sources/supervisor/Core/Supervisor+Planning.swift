@@ -42,7 +42,8 @@ extension Supervisor {
                         desired.services.append(own)
                     } else {
                         current.rejected.insert(own.digest)
-                        for network in appInForce.networks where !networks.contains(where: { $0.name == network.name }) {
+                        for network in appInForce.networks where !networks.contains(where: { $0.name == network.name })
+                        {
                             networks.append(network)
                         }
                         desired.services.append(try await describe(appInForce, inForce))
@@ -91,7 +92,8 @@ extension Supervisor {
     }
 
     /// Services with that strategy of which more than one container lives.
-    private func handingOver(_ desired: DesiredState, _ current: CurrentState) -> [(key: ServiceKey, timeout: Duration)] {
+    private func handingOver(_ desired: DesiredState, _ current: CurrentState) -> [(key: ServiceKey, timeout: Duration)]
+    {
         desired.services.compactMap { service in
             guard service.strategy == .handOver, let target = planned[service.key]?.service else { return nil }
             let alive = current.instances(of: service.key).filter {

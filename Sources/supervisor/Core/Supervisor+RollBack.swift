@@ -70,6 +70,7 @@ extension Supervisor {
                 reason: reason
             )
             await saveReleases()
+            publish(.updateRolledBack(key, reason))
             logger.error(
                 "The release \(app.commit) gives way to \(good.commit): \(reason)",
                 metadata: metadata(key)
@@ -112,7 +113,9 @@ extension Supervisor {
     func forgetReleasesOfOthers() async {
         guard let target, targetError == nil else { return }
         var kept = releases
-        kept.keep(only: Set(target.apps.flatMap { app in app.services.map { ServiceKey(app: app.id, service: $0.name) } }))
+        kept.keep(
+            only: Set(target.apps.flatMap { app in app.services.map { ServiceKey(app: app.id, service: $0.name) } })
+        )
         guard kept != releases else { return }
         releases = kept
         await saveReleases()

@@ -316,8 +316,7 @@ private struct Planning {
             case .killThenDownload, .deleteThenDownload: add(.remove(key, containers: ids), disrupts: disrupts)
             case .downloadThenKill, .handOver: plan.downloads.append(.download(key, image: service.image))
             }
-        } else if service.networks.contains(where: changedNetworks.contains) {
-            // The network can be made anew only when nothing is on it.
+        } else if there.contains(where: { $0.networks.keys.contains(where: changedNetworks.contains) }) {
             add(.remove(key, containers: ids), disrupts: disrupts)
         } else if !hasAllParts(service) {
             plan.waits.insert(key)
@@ -360,6 +359,8 @@ private struct Planning {
         let fitting = instances.filter { instance in
             instance.digest == service.digest && instance.state != .removing && instance.state != .dead
                 && service.networks.allSatisfy { isOn($0, instance) }
+                // Whoever put it there: a network can be made anew only when nothing is on it.
+                && !instance.networks.keys.contains(where: changedNetworks.contains)
         }
         return fitting.first(where: \.state.isAlive) ?? fitting.first
     }

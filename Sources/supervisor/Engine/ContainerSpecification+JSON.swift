@@ -21,11 +21,17 @@ extension ContainerSpecification {
             body["ExposedPorts"] = .object(JSONObject(ports.map { ($0.key, [:]) }))
         }
         body["HostConfig"] = .object(hostConfiguration)
+        // More than one is refused before version 1.44 of the API; the engine client connects the others.
+        if let first = networks.first {
+            body["NetworkingConfig"] = ["EndpointsConfig": .object([first.network: first.endpoint])]
+        }
         return .object(body)
     }
 
     private var hostConfiguration: JSONObject {
-        var host: JSONObject = ["NetworkMode": .string(networkMode), "RestartPolicy": restartPolicy.value]
+        var host: JSONObject = [
+            "NetworkMode": .string(networks.first?.network ?? networkMode), "RestartPolicy": restartPolicy.value,
+        ]
         add(storageTo: &host)
         if !ports.isEmpty { host["PortBindings"] = .object(portBindings) }
         if !devices.isEmpty { host["Devices"] = .array(devices.map(\.value)) }
@@ -120,7 +126,7 @@ extension JSONValue {
     }
 
     /// In the order of the names.
-    fileprivate init(strings: [String: String]) {
+    init(strings: [String: String]) {
         self = .object(JSONObject(strings.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }))
     }
 }

@@ -32,7 +32,24 @@ extension DockerEngine {
         return try EngineContainerDetail(inspected: answer)
     }
 
+    /// A container that cannot be put on all of its networks is removed again, as far as the engine lets us: one that
+    /// lacks a network must not be taken for what was asked for.
     public func create(_ specification: ContainerSpecification) async throws(EngineError) -> String {
+        for attachment in specification.networks { _ = try EngineName(attachment.network, of: "network") }
+        let id = try await createOnFirstNetwork(specification)
+        let container = try EngineName(id, of: "container")
+        for attachment in specification.networks.dropFirst() {
+            do throws(EngineError) {
+                try await connect(container: container, to: attachment)
+            } catch {
+                await removeWhateverHappens(container)
+                throw error
+            }
+        }
+        return id
+    }
+
+    private func createOnFirstNetwork(_ specification: ContainerSpecification) async throws(EngineError) -> String {
         let name = try EngineName(specification.name, of: "container")
         let attempt = "create container \(name)"
         let target = RequestTarget(["containers", "create"], query: ["name": name.text])
@@ -96,8 +113,23 @@ extension DockerEngine {
         guard response.isSuccess || response.status == 404 else { throw EngineError(response, attempting: attempt) }
     }
 
+    /// Also for a caller that is cancelled.
+    private func removeWhateverHappens(_ container: EngineName) async {
+        let removal = Task { () async -> EngineError? in
+            do throws(EngineError) {
+                try await self.remove(container: container.text)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let error = await removal.value {
+            logger.warning("an unfinished container stays: \(error)", metadata: ["container": "\(container)"])
+        }
+    }
+
     /// nil where there is no such container.
-    private func details(of name: EngineName) async throws(EngineError) -> JSONValue? {
+    func details(of name: EngineName) async throws(EngineError) -> JSONValue? {
         let attempt = "inspect container \(name)"
         let target = RequestTarget(["containers", name.text, "json"])
         let response = try await call(.GET, target, timeout: timeouts.query, attempting: attempt)

@@ -20,6 +20,9 @@ extension DockerEngine {
 
     /// The engine's answer is 200 before it knows whether the download succeeds: what counts is what it says in the
     /// stream, and whether it has the image afterwards.
+    ///
+    /// Docker tries a layer whose connection breaks off five times by itself, and goes on where it ended (a request for
+    /// the rest of it); what it has of an image that it gives up is lost.
     public func pull(
         _ reference: String,
         credentials: RegistryCredentials?,
@@ -28,20 +31,28 @@ extension DockerEngine {
         let image = try ImageReference(reference)
         let attempt = "download image \(image)"
         guard !image.isID else { throw EngineError(.invalid, "cannot \(attempt): an id names no registry") }
+        if let credentials, RegistryHost(image: image.name).name != credentials.registry {
+            throw EngineError(.invalid, "cannot \(attempt): these are \(credentials)")
+        }
         let target = RequestTarget(["images", "create"], query: ["fromImage": image.name, "tag": image.version])
         var (response, consumer) = try await stream(
             .POST,
             target,
+            headers: credentials.map { ["X-Registry-Auth": $0.headerValue] } ?? [:],
             headTimeout: timeouts.pullSilence,
             idleTimeout: timeouts.pullSilence,
             attempting: attempt,
             into: PullConsumer(report: progress)
         )
-        guard response.isSuccess else { throw EngineError(response, attempting: attempt) }
-        consumer.finish()
-        if let failure = consumer.failure {
-            throw EngineError(failure.code, "cannot \(attempt): \(failure.message)")
+        func failure(_ message: String, _ code: EngineError.Code) -> EngineError {
+            EngineError(download: image, message: message, hasCredentials: credentials != nil, otherwise: code)
         }
+        guard response.isSuccess else {
+            let message = response.engineMessage
+            throw failure(message, EngineError.Code(status: response.status, message: message))
+        }
+        consumer.finish()
+        if let error = consumer.failure { throw failure(error.message, error.code) }
         guard try await self.image(reference) != nil else {
             throw EngineError(.failed, "cannot \(attempt): the engine does not have it afterwards")
         }

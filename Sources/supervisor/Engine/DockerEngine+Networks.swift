@@ -1,3 +1,4 @@
+internal import Logging
 internal import NIOHTTP1
 public import SupervisorCore
 internal import SupervisorPluginAPI
@@ -15,32 +16,61 @@ extension DockerEngine {
     }
 
     public func networks(label: String) async throws(EngineError) -> [EngineNetwork] {
-        throw EngineError(.failed, "cannot list networks")
+        let attempt = "list networks"
+        let filters: JSONValue = ["label": [.string(label)]]
+        let target = RequestTarget(["networks"], query: ["filters": filters.text])
+        let response = try await call(.GET, target, timeout: timeouts.query, limit: Limit.list, attempting: attempt)
+        guard response.isSuccess else { throw EngineError(response, attempting: attempt) }
+        let list = try response.json(limit: Limit.list, attempting: attempt)
+        guard let entries = list.arrayValue else {
+            throw EngineError(.malformedAnswer, "cannot \(attempt): the answer is not a list")
+        }
+        var networks: [EngineNetwork] = []
+        for entry in entries { networks.append(try EngineNetwork(listed: entry)) }
+        return networks
     }
 
     public func create(_ specification: NetworkSpecification) async throws(EngineError) -> String {
-        throw EngineError(.failed, "cannot create a network")
+        let name = try EngineName(specification.name, of: "network")
+        let attempt = "create network \(name)"
+        let response = try await call(
+            .POST,
+            RequestTarget(["networks", "create"]),
+            body: specification.createBody,
+            timeout: timeouts.change,
+            attempting: attempt
+        )
+        guard response.isSuccess else { throw EngineError(response, attempting: attempt) }
+        let answer = try response.json(limit: Limit.other, attempting: attempt)
+        guard let id = answer["Id"]?.stringValue, !id.isEmpty else {
+            throw EngineError(.malformedAnswer, "cannot \(attempt): the answer has no id")
+        }
+        if let warning = answer["Warning"]?.stringValue, !warning.isEmpty {
+            logger.warning("the container engine warns: \(warning.oneLine)", metadata: ["network": "\(name)"])
+        }
+        return id
     }
 
     public func remove(network id: String) async throws(EngineError) {
-        throw EngineError(.failed, "cannot remove a network")
+        let name = try EngineName(id, of: "network")
+        let attempt = "remove network \(name)"
+        let target = RequestTarget(["networks", name.text])
+        let response = try await call(.DELETE, target, timeout: timeouts.change, attempting: attempt)
+        guard response.isSuccess || response.status == 404 else { throw EngineError(response, attempting: attempt) }
     }
 
-    public func volumes(label: String) async throws(EngineError) -> [EngineVolume] {
-        throw EngineError(.failed, "cannot list volumes")
-    }
-
-    public func create(_ specification: VolumeSpecification) async throws(EngineError) {
-        throw EngineError(.failed, "cannot create a volume")
-    }
-
-    public func logs(
-        container id: String,
-        tail: Int,
-        follow: Bool,
-        handle: @escaping @Sendable (EngineLogLine) -> Void
-    ) async throws(EngineError) {
-        throw EngineError(.failed, "cannot read logs")
+    /// Puts a container that does not run yet on one more network.
+    func connect(container: EngineName, to attachment: ContainerSpecification.Attachment) async throws(EngineError) {
+        let network = try EngineName(attachment.network, of: "network")
+        let attempt = "connect container \(container) to network \(network)"
+        let response = try await call(
+            .POST,
+            RequestTarget(["networks", network.text, "connect"]),
+            body: ["Container": .string(container.text), "EndpointConfig": attachment.endpoint],
+            timeout: timeouts.change,
+            attempting: attempt
+        )
+        guard response.isSuccess else { throw EngineError(response, attempting: attempt) }
     }
 
     /// Docker tells no gateway of its default bridge unless it was configured; there, as everywhere unless configured

@@ -77,6 +77,7 @@ public actor DockerEngine: ContainerEngine {
     func stream<Consumer: BodyConsumer>(
         _ method: HTTPMethod,
         _ target: RequestTarget,
+        headers: HTTPHeaders = [:],
         headTimeout: Duration,
         idleTimeout: Duration?,
         attempting attempt: String,
@@ -86,6 +87,7 @@ public actor DockerEngine: ContainerEngine {
             try await client.stream(
                 method,
                 target,
+                headers: headers,
                 headTimeout: headTimeout,
                 idleTimeout: idleTimeout,
                 into: consumer

@@ -5,20 +5,23 @@ extension EngineContainer {
     /// An entry of `GET /containers/json`.
     init(listed entry: JSONValue) throws(EngineError) {
         guard let id = entry["Id"]?.stringValue, let image = entry["Image"]?.stringValue,
-            let imageID = entry["ImageID"]?.stringValue, let state = entry["State"]?.stringValue
+            let imageID = entry["ImageID"]?.stringValue, let word = entry["State"]?.stringValue
         else {
             throw EngineError(.malformedAnswer, "cannot list containers: an entry is not complete")
         }
         // Links of others to the container are names too: "/other/alias".
         let names = entry["Names"].strings.map(\.withoutSlash)
         let name = names.first { !$0.contains("/") } ?? names.first ?? id
+        let state = try ContainerState(engine: word)
         self.init(
             id: id,
             name: name,
             image: image,
             imageID: imageID,
             labels: entry["Labels"].labels,
-            state: try ContainerState(engine: state)
+            state: state,
+            health: state == .running ? ContainerHealth(inStatus: entry["Status"]?.stringValue ?? "") : .none,
+            networks: entry["NetworkSettings"]?["Networks"].networkIDs ?? [:]
         )
     }
 }
@@ -28,24 +31,29 @@ extension EngineContainerDetail {
     init(inspected answer: JSONValue) throws(EngineError) {
         guard let id = answer["Id"]?.stringValue, let name = answer["Name"]?.stringValue,
             let imageID = answer["Image"]?.stringValue, let image = answer["Config"]?["Image"]?.stringValue,
-            let state = answer["State"], let status = state["Status"]?.stringValue
+            let details = answer["State"], let status = details["Status"]?.stringValue
         else {
             throw EngineError(.malformedAnswer, "cannot inspect container: the answer is not complete")
         }
+        let state = try ContainerState(engine: status)
+        let health = details["Health"]?["Status"]?.stringValue.flatMap(ContainerHealth.init)
         let container = EngineContainer(
             id: id,
             name: name.withoutSlash,
             image: image,
             imageID: imageID,
             labels: answer["Config"]?["Labels"].labels ?? [:],
-            state: try ContainerState(engine: status)
+            state: state,
+            // What the last check said stays when the container ends.
+            health: state == .running ? health ?? .none : .none,
+            networks: answer["NetworkSettings"]?["Networks"].networkIDs ?? [:]
         )
         self.init(
             container: container,
             environment: answer["Config"]?["Env"].strings ?? [],
-            exitCode: Self.exitCode(state["ExitCode"]?.integerValue, of: container.state),
+            exitCode: Self.exitCode(details["ExitCode"]?.integerValue, of: state),
             restartCount: Int(answer["RestartCount"]?.integerValue ?? 0),
-            error: state["Error"]?.stringValue ?? ""
+            error: details["Error"]?.stringValue ?? ""
         )
     }
 
@@ -75,6 +83,18 @@ extension ContainerState {
     }
 }
 
+extension ContainerHealth {
+    /// A list has the health in its text for people alone: "Up 2 minutes (healthy)".
+    init(inStatus text: String) {
+        let words: [(String, ContainerHealth)] = [
+            ("(healthy)", .healthy), ("(unhealthy)", .unhealthy), ("(health: starting)", .starting),
+            // podman's.
+            ("(starting)", .starting),
+        ]
+        self = words.first { text.hasSuffix($0.0) }?.1 ?? .none
+    }
+}
+
 extension JSONValue? {
     /// The strings of a list; empty for null and for what is not there.
     var strings: [String] { self?.arrayValue?.compactMap(\.stringValue) ?? [] }
@@ -84,6 +104,15 @@ extension JSONValue? {
         var labels: [String: String] = [:]
         for member in self?.objectValue ?? [:] { labels[member.name] = member.value.stringValue }
         return labels
+    }
+
+    /// The ids of networks by their names.
+    fileprivate var networkIDs: [String: String] {
+        var networks: [String: String] = [:]
+        for member in self?.objectValue ?? [:] {
+            networks[member.name] = member.value["NetworkID"]?.stringValue ?? ""
+        }
+        return networks
     }
 }
 

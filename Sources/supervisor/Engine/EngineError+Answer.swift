@@ -24,27 +24,26 @@ extension EngineError {
 }
 
 extension EngineError.Code {
-    /// By status; podman answers 500 to some of what docker calls a conflict.
+    /// By status; docker answers 403 to some conflicts of networks, podman 500 to some of what docker calls a conflict.
     init(status: Int, message: String) {
         switch status {
         case 404: self = .notFound
         case 409: self = .conflict
         case 400: self = .invalid
-        case 500... where Self.conflictWords.contains(where: message.mentions): self = .conflict
+        case 403 where Self.conflictWords.contains(where: message.mentions),
+            500... where Self.conflictWords.contains(where: message.mentions):
+            self = .conflict
         case 401, 403, 500...: self = .failed
         default: self = .malformedAnswer
         }
-    }
-
-    /// Of an error within the stream of a download, which has no status: podman says there what docker says with 404.
-    init(ofDownload message: String) {
-        self = ["manifest unknown", "name unknown"].contains(where: message.mentions) ? .notFound : .failed
     }
 
     private static let conflictWords = [
         "that name is already in use",
         "container state improper",
         "image is in use by",
+        "has active endpoints",
+        "networks have same bridge name",
     ]
 }
 

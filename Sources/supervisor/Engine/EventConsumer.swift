@@ -43,7 +43,7 @@ struct EventConsumer: BodyConsumer {
 extension EngineEvent {
     /// Attributes that the engines add to the labels.
     private static let notLabels: Set<String> = [
-        "containerExitCode", "execDuration", "execID", "exitCode", "image", "name", "podId", "signal",
+        "containerExitCode", "execDuration", "execID", "exitCode", "health_status", "image", "name", "podId", "signal",
     ]
 
     /// nil for what is not an event of a container.
@@ -58,7 +58,8 @@ extension EngineEvent {
         }
         // podman's own words, which its compatible API lets through.
         let words = ["died": "die", "remove": "destroy"]
-        let word = words[action] ?? action
+        // docker says what the check said as well, "health_status: unhealthy"; podman has it in an attribute.
+        let word = action.hasPrefix("health_status") ? "health_status" : words[action] ?? action
         let attributes = actor["Attributes"]
         // podman has its own attribute in every event, "0" unless the container died.
         let code = attributes?["exitCode"]?.stringValue ?? attributes?["containerExitCode"]?.stringValue

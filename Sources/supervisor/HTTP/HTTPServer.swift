@@ -74,11 +74,6 @@ public final class HTTPServer {
         listeners.update(present: interfaces.interfaces)
     }
 
-    /// What "apps" in the settings stands for.
-    public func applicationBridgesChanged(_ names: Set<String>) {
-        listeners.update(bridges: names)
-    }
-
     /// Takes over everything but the port. Connections of an interface that is no longer served end with the request
     /// that they are at.
     public func apply(_ settings: HTTPServerSettings) {

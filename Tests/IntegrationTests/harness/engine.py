@@ -19,6 +19,7 @@ from .waiting import wait_until
 #: Debian's own command line client; another one may come first in PATH.
 DOCKER = "/usr/bin/docker" if os.path.exists("/usr/bin/docker") else "docker"
 APP_LABEL = "io.supervisor.app-id"
+SERVICE_LABEL = "io.supervisor.service-name"
 
 
 class EngineError(Exception):
@@ -186,17 +187,50 @@ class Engine:
         assert container["State"]["Running"], f"app {app} does not run: {container['State']}"
         return container
 
+    def services(self, app: int) -> dict[str, dict[str, Any]]:
+        """The containers of an app, inspected, by service; an assertion fails where a service has two."""
+        found: dict[str, dict[str, Any]] = {}
+        for container in self.containers(app):
+            name = container["Labels"][SERVICE_LABEL]
+            assert name not in found, f"{name} has two containers: {found[name]['Name']}, {container['Names']}"
+            found[name] = self.inspect(container["Id"])
+        return found
+
+    def of_service(self, app: int, service: str) -> list[dict[str, Any]]:
+        """The containers of one service, inspected, the oldest first."""
+        label = {"label": [f"{APP_LABEL}={app}", f"{SERVICE_LABEL}={service}"]}
+        found = self.ask("GET", "/containers/json", None, {"all": 1, "filters": json.dumps(label)})
+        return sorted((self.inspect(each["Id"]) for each in found), key=lambda each: each["Created"])
+
+    # ---- networks and volumes
+
+    def networks(self, app: int | None = None) -> dict[str, dict[str, Any]]:
+        """The networks of one app, or of every app, inspected, by their names at the engine."""
+        label = APP_LABEL if app is None else f"{APP_LABEL}={app}"
+        found = self.ask("GET", "/networks", None, {"filters": json.dumps({"label": [label]})})
+        return {each["Name"]: self.ask("GET", f"/networks/{each['Id']}") for each in found}
+
+    def volumes(self, app: int | None = None) -> dict[str, dict[str, Any]]:
+        """The volumes of one app, or of every app, by their names at the engine."""
+        label = APP_LABEL if app is None else f"{APP_LABEL}={app}"
+        found = self.ask("GET", "/volumes", None, {"filters": json.dumps({"label": [label]})})
+        return {each["Name"]: each for each in found["Volumes"] or []}
+
     def remove(self, container: str) -> None:
         self.ask("DELETE", f"/containers/{container}", None, {"force": 1, "v": 1})
 
     def remove_all(self) -> None:
-        """Removes every container there is."""
+        """Removes every container there is, every network that the engine did not bring, and every volume."""
         for container in self.ask("GET", "/containers/json", None, {"all": 1}):
             try:
                 self.remove(container["Id"])
             except EngineError as error:
                 if error.status not in (404, 409):
                     raise
+        for network in self.ask("GET", "/networks", None, {"filters": json.dumps({"type": ["custom"]})}):
+            self.call("DELETE", f"/networks/{network['Id']}")
+        for volume in self.ask("GET", "/volumes")["Volumes"] or []:
+            self.call("DELETE", f"/volumes/{volume['Name']}", None, {"force": 1})
 
     def execute(self, container: str, command: list[str], timeout: float = 30) -> tuple[int | None, str]:
         """Runs a command in a container and returns its status and output; None if the container died under it."""
@@ -259,9 +293,11 @@ class Engine:
 
     # ---- events, time, command line
 
-    def events(self, since: float, until: float, app: int | None = None) -> list[dict[str, Any]]:
-        """What happened to containers between two moments (seconds since 1970)."""
-        filters: dict[str, list[str]] = {"type": ["container"]}
+    def events(
+        self, since: float, until: float, app: int | None = None, kind: str = "container"
+    ) -> list[dict[str, Any]]:
+        """What happened to containers (or images, networks, volumes) between two moments (seconds since 1970)."""
+        filters: dict[str, list[str]] = {"type": [kind]}
         if app is not None:
             filters["label"] = [f"{APP_LABEL}={app}"]
         query = {"since": f"{since:.9f}", "until": f"{until:.9f}", "filters": json.dumps(filters)}

@@ -27,6 +27,9 @@ done
 """
 COMMAND = ["/bin/sh", "/app/main"]
 PATH = "/bin:/app"
+#: For an image with a health check that is through within seconds. What it finds is what ON_CHECK of the environment
+#: says, and without that the app is healthy.
+HEALTHCHECK = 'HEALTHCHECK --interval=1s --timeout=1s --retries=2 CMD eval "$ON_CHECK"'
 
 
 def _archive(files: dict[str, tuple[bytes | str, int]]) -> bytes:
@@ -60,9 +63,14 @@ def base_layer() -> bytes:
         "tmp/.keep": (b"", 0o644),
     }
     tools = "sh sleep wget nc cat ls echo flock mkdir rm rmdir chmod chown ln touch kill ps stat id dd sync httpd mv"
-    for tool in tools.split() + ["find", "test", "env", "true", "false", "date", "seq", "head", "tr"]:
+    for tool in tools.split() + ["find", "test", "env", "true", "false", "date", "seq", "head", "tr", "nslookup", "timeout"]:
         files[f"bin/{tool}"] = ("busybox", 0o777)
     return _archive(files)
+
+
+def changes(*more: str) -> list[str]:
+    """What an image without a registry is imported with, as lines of a Dockerfile."""
+    return ['CMD ["' + '", "'.join(COMMAND) + '"]', f"ENV PATH={PATH}", *more]
 
 
 def noise_layer(size: int, seed: str) -> bytes:

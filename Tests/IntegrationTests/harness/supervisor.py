@@ -9,7 +9,7 @@ import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterable
 
 from . import target as targets
 from .engine import Engine
@@ -116,7 +116,7 @@ class Supervisor:
 
     def write_config(self, settings: dict[str, dict[str, str]] | None = None) -> None:
         """supervisor.conf; `settings` are added to, or replace, what every test has."""
-        interfaces = f"lo {self.engine.bridge}" if self.engine.bridge else "lo"
+        interfaces = f"lo {self.engine.bridge} apps" if self.engine.bridge else "lo"
         sections: dict[str, dict[str, str]] = {
             "Supervisor": {"StateDirectory": str(self.state), "RuntimeDirectory": str(self.run_folder)},
             "API": {"Port": str(self.port), "Interfaces": interfaces},
@@ -304,6 +304,37 @@ class Supervisor:
 
         try:
             return wait_until(settled, deadline, f"app {app} runs, release {release}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n--- log:\n{self.log[-4000:]}") from None
+
+    def app_status(self, app: int = targets.APP) -> dict[str, Any]:
+        """What supervisorctl is told of one app."""
+        apps = {each["appId"]: each for each in self.control_json("/control/status")["apps"]}
+        assert app in apps, f"app {app} is not among {sorted(apps)}"
+        return apps[app]
+
+    def wait_services(
+        self, services: Iterable[str], app: int = targets.APP, release: str | None = None, deadline: float = 30
+    ) -> dict[str, dict[str, Any]]:
+        """Waits until exactly these services of an app run, each in one container, and the supervisor is idle.
+
+        Returns the containers, inspected, by service. With a release, the app has to be known to run it.
+        """
+        wanted = set(services)
+
+        def settled() -> dict[str, dict[str, Any]]:
+            self.assert_alive()
+            found = self.engine.services(app)
+            states = {name: container["State"]["Status"] for name, container in found.items()}
+            assert states == {name: "running" for name in wanted}, states
+            device = self.device()
+            assert device["status"] == "Idle" and not device["update_pending"], device
+            if release is not None:
+                assert self.app_status(app)["commit"] == targets.commit(release), self.app_status(app)
+            return found
+
+        try:
+            return wait_until(settled, deadline, f"app {app} runs {sorted(wanted)}, release {release}")
         except AssertionError as error:
             raise AssertionError(f"{error}\n--- log:\n{self.log[-4000:]}") from None
 

@@ -52,3 +52,37 @@ def app(
 def state(*apps: dict[str, Any], config: dict[str, str] | None = None) -> dict[str, Any]:
     """A whole target state."""
     return {"name": "test-device", "config": config or {}, "apps": {key: one[key] for one in apps for key in one}}
+
+
+def several(
+    app_id: int,
+    services: dict[str, dict[str, Any]],
+    release: str = "a",
+    name: str = "demo",
+    networks: dict[str, Any] | None = None,
+    volumes: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """One app with services by name, as {"<appId>": …}; a service's members go over what every service has.
+
+    A service has the same id in every target of the app that names it at the same place.
+    """
+    definition: dict[str, Any] = {
+        "name": name,
+        "commit": commit(release),
+        "releaseId": 100 + ord(release[0]),
+        "services": {
+            str(number): {
+                "serviceName": service,
+                "imageId": number,
+                "image": "demo:1",
+                "running": True,
+                "environment": {},
+                "labels": {},
+                **members,
+            }
+            for number, (service, members) in enumerate(services.items(), 1)
+        },
+        "volumes": volumes or {},
+        "networks": networks or {},
+    }
+    return {str(app_id): definition}

@@ -21,7 +21,6 @@ final class APIListeners {
     private let entrance: Entrance
     private let port: UInt16
     private var interfaces: [String]
-    private var bridges: Set<String> = []
     private var present: [NetworkInterface] = []
     private var listeners: [String: Listener] = [:]
     private var retry: Scheduled<Void>?
@@ -43,9 +42,8 @@ final class APIListeners {
         }
     }
 
-    func update(interfaces: [String]? = nil, bridges: Set<String>? = nil, present: [NetworkInterface]? = nil) {
+    func update(interfaces: [String]? = nil, present: [NetworkInterface]? = nil) {
         self.interfaces = interfaces ?? self.interfaces
-        self.bridges = bridges ?? self.bridges
         self.present = present ?? self.present
         reconcile()
     }
@@ -67,8 +65,7 @@ final class APIListeners {
     // MARK: Opening and closing
 
     private func reconcile() {
-        let wanted =
-            isStopped ? [] : ListenPlan.targets(interfaces: interfaces, bridges: bridges, present: present)
+        let wanted = isStopped ? [] : ListenPlan.targets(interfaces: interfaces, present: present)
         // Closing one may come back here before the next one's turn: each is looked up when it is.
         for name in Array(listeners.keys) {
             guard let listener = listeners[name] else { continue }

@@ -9,23 +9,31 @@ enum ListenPlan {
         var index: UInt32?
     }
 
-    /// - Parameters:
-    ///   - interfaces: as the configuration names them.
-    ///   - bridges: what "apps" stands for.
-    /// - Returns: one target per interface that is there, in the order of the configuration.
-    static func targets(
-        interfaces: [String],
-        bridges: Set<String>,
-        present: [NetworkInterface]
-    ) -> [Target] {
+    /// - Parameter interfaces: as the configuration names them.
+    /// - Returns: one target per interface that is there, in the order of the configuration; those that "apps" stands for
+    ///   in the order of `present`.
+    static func targets(interfaces: [String], present: [NetworkInterface]) -> [Target] {
         if interfaces.contains("*") { return [Target(name: "*", index: nil)] }
-        let names = interfaces.flatMap { $0 == "apps" ? bridges.sorted() : [$0] }
         var targets: [Target] = []
-        for name in names {
-            guard let interface = present.first(where: { $0.name == name }) else { continue }
-            let target = Target(name: name, index: interface.index)
-            if !targets.contains(target) { targets.append(target) }
+        for name in interfaces {
+            for interface in present {
+                guard name == "apps" ? isApplicationBridge(interface.name) : name == interface.name else { continue }
+                let target = Target(name: interface.name, index: interface.index)
+                if !targets.contains(target) { targets.append(target) }
+            }
         }
         return targets
+    }
+
+    /// Whether an interface is the bridge of a network that the supervisor made for an application: `supervisor0`,
+    /// `supervisor1` and so on.
+    ///
+    /// The name decides, so that the API is there as soon as the bridge is, and as long: nobody has to tell, neither when
+    /// the engine has made it again after a boot nor when somebody has removed it behind our back.
+    static func isApplicationBridge(_ name: String) -> Bool {
+        let prefix = "supervisor"
+        let number = name.utf8.dropFirst(prefix.utf8.count)
+        return name.hasPrefix(prefix) && !number.isEmpty
+            && number.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
     }
 }

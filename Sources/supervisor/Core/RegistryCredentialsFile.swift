@@ -1,0 +1,148 @@
+import CLinux
+import Glibc
+import SupervisorPluginAPI
+
+/// Credentials for registries, as the operator has put them into the state directory: `registries.json` in the form of
+/// docker's own config.json, `{"auths":{"HOST[:PORT]":{"auth":"…"}}}`, where `auth` is USER:PASSWORD in Base64, or
+/// `username` and `password` stand in its place.
+///
+/// Read anew for each download, so that a change counts at once. Everything here may block. No message ever has anything
+/// of the file's contents.
+public struct RegistryCredentialsFile: Sendable {
+    public let path: String
+
+    /// In the state directory.
+    public init(directory: String) {
+        path = directory + "/registries.json"
+    }
+
+    /// Why the file is not used. One line that names the file.
+    public struct Problem: Error, Sendable, Hashable, CustomStringConvertible {
+        public var description: String
+    }
+
+    private static let limit = 1 << 20
+
+    /// The credentials for the registry of `image`; nil where there is no file, or nothing in it for that registry.
+    ///
+    /// Throws where the file is readable or writable by others, belongs to somebody else, or is damaged.
+    public func credentials(for image: String) throws(Problem) -> RegistryCredentials? {
+        guard let bytes = try read() else { return nil }
+        let document: JSONValue
+        do throws(JSONParseError) {
+            document = try JSONValue(parsing: bytes, limits: .init(size: Self.limit))
+        } catch {
+            throw problem("is damaged: \(error)")
+        }
+        guard let entries = document["auths"]?.objectValue else { throw problem("has no object \"auths\"") }
+        let registry = RegistryHost(image: image)
+        guard let entry = Self.entry(of: registry, in: entries) else { return nil }
+        return try credentials(registry, entry)
+    }
+
+    /// A key that is just the registry's name comes before one with a scheme or a path.
+    private static func entry(of registry: RegistryHost, in entries: JSONObject) -> JSONValue? {
+        let matching = entries.filter { RegistryHost(key: $0.name) == registry }
+        return (matching.first { $0.name == registry.name } ?? matching.first)?.value
+    }
+
+    private func credentials(_ registry: RegistryHost, _ entry: JSONValue) throws(Problem) -> RegistryCredentials {
+        let (username, password): (String, String)
+        if let auth = entry["auth"]?.stringValue, !auth.isEmpty {
+            guard let bytes = Self.decodeBase64(auth), let colon = bytes.firstIndex(of: UInt8(ascii: ":")),
+                let first = String(validating: bytes[..<colon], as: UTF8.self),
+                let second = String(validating: bytes[(colon + 1)...], as: UTF8.self)
+            else {
+                throw problem("has for the registry \(registry) an \"auth\" that is not USER:PASSWORD in Base64")
+            }
+            (username, password) = (first, second)
+        } else if let first = entry["username"]?.stringValue, let second = entry["password"]?.stringValue {
+            (username, password) = (first, second)
+        } else {
+            throw problem(
+                "has for the registry \(registry) neither \"auth\" nor \"username\" and \"password\"; "
+                    + "tokens and credential helpers are not used"
+            )
+        }
+        guard !username.isEmpty else { throw problem("has an empty user name for the registry \(registry)") }
+        return RegistryCredentials(registry: registry.name, username: username, password: password)
+    }
+
+    private func problem(_ text: String) -> Problem {
+        Problem(description: "\(path) \(text)")
+    }
+
+    // MARK: The file
+
+    /// nil where there is none. What is checked is what is read: one descriptor for both.
+    private func read() throws(Problem) -> [UInt8]? {
+        let descriptor = clinux_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0)
+        guard descriptor >= 0 else {
+            if errno == ENOENT { return nil }
+            let hint = errno == EACCES ? "; it must belong to the user of the supervisor" : ""
+            throw problem("cannot be opened: \(String(cString: strerror(errno)))\(hint)")
+        }
+        defer { close(descriptor) }
+        try check(descriptor)
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let count = Glibc.read(descriptor, &chunk, chunk.count)
+            if count == 0 { return bytes }
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw problem("cannot be read: \(String(cString: strerror(errno)))")
+            }
+            bytes += chunk[..<count]
+            guard bytes.count <= Self.limit else { throw problem("is longer than \(Self.limit) bytes") }
+        }
+    }
+
+    private func check(_ descriptor: Int32) throws(Problem) {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else {
+            throw problem("cannot be looked at: \(String(cString: strerror(errno)))")
+        }
+        guard status.isRegular else { throw problem("is not a regular file") }
+        guard status.st_uid == 0 || status.st_uid == geteuid() else {
+            throw problem("belongs to user \(status.st_uid), not to root or the user of the supervisor")
+        }
+        guard status.permissions & 0o077 == 0 else {
+            let mode = String(status.permissions, radix: 8)
+            throw problem("may be read or written by others (mode 0\(mode)); its mode must be 0600")
+        }
+    }
+
+    // MARK: Base64
+
+    /// RFC 4648, section 4, to the letter: complete quartets, nothing else between them, and no bits left over.
+    static func decodeBase64(_ text: String) -> [UInt8]? {
+        let characters = Array(text.utf8)
+        guard characters.count % 4 == 0 else { return nil }
+        let padding = characters.suffix(2).reversed().prefix { $0 == UInt8(ascii: "=") }.count
+        var bytes: [UInt8] = []
+        var (bits, count): (UInt32, Int) = (0, 0)
+        for character in characters.dropLast(padding) {
+            guard let value = value(ofBase64: character) else { return nil }
+            bits = bits << 6 | value
+            count += 6
+            if count >= 8 {
+                count -= 8
+                bytes.append(UInt8(truncatingIfNeeded: bits >> count))
+                bits &= (1 << count) - 1
+            }
+        }
+        return bits == 0 ? bytes : nil
+    }
+
+    private static func value(ofBase64 character: UInt8) -> UInt32? {
+        switch character {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"): UInt32(character - UInt8(ascii: "A"))
+        case UInt8(ascii: "a")...UInt8(ascii: "z"): UInt32(character - UInt8(ascii: "a")) + 26
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(character - UInt8(ascii: "0")) + 52
+        case UInt8(ascii: "+"): 62
+        case UInt8(ascii: "/"): 63
+        default: nil
+        }
+    }
+}
