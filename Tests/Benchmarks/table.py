@@ -182,6 +182,7 @@ def planning(result: dict[str, Any]) -> list[Table]:
     for row in result["planning"]:
         cells = [number(row[name]) for name in ("same", "one", "all", "none")]
         table.rows.append([number(row["services"]), *cells])
+    table.notes = ["The best median of five batches."]
     return [table]
 
 

@@ -1,6 +1,7 @@
 // How long the update planner takes, by the number of services: apps of ten services each, with a network and a volume.
 //
-// Prints a JSON object. Each figure is the median in microseconds of many calls.
+// Prints a JSON object. Each figure is in microseconds: of five batches of calls the best median, since what else the
+// machine does only ever adds.
 import SupervisorCore
 
 /// What should be on the device.
@@ -59,7 +60,14 @@ func digest(_ number: Int, isChanged: Bool) -> String {
     return String(repeating: "0", count: 64 - digits.count) + digits
 }
 
-func image(_ number: Int) -> String { "registry.example.com/fleet/service\(number % 10)@sha256:\(digest(number % 10, isChanged: false))" }
+func image(_ number: Int) -> String {
+    "registry.example.com/fleet/service\(number % 10)@sha256:\(digest(number % 10, isChanged: false))"
+}
+
+/// The best median of five batches, in microseconds.
+func best(_ calls: Int, _ current: CurrentState, _ target: DesiredState, steps: Int) -> Double {
+    (0..<5).map { _ in median(calls / 5, current, target, steps: steps) }.min() ?? 0
+}
 
 /// The median of `calls` calls, in microseconds.
 func median(_ calls: Int, _ current: CurrentState, _ target: DesiredState, steps: Int) -> Double {
@@ -78,14 +86,14 @@ func median(_ calls: Int, _ current: CurrentState, _ target: DesiredState, steps
 let isQuick = CommandLine.arguments.contains("--quick")
 var rows: [String] = []
 for count in [10, 100, 1000] {
-    let calls = max(9, (isQuick ? 10_000 : 50_000) / count)
+    let calls = max(45, (isQuick ? 10_000 : 50_000) / count)
     let there = current(count)
     let figures = [
-        ("same", median(calls, there, desired(count), steps: 0)),
-        ("one", median(calls, there, desired(count) { $0 == count / 2 }, steps: 1)),
-        ("all", median(calls, there, desired(count) { _ in true }, steps: count)),
+        ("same", best(calls, there, desired(count), steps: 0)),
+        ("one", best(calls, there, desired(count) { $0 == count / 2 }, steps: 1)),
+        ("all", best(calls, there, desired(count) { _ in true }, steps: count)),
         // A network and a volume for every ten; the services wait for them.
-        ("none", median(calls, CurrentState(images: there.images), desired(count), steps: count + count / 5)),
+        ("none", best(calls, CurrentState(images: there.images), desired(count), steps: count + count / 5)),
     ]
     rows.append("{\"services\":\(count),\(figures.map { "\"\($0)\":\($1)" }.joined(separator: ","))}")
 }
