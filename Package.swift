@@ -128,6 +128,14 @@ let package = Package(
         // For tests alone.
         program("supervisor-plugin-scripted", "plugins/scripted", ["SupervisorPluginAPI"]),
 
+        // For scripts/bench alone.
+        .executableTarget(
+            name: "supervisor-planning-benchmark",
+            dependencies: ["SupervisorCore"],
+            path: "Tests/Benchmarks/Planning",
+            swiftSettings: settings
+        ),
+
         tests(of: "SupervisorPluginAPI"),
         tests(of: "UnitFile"),
         tests(of: "SupervisorSystemd", [logging]),
