@@ -402,12 +402,11 @@ def test_volumes_that_nothing_uses_are_listed(both: Supervisor) -> None:
     both.write_target(plant())
     wait_until(lambda: not both.engine.containers(SHOP), 30, "the app is gone")
     listed = both.ctl("volumes")
-    if listed.returncode == 64:
-        pytest.skip("this supervisorctl knows no volumes yet")
     assert listed.returncode == 0, listed.stderr
     lines = {line.split()[0]: line for line in listed.stdout.splitlines() if line.strip()}
     text = listed.stdout
     assert "store" in text and "queue" in text, lines
+    assert lines[f"{SHOP}_store"].endswith("left over") and lines[f"{PLANT}_queue"].endswith("in use")
 
 
 # ---- locks

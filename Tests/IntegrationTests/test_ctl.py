@@ -274,11 +274,10 @@ def test_a_screen_gets_colours_and_a_progress_line_and_nobody_else(running: Supe
             env={**os.environ, "TERM": "xterm", **environment},
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
             timeout=60,
         )
         assert done.returncode == 0, done.stdout
-        return done.stdout
+        return done.stdout.decode()
 
     assert "\x1b[32mrunning" in on_screen("status")
     for environment in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):

@@ -212,6 +212,27 @@ def test_logs_of_an_app_and_its_last_lines(supervisor: Supervisor) -> None:
     assert supervisor.ctl("logs", "demo", "-n", "many").returncode == 64
 
 
+def test_lines_of_several_services_begin_with_their_names(supervisor: Supervisor, reading: Callable[..., Reading]) -> None:
+    services = {
+        name: {"network_mode": "host", "command": script(f"echo from {name}; while :; do sleep 1; echo {name} again; done")}
+        for name in ("db", "worker")
+    }
+    supervisor.write_target(target.several(target.APP, services), target.app(target.OTHER, name="other"))
+    supervisor.start()
+    wait_until(lambda: len(supervisor.engine.containers(all=False)) == 3, 30, "all of them run")
+    done = supervisor.ctl("logs", "demo")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert "db     | from db" in lines and "worker | from worker" in lines
+    assert not any("other" in line for line in lines)
+    assert all(line.startswith(("db     | ", "worker | ")) for line in lines)
+    one = supervisor.ctl("logs", str(target.APP), "worker", "-n", "1").stdout.splitlines()
+    assert one == ["worker again"] or one == ["from worker"], one
+    logs = reading(supervisor, "logs", "demo", "-f", "-n", "0")
+    logs.wait_for(lambda: {"db     | db again", "worker | worker again"} <= set(logs.lines))
+    assert supervisor.ctl("logs").returncode == 64
+
+
 def test_logs_follow_across_a_crash_and_an_update(supervisor: Supervisor, reading: Callable[..., Reading]) -> None:
     count = 'n=$(cat /data/n 2>/dev/null || echo 0); n=$((n+1)); echo $n > /data/n; echo "run $n"; sleep 1; exit 1'
     supervisor.write_target(target.app(command=script(count)))
