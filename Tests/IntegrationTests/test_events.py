@@ -282,7 +282,7 @@ def service(supervisor: Supervisor) -> dict[str, Any]:
 def crashing(supervisor: Supervisor) -> Supervisor:
     """A device whose app dies again and again."""
     supervisor.write_target(
-        target.app(command=script("for i in 1 2 3 4 5 6 7; do echo step $i; done; echo no such file >&2; exit 3"))
+        target.app(command=script("for i in 1 2 3 4 5 6 7; do echo step $i; done; sleep 1; echo no such file >&2; exit 3"))
     )
     supervisor.start()
     wait_until(lambda: service(supervisor)["crashLooping"], 30, "the crash loop is shown")
