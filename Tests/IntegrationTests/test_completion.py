@@ -31,7 +31,8 @@ def script_of(shell: str) -> str:
 class Typing:
     """A shell on a terminal of its own."""
 
-    def __init__(self, shell: str, folder: Path, control: Path) -> None:
+    def __init__(self, shell: str, folder: Path, control: Path, by_name: bool = False) -> None:
+        """`by_name`: zsh finds the script as the package installs it, otherwise the shell is told to read it."""
         self.script = folder / f"completion.{shell}"
         self.script.write_text(script_of(shell))
         (folder / "wanted-file").touch()
@@ -64,12 +65,18 @@ class Typing:
         os.close(end)
         self.read_until("ready> ")
         if shell == "zsh":
+            if by_name:
+                functions = folder / "functions"
+                functions.mkdir()
+                shutil.copy(self.script, functions / "_supervisorctl")
+                self.send(f"fpath=({functions} $fpath)\n")
+                self.read_until("ready> ")
             self.send("autoload -U compinit; compinit -u -D; unsetopt beep; zstyle ':completion:*' list-prompt ''\n")
             self.read_until("ready> ")
         else:
             self.send("bind 'set bell-style none'; bind 'set show-all-if-ambiguous on'; bind 'set enable-bracketed-paste off'\n")
             self.read_until("ready> ")
-        self.send(f"source {self.script}; echo loa''ded\n")
+        self.send(("" if by_name else f"source {self.script}; ") + "echo loa''ded\n")
         self.read_until("loaded")
         self.read_until("ready> ")
 
@@ -107,13 +114,13 @@ class Typing:
 
 
 @pytest.fixture
-def typing(tmp_path: Path) -> Iterator[Callable[[str, Path], Typing]]:
+def typing(tmp_path: Path) -> Iterator[Callable[..., Typing]]:
     made: list[Typing] = []
 
-    def make(shell: str, control: Path) -> Typing:
+    def make(shell: str, control: Path, by_name: bool = False) -> Typing:
         if not shutil.which(shell):
             pytest.skip(f"no {shell} here")
-        made.append(Typing(shell, tmp_path, control))
+        made.append(Typing(shell, tmp_path, control, by_name))
         return made[-1]
 
     yield make
@@ -122,7 +129,7 @@ def typing(tmp_path: Path) -> Iterator[Callable[[str, Path], Typing]]:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
-def test_a_line_is_completed(device: Supervisor, typing: Callable[[str, Path], Typing], shell: str) -> None:
+def test_a_line_is_completed(device: Supervisor, typing: Callable[..., Typing], shell: str) -> None:
     line = typing(shell, device.control)
     line.completes("supervisorctl resta", "restart ")
     line.completes("supervisorctl re", "reboot", "reload", "restart")
@@ -134,6 +141,12 @@ def test_a_line_is_completed(device: Supervisor, typing: Callable[[str, Path], T
     line.completes("supervisorctl call --record wanted", "wanted-file ")
     line.completes("supervisorctl help pow", "power-off ")
     line.completes("supervisorctl completion z", "zsh ")
+
+
+def test_zsh_finds_the_script_by_its_name(supervisor: Supervisor, typing: Callable[..., Typing]) -> None:
+    line = typing("zsh", supervisor.control, by_name=True)
+    line.completes("supervisorctl resta", "restart ")
+    line.completes("supervisorctl restart --fo", "--force ")
 
 
 def test_fish_offers_words(device: Supervisor, tmp_path: Path) -> None:
@@ -180,7 +193,7 @@ def test_the_script_is_accepted_without_a_word(tmp_path: Path, shell: str) -> No
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_without_a_supervisor_nothing_is_offered(supervisor: Supervisor, typing: Callable[[str, Path], Typing]) -> None:
+def test_without_a_supervisor_nothing_is_offered(supervisor: Supervisor, typing: Callable[..., Typing]) -> None:
     line = typing("bash", supervisor.control)
     line.send("supervisorctl restart d\t")
     time.sleep(1)
