@@ -201,6 +201,97 @@ def test_a_stranger_has_no_permission(device: Supervisor) -> None:
     assert done.returncode == 77 and done.stderr
 
 
+# ---- what else operators ask for
+
+
+def test_config_tells_where_each_value_comes_from(running: Supervisor) -> None:
+    lines = running.config_file.read_text().splitlines()
+    done = running.ctl("config", "--json")
+    assert done.returncode == 0, done.stderr
+    entries = {f"[{entry['section']}] {entry['key']}": entry for entry in json.loads(done.stdout)}
+    port = entries["[API] Port"]
+    assert port["value"] == str(running.port)
+    assert port["locations"] == [{"file": str(running.config_file), "line": lines.index(f"Port={running.port}") + 1}]
+    assert entries["[API] MaxConnections"]["source"] == "default"
+    assert entries["[Device] UUID"]["value"] == running.control_json("/control/status")["device"]["uuid"]
+    assert running.key not in done.stdout
+    text = running.ctl("config").stdout
+    assert re.search(rf"^Port={running.port} +# {re.escape(str(running.config_file))}:\d+$", text, re.M), text
+
+    drop_in = running.root / "supervisor.conf.d" / "50-test.conf"
+    drop_in.parent.mkdir()
+    drop_in.write_text("[API]\nMaxConnections=99\nPort=1\n")
+    assert running.ctl("reload").returncode == 0
+    entries = {f"[{entry['section']}] {entry['key']}": entry for entry in json.loads(running.ctl("config", "--json").stdout)}
+    assert (entries["[API] MaxConnections"]["value"], entries["[API] MaxConnections"]["source"]) == ("99", f"{drop_in}:2")
+    assert entries["[API] Port"]["value"] == str(running.port), "in force"
+    assert entries["[API] Port"]["afterRestart"] == {"value": "1", "source": f"{drop_in}:3"}
+
+
+def test_volumes_are_listed_with_those_that_are_left_over(device: Supervisor) -> None:
+    assert device.ctl("volumes").stdout == "No application has a volume.\n"
+    labels = {"io.supervisor.app-id": "77", "io.supervisor.volume": "db"}
+    device.engine.ask("POST", "/volumes/create", {"Name": "77_db", "Labels": labels})
+    try:
+        done = device.ctl("volumes", "--json")
+        assert json.loads(done.stdout) == [
+            {"name": "77_db", "appId": 77, "app": None, "volume": "db", "state": "left over"}
+        ]
+        assert device.ctl("volumes").stdout.splitlines()[1].split() == ["77_db", "77", "db", "left", "over"]
+    finally:
+        device.engine.ask("DELETE", "/volumes/77_db")
+
+
+@pytest.mark.parametrize("command", ["reboot", "power-off"])
+def test_a_shutdown_that_is_locked_says_by_whom(device: Supervisor, command: str) -> None:
+    refused = device.ctl(command)
+    assert refused.returncode == 1 and "no plugin" in refused.stderr
+
+
+def test_update_waits_for_the_end_if_it_is_asked_to(running: Supervisor) -> None:
+    assert running.ctl("update", "--wait").returncode == 0
+    running.write_target(target.app(release="b", image="demo:2"))
+    done = running.ctl("update", "--wait")
+    assert done.returncode == 0, done.stderr
+    assert running.settled(release="b") and "\x1b" not in done.stdout and "\r" not in done.stdout
+    lock = running.lock_folder() / "updates.lock"
+    lock.touch()
+    running.write_target(target.app(release="c"))
+    done = running.ctl("update", "--wait")
+    assert done.returncode == LOCKED and "updates.lock" in done.stderr
+    assert running.ctl("update", "--wait", "--force").returncode == 0
+    running.settled(release="c")
+    running.write_target(target.app(release="d", image="127.0.0.1:1/none:1"))
+    done = running.ctl("update", "--wait")
+    assert done.returncode == 1 and "none" in done.stderr
+
+
+def test_a_screen_gets_colours_and_a_progress_line_and_nobody_else(running: Supervisor, proxy, published) -> None:
+    def on_screen(*arguments: str, **environment: str) -> str:
+        words = " ".join([str(binary("supervisorctl")), *arguments, "--socket", str(running.control)])
+        done = subprocess.run(
+            ["script", "-qec", words, "/dev/null"],
+            env={**os.environ, "TERM": "xterm", **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    assert "\x1b[32mrunning" in on_screen("status")
+    for environment in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        assert "\x1b" not in on_screen("status", **environment)
+    assert "\x1b" not in running.ctl("status").stdout
+    image = published("seen", [2_000_000])
+    proxy.bytes_per_second = 1_000_000
+    running.write_target(target.app(image=image.reference, release="b"))
+    shown = on_screen("update", "--wait")
+    assert re.search(rf"\rDownloading {re.escape(image.reference)} \[#*\.*\] \d+ %\x1b\[K", shown), shown
+    running.settled(release="b")
+
+
 # ---- the process itself
 
 

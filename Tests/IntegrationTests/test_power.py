@@ -89,6 +89,23 @@ def test_a_lock_refuses_it_and_nothing_is_stopped(powered: Powered, kind: str, o
     assert powered.asked() == []
 
 
+@pytest.mark.parametrize("command, kind, operation", [("reboot", *KINDS[0]), ("power-off", *KINDS[1])])
+def test_supervisorctl_passes_the_same_gate(powered: Powered, command: str, kind: str, operation: str) -> None:
+    supervisor = powered.supervisor
+    lock = supervisor.lock_folder() / "updates.lock"
+    lock.touch()
+    refused = supervisor.ctl(command)
+    assert refused.returncode == 75
+    for text in ("updates.lock", "uid 0", "--force"):
+        assert text in refused.stderr, refused.stderr
+    assert powered.asked() == [] and supervisor.settled(release="a")
+    done = supervisor.ctl(command, "--force", timeout=60)
+    assert (done.returncode, done.stdout) == (0, f"The {kind} is under way.\n"), done.stderr
+    assert powered.asked() == [operation]
+    other = supervisor.ctl("reboot" if command == "power-off" else "power-off")
+    assert other.returncode == 75 and f"A {kind} is under way" in other.stderr
+
+
 @pytest.mark.parametrize("kind, operation", KINDS)
 @pytest.mark.parametrize("force", [True, "1", "on"])
 def test_force_goes_past_the_lock(powered: Powered, kind: str, operation: str, force: Any) -> None:

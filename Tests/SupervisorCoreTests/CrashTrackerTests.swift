@@ -18,10 +18,43 @@ struct CrashTrackerTests {
         #expect(!Self.tracker(deathsAt: 0, 10, 20).isLooping(Self.other, at: .seconds(20)))
     }
 
-    @Test func `a loop ends a minute after its first of three deaths`() {
-        let tracker = Self.tracker(deathsAt: 0, 10, 20)
-        #expect(tracker.isLooping(Self.key, at: .seconds(59)))
-        #expect(!tracker.isLooping(Self.key, at: .seconds(60)))
+    @Test func `a loop ends when the process has been up for a minute, and not before`() {
+        var tracker = Self.tracker(deathsAt: 0, 10, 20)
+        #expect(tracker.isLooping(Self.key, at: .seconds(1000)), "the engine waits")
+        #expect(tracker.nextEnd == nil)
+        tracker.started(Self.key, at: .seconds(1000))
+        #expect(tracker.nextEnd == .seconds(1060))
+        #expect(tracker.isLooping(Self.key, at: .seconds(1059)))
+        #expect(!tracker.isLooping(Self.key, at: .seconds(1060)))
+        let ended = [1059, 1060, 1060].map { tracker.settle(at: .seconds($0)) }
+        #expect(ended == [[], [Self.key], []])
+    }
+
+    @Test func `a death within the minute goes on with the loop`() {
+        var tracker = Self.tracker(deathsAt: 0, 10, 20)
+        tracker.started(Self.key, at: .seconds(30))
+        let begins = tracker.died(Self.key, exitCode: 1, at: .seconds(80))
+        #expect(!begins, "it is the same loop")
+        #expect(tracker.isLooping(Self.key, at: .seconds(95)))
+    }
+
+    @Test func `a death after the minute is the first of another loop`() {
+        var tracker = Self.tracker(deathsAt: 0, 10, 20)
+        tracker.started(Self.key, at: .seconds(30))
+        tracker.died(Self.key, exitCode: 1, at: .seconds(100))
+        #expect(!tracker.isLooping(Self.key, at: .seconds(100)))
+    }
+
+    @Test func `last lines are few, short, and of a loop only`() {
+        var tracker = Self.tracker(deathsAt: 0, 10)
+        let lines = (1...9).map { EngineLogLine(isError: true, text: "\($0)" + String(repeating: "ä", count: 2000)) }
+        tracker.note(lines, of: Self.key)
+        #expect(tracker.lines(of: Self.key, at: .seconds(10)) == [])
+        tracker.died(Self.key, exitCode: 1, at: .seconds(20))
+        tracker.note(lines, of: Self.key)
+        let kept = tracker.lines(of: Self.key, at: .seconds(20))
+        #expect(kept.map { $0.first } == ["5", "6", "7", "8", "9"])
+        #expect(kept.allSatisfy { $0.utf8.count <= 512 })
     }
 
     @Test func `deaths far apart are no loop however many`() {

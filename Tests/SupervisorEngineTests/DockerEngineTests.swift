@@ -338,7 +338,7 @@ struct DockerEngineTests {
             )
             #expect(
                 await code { () throws(EngineError) in
-                    try await engine.logs(container: name, tail: 1, follow: false) { _ in }
+                    try await engine.logs(container: name, tail: 1, since: nil, follow: false) { _ in }
                 } == .invalid
             )
             var specification = ContainerSpecification(name: "app", image: "x")

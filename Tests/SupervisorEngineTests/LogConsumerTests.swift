@@ -114,7 +114,7 @@ struct DockerEngineLogTests {
                 ? [.answer(200, Self.detail(tty: tty))] : [.chunkedHead(200), .chunk(written), .lastChunk]
         } _: { engine, server async throws in
             let lines = Collected<EngineLogLine>()
-            try await engine.logs(container: "a", tail: tail, follow: follow) { lines.append($0) }
+            try await engine.logs(container: "a", tail: tail, since: nil, follow: follow) { lines.append($0) }
             #expect(lines.all == [EngineLogLine(isError: false, text: "one")])
             #expect(server.calls.last == "GET /v1.41/containers/a/logs?stdout=1&stderr=1&\(query)")
         }
@@ -126,7 +126,7 @@ struct DockerEngineLogTests {
             [.answer(404)]
         } _: { engine, server async throws in
             let code = await code { () throws(EngineError) in
-                try await engine.logs(container: "a", tail: 1, follow: false) { _ in }
+                try await engine.logs(container: "a", tail: 1, since: nil, follow: false) { _ in }
             }
             #expect(code == .notFound)
             #expect(server.calls == ["GET /v1.41/containers/a/json"])
@@ -141,7 +141,7 @@ struct DockerEngineLogTests {
                 : [.answer(501, #"{"message":"configured logging driver does not support reading"}"#)]
         } _: { engine, _ async throws in
             let error = await #expect(throws: EngineError.self) {
-                try await engine.logs(container: "a", tail: 1, follow: false) { _ in }
+                try await engine.logs(container: "a", tail: 1, since: nil, follow: false) { _ in }
             }
             #expect(error?.code == .failed)
             #expect(error?.message.contains("driver does not support reading") == true)
@@ -157,7 +157,7 @@ struct DockerEngineLogTests {
             let (begun, continuation) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingNewest(1))
             let task = Task {
                 await code { () throws(EngineError) in
-                    try await engine.logs(container: "a", tail: 1, follow: true) { continuation.yield($0.text) }
+                    try await engine.logs(container: "a", tail: 1, since: nil, follow: true) { continuation.yield($0.text) }
                 }
             }
             for await line in begun {

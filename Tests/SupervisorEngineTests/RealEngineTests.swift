@@ -232,7 +232,7 @@ struct RealEngineTests {
                     return detail?.container.state == .exited
                 }
                 let lines = Collected<String>()
-                try await engine.logs(container: id, tail: 100, follow: false) { lines.append($0.text) }
+                try await engine.logs(container: id, tail: 100, since: nil, follow: false) { lines.append($0.text) }
                 #expect((detail?.exitCode == 0) == isThere, "\(name) on \(network): \(lines.all)")
                 if name == "web", isThere { #expect(lines.all.first?.contains("10.213.7.9") == true) }
                 try await engine.remove(container: id)
@@ -320,7 +320,7 @@ struct RealEngineTests {
             try await engine.start(container: id)
 
             let followed = Collected<EngineLogLine>()
-            try await engine.logs(container: id, tail: 1000, follow: true) { followed.append($0) }
+            try await engine.logs(container: id, tail: 1000, since: nil, follow: true) { followed.append($0) }
             let texts = ["line 1", "line 2", "line 3", "bad", "ä", "rest"]
             // Docker 20.10 may end the stream before what has no end of line.
             let lines = followed.all.filter { $0.text != "rest" }
@@ -329,9 +329,9 @@ struct RealEngineTests {
             #expect(followed.all.contains(EngineLogLine(isError: true, text: "bad")) == !tty)
 
             let last = Collected<String>()
-            try await engine.logs(container: id, tail: 2, follow: false) { last.append($0.text) }
+            try await engine.logs(container: id, tail: 2, since: nil, follow: false) { last.append($0.text) }
             #expect(last.all == ["ä", "rest"])
-            try await engine.logs(container: id, tail: 0, follow: false) { _ in Issue.record("no line was asked for") }
+            try await engine.logs(container: id, tail: 0, since: nil, follow: false) { _ in Issue.record("no line was asked for") }
         }
     }
 
@@ -344,7 +344,7 @@ struct RealEngineTests {
             let (lines, continuation) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingNewest(1))
             let task = Task {
                 await code { () throws(EngineError) in
-                    try await engine.logs(container: id, tail: 10, follow: true) { continuation.yield($0.text) }
+                    try await engine.logs(container: id, tail: 10, since: nil, follow: true) { continuation.yield($0.text) }
                 }
             }
             for await line in lines {

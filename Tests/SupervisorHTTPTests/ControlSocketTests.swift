@@ -25,6 +25,14 @@ import Testing
             ("GET /control/key", 200, FakeDevice.key), ("POST /control/reload", 200, "OK"),
             ("GET /control/reload", 405, "Method not allowed"), ("GET /control/other", 404, "Not found"),
             ("GET /control/plugins", 200, #"[{"name":"led"}]"#),
+            ("GET /control/config", 200, #"[{"key":"Port"}]"#),
+            ("GET /control/volumes", 200, #"[{"name":"1_data"}]"#),
+            ("GET /control/events?since=x", 400, "since in the query is no number from 0 to 9223372036854775807"),
+            ("GET /control/events?since=-1", 400, "since in the query is no number from 0 to 9223372036854775807"),
+            ("GET /control/logs", 400, "The query names no application: app=NUMBER"),
+            ("GET /control/logs?app=1&tail=", 400, "tail in the query is no number from 0 to 1000000"),
+            ("GET /control/logs?app=1&service=%zz", 400, "service in the query is not well encoded"),
+            ("POST /control/events", 405, "Method not allowed"),
             ("POST /control/call", 400, "The body names no operation"),
         ]
     )

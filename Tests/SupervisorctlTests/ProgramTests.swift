@@ -143,6 +143,115 @@ struct ProgramTests {
         ),
         Case(arguments: ["status"], answers: [(200, "not JSON")], requests: ["GET /control/status "], exitCode: 1),
         Case(arguments: ["status"], answers: [(0, "")], requests: ["GET /control/status "], exitCode: 69),
+        Case(
+            arguments: ["events", "--json", "--since", "60"],
+            answers: [(200, #"{"event":"a"}"# + "\n" + #"{"event":"b"}"# + "\n")],
+            requests: ["GET /control/events?since=60 "],
+            exitCode: 69,
+            output: #"{"event":"a"}"# + "\n" + #"{"event":"b"}"# + "\n"
+        ),
+        Case(
+            arguments: ["events", "--no-history"],
+            answers: [(503, "Too many streams are being read")],
+            requests: ["GET /control/events?since=0 "],
+            exitCode: 75
+        ),
+        Case(arguments: ["events", "--since", "x"], answers: [], requests: [], exitCode: 64),
+        Case(
+            arguments: ["events"],
+            answers: [(200, "no JSON\n")],
+            requests: ["GET /control/events "],
+            exitCode: 1
+        ),
+        Case(
+            arguments: ["logs", "demo", "main", "-n", "5"],
+            answers: [
+                (200, oneApp),
+                (200, #"{"service":"main","stream":"stdout","text":"hello"}"# + "\n" + #"{"end":true}"# + "\n"),
+            ],
+            requests: ["GET /control/status ", "GET /control/logs?app=2167&tail=5&service=main "],
+            exitCode: 0,
+            output: "hello\n"
+        ),
+        Case(
+            arguments: ["logs", "12", "-f"],
+            answers: [(200, oneApp), (200, "")],
+            requests: ["GET /control/status ", "GET /control/logs?app=12&tail=100&follow=1 "],
+            exitCode: 69,
+            output: ""
+        ),
+        Case(
+            arguments: ["logs", "12"],
+            answers: [(200, oneApp), (200, #"{"service":"main","error":"no logs"}"# + "\n" + #"{"end":true}"# + "\n")],
+            requests: ["GET /control/status ", "GET /control/logs?app=12&tail=100 "],
+            exitCode: 1,
+            output: ""
+        ),
+        Case(arguments: ["logs"], answers: [], requests: [], exitCode: 64),
+        Case(
+            arguments: ["volumes"],
+            answers: [(200, "[]")],
+            requests: ["GET /control/volumes "],
+            exitCode: 0,
+            output: "No application has a volume.\n"
+        ),
+        Case(
+            arguments: ["config", "--json"],
+            answers: [(200, "[]")],
+            requests: ["GET /control/config "],
+            exitCode: 0,
+            output: "[]\n"
+        ),
+        Case(
+            arguments: ["reboot"],
+            answers: [(202, #"{"Data":"OK","Error":""}"#)],
+            requests: [#"POST /v1/reboot {"force":false}"#],
+            exitCode: 0,
+            output: "The reboot is under way.\n"
+        ),
+        Case(
+            arguments: ["power-off"],
+            answers: [(423, #"{"Data":"","Error":"Updates are locked by application 1"}"#), (200, lock)],
+            requests: [#"POST /v1/shutdown {"force":false}"#, "GET /control/locks "],
+            exitCode: 75
+        ),
+        Case(
+            arguments: ["power-off", "--force"],
+            answers: [(501, #"{"Data":"","Error":"This device has no plugin for power.power-off"}"#)],
+            requests: [#"POST /v1/shutdown {"force":true}"#],
+            exitCode: 1
+        ),
+        Case(
+            arguments: ["update", "--wait"],
+            answers: [
+                (200, #"{"update":{"checksBegun":4,"checksEnded":4}}"#), (204, ""),
+                (200, #"{"update":{"checksBegun":5,"checksEnded":4,"status":"Downloading","image":"a:1"}}"#),
+                (200, #"{"update":{"checksBegun":5,"checksEnded":5,"status":"Idle","error":null}}"#),
+            ],
+            requests: [
+                "GET /control/status ", #"POST /v1/update {"force":false}"#, "GET /control/status ",
+                "GET /control/status ",
+            ],
+            exitCode: 0,
+            output: "Downloading a:1\n"
+        ),
+        Case(
+            arguments: ["update", "--wait"],
+            answers: [
+                (200, "{}"), (204, ""),
+                (200, #"{"update":{"checksEnded":1,"locked":true,"error":"Updates are locked"}}"#),
+            ],
+            requests: ["GET /control/status ", #"POST /v1/update {"force":false}"#, "GET /control/status "],
+            exitCode: 75
+        ),
+        Case(
+            arguments: ["completion", "apps"],
+            answers: [(200, oneApp)],
+            requests: ["GET /control/status "],
+            exitCode: 0,
+            output: "2167\tdemo\ndemo\tapplication 2167\n"
+        ),
+        Case(arguments: ["completion", "tcsh"], answers: [], requests: [], exitCode: 64),
         Case(arguments: ["status", "--nonsense"], answers: [], requests: [], exitCode: 64),
         Case(arguments: ["nonsense"], answers: [], requests: [], exitCode: 64),
         Case(arguments: [], answers: [], requests: [], exitCode: 64),

@@ -1,3 +1,5 @@
+import UnitFile
+
 /// What the supervisor is told by its configuration file. docs/configuration.md has the table for users.
 ///
 /// All paths are absolute and have no slash at their end.
@@ -44,9 +46,29 @@ struct Configuration: Sendable, Hashable {
 
     /// Directories with plugin manifests, the one that counts most first.
     var pluginSearchPath: [String]
+
+    // MARK: Of all
+
+    /// Where the value of a key ("[Section] Key") was read; none for a default.
+    var sources: [String: [UnitFile.Location]] = [:]
 }
 
 extension Configuration {
+    /// Takes over what a reload can change, and returns the keys, as "[Section] Key", that wait for a restart.
+    mutating func apply(_ new: Configuration) -> [String] {
+        let waiting = Self.changesNeedingRestart(from: self, to: new)
+        deviceType = new.deviceType
+        pluginSearchPath = new.pluginSearchPath
+        interfaces = new.interfaces
+        maxConnections = new.maxConnections
+        pingRequiresKey = new.pingRequiresKey
+        target = new.target
+        pollInterval = new.pollInterval
+        let kept = sources.filter { waiting.contains($0.key) }
+        sources = new.sources.filter { !waiting.contains($0.key) }.merging(kept) { $1 }
+        return waiting
+    }
+
     /// The keys in which two configurations differ and that take a restart, as "[Section] Key", in the order of the
     /// documentation. What is not among them a reload can apply.
     static func changesNeedingRestart(from old: Configuration, to new: Configuration) -> [String] {

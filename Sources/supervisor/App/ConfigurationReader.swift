@@ -26,7 +26,7 @@ struct ConfigurationReader {
     func read() throws(UnitFileError) -> Configuration {
         let stateDirectory = try path("StateDirectory", in: "Supervisor") ?? "/var/lib/supervisor"
         let socket = try path("Socket", in: "Engine", limit: Self.socketPathLimit)
-        return Configuration(
+        var configuration = Configuration(
             stateDirectory: stateDirectory,
             runtimeDirectory: try path(
                 "RuntimeDirectory",
@@ -53,6 +53,28 @@ struct ConfigurationReader {
                 "/usr/lib/supervisor/plugins.d",
             ]
         )
+        configuration.sources = try sources()
+        return configuration
+    }
+
+    /// Where the values come from that are no defaults.
+    private func sources() throws(UnitFileError) -> [String: [UnitFile.Location]] {
+        let lists = ["Interfaces", "SearchPath"]
+        var sources: [String: [UnitFile.Location]] = [:]
+        for (section, keys) in Self.keys {
+            for key in keys {
+                var assignments = [file.last(key, in: section)].compactMap(\.self)
+                if lists.contains(key), let list = file.all(key, in: section) {
+                    // What has emptied a list is where its value comes from.
+                    assignments = list.isEmpty ? file.assignments(of: key, in: section).suffix(1) : list
+                }
+                if !assignments.isEmpty { sources["[\(section)] \(key)"] = assignments.map(\.location) }
+            }
+        }
+        if sources["[Device] DeviceType"] == nil, let given = try surroundings.deviceType() {
+            sources["[Device] DeviceType"] = [given.location]
+        }
+        return sources
     }
 
     /// What is most likely not meant as it is written, a line each. Sections and keys whose names begin with `X-` are

@@ -5,6 +5,7 @@ import NIOCore
 import SupervisorCore
 import SupervisorEngine
 import SupervisorHTTP
+import SupervisorPluginAPI
 import SupervisorPluginHost
 import SupervisorReactor
 import SupervisorSystemd
@@ -23,6 +24,9 @@ actor Daemon {
     /// The soft limit of open files that the program was started with.
     private let descriptorLimit: UInt64?
     private var configuration: Configuration
+    /// As it was read last; what of it takes a restart is not in force.
+    private var latestConfiguration: Configuration
+    private var uuid: String?
 
     private var supervisor: Supervisor?
     private var host: PluginHost?
@@ -60,6 +64,7 @@ actor Daemon {
     ) {
         self.executor = executor
         self.configuration = configuration
+        latestConfiguration = configuration
         self.configurationFile = configurationFile
         self.store = store
         self.runtime = runtime
@@ -112,6 +117,7 @@ actor Daemon {
         let contents = try await worker.run {
             store.load(givenUUID: givenUUID, machineUUID: machineApplicationID(Self.uuidPurpose))
         }
+        uuid = contents.uuid
         let supervisor = Supervisor(
             parts: parts(watcher, host),
             identity: DeviceIdentity(
@@ -161,7 +167,7 @@ actor Daemon {
     }
 
     private func parts(_ watcher: InotifyWatcher, _ host: PluginHost) -> SupervisorParts {
-        SupervisorParts(
+        var parts = SupervisorParts(
             engine: DockerEngine(socket: configuration.engineSocket, loop: executor.loop, logger: logger),
             host: host,
             clock: clock,
@@ -176,6 +182,12 @@ actor Daemon {
             reload: { () async throws(SupervisorError) in try await self.reloadConfiguration() },
             logger: logger
         )
+        parts.configuration = { self.assumeIsolated { $0.configurationReport } }
+        return parts
+    }
+
+    private var configurationReport: JSONValue {
+        ConfigurationReport(inForce: configuration, latest: latestConfiguration, uuid: uuid).json()
     }
 
     /// Feeds the watchdog as long as the event loop and the core actor answer.
@@ -261,21 +273,14 @@ actor Daemon {
             throw SupervisorError(.invalidArgument, error.message)
         case .success((let new, let warnings)):
             for warning in warnings { logger.warning("\(warning)") }
-            let restart = Configuration.changesNeedingRestart(from: configuration, to: new)
-            for key in restart { logger.warning("\(key) has changed, which takes a restart") }
             if new.deviceType != configuration.deviceType {
                 logger.notice(
                     "The device type is \(new.deviceType) now: plugins follow at once, applications after a restart"
                 )
             }
             // What takes a restart stays as it was, as a whole.
-            configuration.deviceType = new.deviceType
-            configuration.pluginSearchPath = new.pluginSearchPath
-            configuration.interfaces = new.interfaces
-            configuration.maxConnections = new.maxConnections
-            configuration.pingRequiresKey = new.pingRequiresKey
-            configuration.target = new.target
-            configuration.pollInterval = new.pollInterval
+            for key in configuration.apply(new) { logger.warning("\(key) has changed, which takes a restart") }
+            latestConfiguration = new
             server?.apply(configuration.serverSettings)
             await host?.reload(searchPath: configuration.pluginSearchPath, deviceType: configuration.deviceType)
             logger.notice("Configuration read again")

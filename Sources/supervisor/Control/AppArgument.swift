@@ -20,6 +20,12 @@ struct AppArgument {
         return try Self.choose(app, in: await client.getJSON("/control/status"))
     }
 
+    /// As `resolve`, by what GET /control/status has answered.
+    func choose(in status: JSONValue) throws(ControlFailure) -> Int64 {
+        if let number = Self.number(app) { return number }
+        return try Self.choose(app, in: status)
+    }
+
     private static func number(_ text: String?) -> Int64? {
         guard let text, !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
         return Int64(text)

@@ -20,6 +20,12 @@ struct ControlClient: Sendable {
         http = UnixHTTPClient(path: socket, loop: MultiThreadedEventLoopGroup(numberOfThreads: 1).next())
     }
 
+    /// Lets time pass.
+    func pause(_ duration: Duration) async {
+        // A task of the loop that cannot fail.
+        try? await http.loop.scheduleTask(in: TimeAmount(duration)) {}.futureResult.get()
+    }
+
     /// The body of a successful answer.
     func get(_ target: String, timeout: Duration = brief) async throws(ControlFailure) -> [UInt8] {
         try await exchange(.GET, target, nil, timeout)
@@ -47,6 +53,33 @@ struct ControlClient: Sendable {
         timeout: Duration = long
     ) async throws(ControlFailure) -> JSONValue {
         try Self.json(try await post(target, body, timeout: timeout))
+    }
+
+    /// Hands each line of an answer to `handle`, on the event loop, until it returns false.
+    ///
+    /// - Returns: Whether the stream came to its end: false where `handle` wanted no more.
+    func stream(
+        _ target: String,
+        _ handle: @escaping @Sendable (JSONValue) -> Bool
+    ) async throws(ControlFailure) -> Bool {
+        let end: (response: UnixHTTPResponse, consumer: LineConsumer)
+        do {
+            end = try await http.stream(
+                .GET,
+                target,
+                headTimeout: Self.brief,
+                idleTimeout: nil,
+                into: LineConsumer(handle: handle)
+            )
+        } catch {
+            guard case .closed(answerBegun: true) = error.reason else { throw Self.failure(error) }
+            throw ControlFailure(.unreachable, "the supervisor went away")
+        }
+        guard end.response.isSuccess else {
+            throw Self.failure(status: end.response.status, body: end.response.body)
+        }
+        if let failure = end.consumer.failure { throw ControlFailure(.failed, failure) }
+        return !end.consumer.wasStopped
     }
 
     private static func json(_ body: [UInt8]) throws(ControlFailure) -> JSONValue {

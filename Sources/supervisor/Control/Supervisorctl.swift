@@ -6,9 +6,10 @@ struct Supervisorctl {
 
     /// In the order of the help.
     static let commands: [any ControlCommand.Type] = [
-        StatusCommand.self, LocksCommand.self, UpdateCommand.self, RestartCommand.self, StopCommand.self,
-        StartCommand.self, PurgeCommand.self, KeyCommand.self, ReloadCommand.self, PluginsCommand.self,
-        CallCommand.self, HelpCommand.self,
+        StatusCommand.self, EventsCommand.self, LogsCommand.self, LocksCommand.self, UpdateCommand.self,
+        RestartCommand.self, StopCommand.self, StartCommand.self, PurgeCommand.self, VolumesCommand.self,
+        RebootCommand.self, PowerOffCommand.self, KeyCommand.self, ConfigCommand.self, ReloadCommand.self,
+        PluginsCommand.self, CallCommand.self, CompletionCommand.self, HelpCommand.self,
     ]
 
     static let syntax = ProgramSyntax(
@@ -28,11 +29,10 @@ struct Supervisorctl {
     static func main() async {
         do throws(ControlFailure) {
             let output = try await run(Array(CommandLine.arguments.dropFirst()))
-            if !output.isEmpty { print(output) }
+            if !output.isEmpty { Terminal.write(output + "\n") }
         } catch {
             if !error.message.isEmpty {
-                let line = Array("supervisorctl: \(error.message)\n".utf8)
-                write(STDERR_FILENO, line, line.count)
+                Terminal.write("supervisorctl: \(error.message)\n", to: STDERR_FILENO)
             }
             exit(error.kind.rawValue)
         }
@@ -70,5 +70,9 @@ extension OptionSyntax {
         help: "The control socket. Default: $SUPERVISOR_CONTROL_SOCKET, else \(Supervisorctl.standardSocket)."
     )
     static let json = OptionSyntax(name: "json", help: "Print the supervisor's answer as JSON, on one line.")
+    static let wait = OptionSyntax(
+        name: "wait",
+        help: "Return when the check is through, or, for locks, when none is held any more."
+    )
     static let force = OptionSyntax(name: "force", help: "Go ahead even if an update lock is held.")
 }

@@ -58,10 +58,12 @@ public protocol ContainerEngine: Sendable {
     func create(_ specification: VolumeSpecification) async throws(EngineError)
 
     /// Calls `handle` on the event loop for each line that a container wrote to its output, oldest first: the last `tail`
-    /// ones, then, with `follow`, each new one until the container ends. Returns at the end; cancelling the task ends it.
+    /// ones, then, with `follow`, each new one until the container ends. `since`, a time since 1970, leaves out what is
+    /// older. Returns at the end; cancelling the task ends it.
     func logs(
         container id: String,
         tail: Int,
+        since: Duration?,
         follow: Bool,
         handle: @escaping @Sendable (EngineLogLine) -> Void
     ) async throws(EngineError)

@@ -79,6 +79,25 @@ public protocol DeviceAPI: Actor {
     /// Drives one operation of a plugin by hand, past all that the core thinks of it: {"result":…} or {"error":…} and more.
     func call(_ operation: String, _ parameters: JSONObject, record: Bool) async throws(SupervisorError) -> JSONValue
 
+    /// What happens to the device: first what has happened in the last `maximumAge` seconds (nil: all that is kept), then
+    /// everything new, an object {time, event, …} each. Ends when the core stops.
+    func events(maximumAge: Int64?) -> LineStream
+
+    /// The last `tail` lines that the application's services wrote, or one of them: objects {service, stream, text}, at the
+    /// end {end: true} or {error}. With `follow` new lines come until the core stops, across updates and restarts.
+    func logs(
+        _ id: AppID,
+        service: String?,
+        tail: Int,
+        follow: Bool
+    ) async throws(SupervisorError) -> LineStream
+
+    /// The configuration in force: an array of {section, key, value, source, …}.
+    func configuration() async -> JSONValue
+
+    /// The volumes of applications: an array of {name, appId, app, volume, state}.
+    func volumes() async throws(SupervisorError) -> JSONValue
+
     /// Reads the configuration again. Throws `invalidArgument` with file, line and key where it is wrong; the running
     /// configuration stays in force then.
     func reload() async throws(SupervisorError)

@@ -44,6 +44,8 @@ public enum HostEvent: Sendable, Hashable {
     /// The last provider of these operations is gone.
     case gone(operations: [String])
     case notification(method: String, parameters: JSONObject)
+    /// A plugin is in another state now, in the words of `supervisorctl plugins`; with the reason where it has one.
+    case state(plugin: String, String, reason: String?)
 }
 
 /// Why the host did not do what the core asked for.

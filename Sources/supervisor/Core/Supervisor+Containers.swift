@@ -15,7 +15,7 @@ extension Supervisor {
         try await engineStep("stopping a container", limit: stopTimeout(key.app) + .seconds(60)) {
             engine throws(EngineError) in try await engine.stop(container: id, timeout: nil)
         }
-        crashes.forget(key)
+        forgetCrashes(of: key)
         note(id, .exited)
     }
 
@@ -59,7 +59,7 @@ extension Supervisor {
         let id = try await engineStep("creating a container", limit: .seconds(120)) { engine throws(EngineError) in
             try await engine.create(specification)
         }
-        crashes.forget(key)
+        forgetCrashes(of: key)
         halted.remove(key)
         logger.notice("Created the container from \(service.image)", metadata: metadata(key, id))
         containers.append(

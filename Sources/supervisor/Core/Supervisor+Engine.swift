@@ -40,9 +40,13 @@ extension Supervisor {
         switch engineState {
         case .connected:
             logger.warning("The container engine is away: \(reason)")
+            publish(.engineAway(reason))
             engineState = .away(since: parts.clock.now, reason: reason)
         case .away(let since, let before):
-            if before != reason { logger.warning("The container engine is away: \(reason)") }
+            if before != reason {
+                logger.warning("The container engine is away: \(reason)")
+                publish(.engineAway(reason))
+            }
             engineState = .away(since: since, reason: reason)
         }
     }
@@ -54,7 +58,9 @@ extension Supervisor {
             logger.notice(
                 "Connected to \(information.name) \(information.version), API \(information.apiVersion), at \(settings.engineSocket)"
             )
+            publish(.engineConnected(name: information.name, version: information.version))
             trigger()
+            findCrashLoops()
             // What ended just before the stream was up may still be listed as running: once more a second later.
             lastEventTrigger = parts.clock.now
             triggerSoon()
@@ -72,11 +78,17 @@ extension Supervisor {
         // Whoever holds the gate lists the containers himself.
         let isOurDoing = gate.isBusy(app)
         let isStoppedByUs = stoppedByUs.contains(id)
+        publish(action, key, id, exitCode, isOurDoing: isOurDoing || isStoppedByUs)
         switch action {
-        case "start", "unpause":
+        case "start":
             if let index { containers[index].state = .running }
             // Whoever started it: what happens from now on is its own doing.
-            if action == "start", !isOurDoing { stoppedByUs.remove(id) }
+            if !isOurDoing { stoppedByUs.remove(id) }
+            crashes.started(key, at: parts.clock.now)
+            armCrashCheck()
+            containerStarts += 1
+            wakeFollowers()
+        case "unpause": if let index { containers[index].state = .running }
         case "pause": if let index { containers[index].state = .paused }
         case "die":
             if let index { containers[index].state = .exited }
@@ -85,7 +97,7 @@ extension Supervisor {
                     "The app's process ended with \(exitCode.map(String.init) ?? "an unknown status")",
                     metadata: ["app-id": "\(app)", "service": "\(service)", "container-id": "\(id)"]
                 )
-                crashes.died(key, exitCode: exitCode, at: parts.clock.now)
+                processDied(key, id, exitCode)
                 if probations[key]?.container == id { probations[key]?.died(exitCode: exitCode, at: parts.clock.now) }
             }
         case "stop": if let index { containers[index].state = .exited }

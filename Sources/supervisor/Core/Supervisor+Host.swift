@@ -23,6 +23,11 @@ extension Supervisor {
             note(state)
         case .notification:
             break
+        case .state(_, "starting", _), .state(_, "draining", _):
+            // What follows tells how it went.
+            break
+        case .state(let plugin, let state, let reason):
+            publish(.plugin(plugin, state: state, reason: reason))
         }
     }
 
@@ -111,6 +116,7 @@ extension Supervisor {
     private func note(_ state: TCPPingState) {
         if let isConnected = state.isConnected, isConnected != tcpPing?.isConnected {
             logger.info("The TCP heartbeat \(isConnected ? "is answered" : "is not answered")")
+            publish(.connectivity(isConnected))
         }
         tcpPing = state
     }

@@ -16,12 +16,14 @@ extension Supervisor {
         try refuseWhenStopping()
         setStatus(.downloading)
         progress.download = 0
+        publish(.downloadBegan(key, image: image))
         logger.notice("Downloading \(image)", metadata: ["app-id": "\(key.app)", "service": "\(key.service)"])
         let engine = parts.engine
         let task = Task(executorPreference: parts.executor) { () async -> Result<Void, EngineError> in
             do throws(EngineError) {
                 try await engine.pull(image, credentials: credentials) { percentage in
                     self.assumeIsolated { $0.progress.download = percentage }
+                    self.assumeIsolated { $0.publishProgress(key, image: image, percentage) }
                 }
                 return .success(())
             } catch {
@@ -34,6 +36,7 @@ extension Supervisor {
         progress.download = nil
         setStatus(.idle)
         if case .failure(let error) = result {
+            publish(.downloadFailed(key, image: image, error.message))
             // What did not come is not ours to remove later, should somebody else bring it.
             if try await !hasImage(image) {
                 pulledImages.remove(image)
@@ -42,6 +45,7 @@ extension Supervisor {
             throw downloadError(error)
         }
         knownImages.insert(image)
+        publish(.downloadDone(key, image: image))
         logger.notice("Downloaded \(image)", metadata: ["app-id": "\(key.app)", "service": "\(key.service)"])
     }
 

@@ -218,6 +218,7 @@ extension Supervisor {
             throw SupervisorError(.unavailable, "The new key could not be kept, the old one goes on: \(error.message)")
         }
         logger.notice("There is a new API key")
+        publish(.keyRegenerated)
         trigger()
         return key
     }

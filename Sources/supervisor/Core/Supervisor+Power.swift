@@ -62,7 +62,22 @@ extension Supervisor {
     }
 
     private func advancePower(_ event: PowerGate.Event) {
-        for effect in power.handle(event, at: parts.clock.now) { perform(effect) }
+        let before = power.state
+        let effects = power.handle(event, at: parts.clock.now)
+        publishPower(before)
+        for effect in effects { perform(effect) }
+    }
+
+    private func publishPower(_ before: (kind: PowerGate.Kind, phase: PowerGate.Phase, since: Duration)?) {
+        guard let state = power.state else {
+            if before != nil { publish(.powerGateOpened) }
+            return
+        }
+        if before == nil {
+            publish(.powerGateClosed(state.kind.rawValue))
+        } else if before?.phase != state.phase {
+            publish(.powerPhase(state.kind.rawValue, state.phase.rawValue))
+        }
     }
 
     private func perform(_ effect: PowerGate.Effect) {

@@ -72,6 +72,7 @@ extension Supervisor {
                 reason: reason
             )
             await saveReleases()
+            publish(.updateRolledBack(key, reason))
             logger.error(
                 "The release \(app.commit) gives way to \(good.commit): \(reason)",
                 metadata: metadata(key)

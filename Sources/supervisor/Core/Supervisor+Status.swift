@@ -142,13 +142,17 @@ extension Supervisor {
         [
             "status": .string(progress.status.rawValue),
             "downloadProgress": downloadProgress,
+            "image": download.map { .string($0.image) } ?? .null,
             "pending": .bool(progress.isPending),
             "downloaded": .bool(progress.isDownloaded),
             "failed": .bool(progress.hasFailed),
             "error": progress.error.map(JSONValue.string) ?? .null,
+            "locked": .bool(blockedReason != nil),
             "nextAttemptSec": progress.nextAttempt.map { .integer(max(0, ($0 - now).components.seconds)) } ?? .null,
             "targetFile": .string(settings.targetFile),
             "targetError": targetError.map(JSONValue.string) ?? .null,
+            "checksBegun": .integer(checksBegun),
+            "checksEnded": .integer(checksEnded),
         ]
     }
 
@@ -175,9 +179,10 @@ extension Supervisor {
                         "image": image.map(JSONValue.string) ?? .null,
                         "containerId": instance.map { .string($0.id) } ?? .null,
                         "state": .string(state(of: instance, key)),
-                        "crashLooping": .bool(isCrashLooping(instance, key, now)),
+                        "crashLooping": .bool(crashes.isLooping(key, at: now)),
                         "rolledBackFrom": rolledBackFrom(key).map(JSONValue.string) ?? .null,
                         "exitCode": crashes.exitCode(of: key).map { .integer(Int64($0)) } ?? .null,
+                        "lastLines": .array(crashes.lines(of: key, at: now).map(JSONValue.string)),
                     ]
                 }
             ),
@@ -195,9 +200,5 @@ extension Supervisor {
     private func state(of instance: CurrentState.Instance?, _ key: ServiceKey) -> String {
         guard let instance else { return "missing" }
         return halted.contains(key) && !instance.state.isAlive ? "stopped" : instance.state.rawValue
-    }
-
-    private func isCrashLooping(_ instance: CurrentState.Instance?, _ key: ServiceKey, _ now: Duration) -> Bool {
-        instance?.state == .restarting || crashes.isLooping(key, at: now)
     }
 }

@@ -62,6 +62,7 @@ extension Supervisor {
         logger.notice("New target: \(Self.summary(of: parsed.target))")
         target = parsed.target
         targetJSON = parsed.json
+        publish(.targetChanged(Self.summary(of: parsed.target)))
         retry.succeeded()
         progress.hasFailed = false
         progress.error = nil
@@ -75,7 +76,10 @@ extension Supervisor {
     }
 
     private func targetIsWrong(_ message: String?) {
-        if let message, message != targetError { logger.error("The target in force stays: \(message)") }
+        if let message, message != targetError {
+            logger.error("The target in force stays: \(message)")
+            publish(.targetRefused(message))
+        }
         targetError = message
     }
 

@@ -45,7 +45,9 @@ extension Supervisor {
                 await waitForTrigger(settings.pollInterval)
                 continue
             }
+            checksBegun += 1
             let wait = await cycle()
+            checksEnded += 1
             progress.nextAttempt = progress.hasFailed ? parts.clock.now + wait : nil
             await waitForTrigger(wait)
             forgetUnlockWatches()
@@ -71,6 +73,7 @@ extension Supervisor {
             progress.isDownloaded = isPending
             progress.error = rollBackMessage
             progress.hasFailed = progress.error != nil
+            publishCheck(nil, isPending: isPending)
             retry.succeeded()
             if !isPending { startsEverything = false }
             return waitForDeadline
@@ -89,6 +92,7 @@ extension Supervisor {
             progress.hasFailed = progress.isPending
             if progress.error != error.message, !isAway { logger.warning("The update failed: \(error.message)") }
             progress.error = error.message
+            if !isAway { publishCheck(error) }
             var generator = SystemRandomNumberGenerator()
             return retry.failed(pollInterval: settings.pollInterval, using: &generator)
         }
@@ -116,6 +120,7 @@ extension Supervisor {
             try refuseWhenStopping()
             let plan = try await plan(failed: &failed)
             progress.isPending = plan.isPending || !failed.isEmpty
+            updateIsOpen = updateIsOpen || plan.isPending
             progress.isDownloaded = progress.isPending && plan.downloads.isEmpty && failed.isEmpty
             // What stops nothing waits for no download, which may take hours.
             if !plan.additions.isEmpty {
@@ -189,6 +194,7 @@ extension Supervisor {
                 return
             }
         }
+        publishBlocked(nil)
         try await execute(apps, &failed, locking: locking, stage)
     }
 

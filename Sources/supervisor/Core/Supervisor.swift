@@ -1,5 +1,5 @@
 public import Logging
-import SupervisorPluginAPI
+public import SupervisorPluginAPI
 
 /// What the core is told by the configuration.
 public struct SupervisorSettings: Sendable, Hashable {
@@ -35,6 +35,8 @@ public struct SupervisorParts: Sendable {
     /// Reads the configuration again, applies it to everything but the core and returns what is the core's.
     public var reload: @Sendable () async throws(SupervisorError) -> SupervisorSettings
     public var logger: Logger
+    /// The configuration in force, for people; asked for on the event loop.
+    public var configuration: @Sendable () -> JSONValue = { [] }
 
     public init(
         engine: any ContainerEngine,
@@ -103,6 +105,10 @@ public actor Supervisor: DeviceAPI {
     /// Whether the engine has listed them at least once.
     var hasListed = false
     var crashes = CrashTracker()
+    /// Looks whether a crash loop is over, when that may be.
+    var crashCheck: Task<Void, Never>?
+    /// When the engine was asked last what a service in a crash loop wrote.
+    var lastLinesRead: [ServiceKey: Duration] = [:]
     /// Networks of ours, as listed last.
     var networks: [EngineNetwork] = []
     /// Gateways of networks, as the engine said last.
@@ -179,6 +185,24 @@ public actor Supervisor: DeviceAPI {
     // What is done to the host one at a time.
     let hostConfigurationLine = WaitingLine()
     let tcpPingLine = WaitingLine()
+
+    // Those who watch.
+    var events = EventLog()
+    var lastProgressEvent: Duration?
+    /// Why an update waits for a lock, as told last.
+    var blockedReason: String?
+    /// Whether the device was found to differ from its target, which nobody was told the end of.
+    var updateIsOpen = false
+    /// Why the update failed, as told last.
+    var failureTold: String?
+    /// Update cycles since the start.
+    var checksBegun: Int64 = 0
+    var checksEnded: Int64 = 0
+    var logStreams: [Int: LineStream] = [:]
+    var nextLogStream = 0
+    /// How often a container of ours was started; those who follow logs wait for the next time.
+    var containerStarts = 0
+    var logFollowers: [CheckedContinuation<Void, Never>] = []
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { parts.executor.asUnownedSerialExecutor() }
 
@@ -271,6 +295,7 @@ public actor Supervisor: DeviceAPI {
         powerPause?.cancel()
         reapingRetry.task?.cancel()
         wakeUp()
+        endStreams()
         guard !tasks.isEmpty else { return }
         let clock = parts.clock
         let timer = Task(executorPreference: parts.executor) {

@@ -8,6 +8,7 @@ extension DockerEngine {
     public func logs(
         container id: String,
         tail: Int,
+        since: Duration?,
         follow: Bool,
         handle: @escaping @Sendable (EngineLogLine) -> Void
     ) async throws(EngineError) {
@@ -21,6 +22,7 @@ extension DockerEngine {
             ["containers", name.text, "logs"],
             query: [
                 "stdout": "1", "stderr": "1", "tail": String(max(0, tail)), "follow": follow ? "1" : "0",
+                "since": since?.timestamp,
             ]
         )
         var (response, consumer) = try await stream(
@@ -36,5 +38,14 @@ extension DockerEngine {
         if let failure = consumer.failure {
             throw EngineError(failure.code, "cannot \(attempt): \(failure.message)")
         }
+    }
+}
+
+extension Duration {
+    /// Seconds with nine digits of fraction, as the engine takes a time since 1970.
+    fileprivate var timestamp: String {
+        let (seconds, attoseconds) = components
+        let nanoseconds = String(attoseconds / 1_000_000_000)
+        return "\(seconds).\(String(repeating: "0", count: 9 - nanoseconds.utf8.count))\(nanoseconds)"
     }
 }

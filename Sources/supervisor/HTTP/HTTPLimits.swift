@@ -16,6 +16,8 @@ public struct HTTPLimits: Sendable, Hashable {
     public var sendBuffer = 64 * 1024
     /// Connections of the control socket.
     public var controlConnections = 32
+    /// Answers at once that come line by line.
+    public var streams = 8
 
     /// From the first byte of a head, or from the connect, to the end of the head.
     public var headTime = TimeAmount.seconds(10)
@@ -25,6 +27,8 @@ public struct HTTPLimits: Sendable, Hashable {
     public var idleTime = TimeAmount.seconds(60)
     /// While a client takes no byte of its response.
     public var writeTime = TimeAmount.seconds(30)
+    /// A client that takes no line of a stream for so long makes room for one that wants to.
+    public var stallTime = TimeAmount.seconds(5)
     /// How long what a client still sends is thrown away after a response that ends the connection: closing at once
     /// would reset the connection and could take the response with it.
     public var lingerTime = TimeAmount.seconds(2)

@@ -11,6 +11,7 @@ final class ServerState {
     let clock: any SupervisorClock
     let logger: Logger
     let operations: Operations
+    let streams: Streams
     var requestIDs = RequestIDs()
     var writer = ResponseWriter()
     var pingRequiresKey: Bool
@@ -36,5 +37,6 @@ final class ServerState {
             device: device,
             limit: settings.maxConnections + limits.controlConnections
         )
+        streams = Streams(executor: executor, device: device, limits: limits)
     }
 }

@@ -240,7 +240,15 @@ public actor PluginHost {
         let isCurrent = entries[plugin.manifest.name]?.plugin === plugin
         let used = isCurrent ? providers.used(of: plugin.manifest) : []
         switch news {
-        case .changed: changed()
+        case .changed:
+            tell(
+                .state(
+                    plugin: plugin.manifest.name,
+                    plugin.state.rawValue,
+                    reason: plugin.supervision.reason
+                )
+            )
+            changed()
         case .ready:
             if !used.isEmpty { tell(.ready(operations: used)) }
             changed()

@@ -42,6 +42,11 @@ public struct UnitFile: Sendable, Hashable {
         return assignments.filter { $0.section == section && seen.insert($0.key).inserted }.map(\.key)
     }
 
+    /// Every assignment of a key, empty ones included, in the order in which they were read.
+    public func assignments(of key: String, in section: String) -> [Assignment] {
+        assignments.filter { $0.section == section && $0.key == key }
+    }
+
     /// The assignment that counts for a single value; nil where there is none and where the last one is empty, which
     /// asks for the default.
     public func last(_ key: String, in section: String) -> Assignment? {

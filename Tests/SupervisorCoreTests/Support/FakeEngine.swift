@@ -20,8 +20,16 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
     var gateways: [String: String] = ["bridge": "172.17.0.1"]
     var networks: [EngineNetwork] = []
     var volumes: [EngineVolume] = []
+    /// What every container has as inspected.
+    var exitCode: Int?
+    var restartCount = 0
     /// What containers have written.
     var lines: [EngineLogLine] = []
+    private(set) var logRequests: [(id: String, tail: Int, isSince: Bool, follow: Bool)] = []
+    private var followers:
+        [Int: (
+            id: String, handle: @Sendable (EngineLogLine) -> Void, continuation: CheckedContinuation<Void, Never>
+        )] = [:]
     /// Called for everything that `calls` notes.
     var onCall: (String) -> Void = { _ in }
     /// Called before a container starts.
@@ -83,6 +91,19 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
     func change(_ id: String, _ state: ContainerState) {
         guard let index = containers.firstIndex(where: { $0.id == id }) else { return }
         containers[index].state = state
+        guard !state.isAlive || state == .restarting else { return }
+        for (number, follower) in followers where follower.id == id {
+            followers[number] = nil
+            follower.continuation.resume()
+        }
+    }
+
+    /// A container writes a line.
+    func write(_ id: String, _ text: String) {
+        lines.append(EngineLogLine(isError: false, text: text))
+        for follower in followers.values where follower.id == id {
+            follower.handle(EngineLogLine(isError: false, text: text))
+        }
     }
 
     // MARK: ContainerEngine
@@ -100,7 +121,13 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
     func inspect(container id: String) async throws(EngineError) -> EngineContainerDetail? {
         try await pass(.inspect)
         guard let container = containers.first(where: { $0.id == id }) else { return nil }
-        return EngineContainerDetail(container: container, environment: [], exitCode: nil, restartCount: 0, error: "")
+        return EngineContainerDetail(
+            container: container,
+            environment: [],
+            exitCode: exitCode,
+            restartCount: restartCount,
+            error: ""
+        )
     }
 
     func create(_ specification: ContainerSpecification) async throws(EngineError) -> String {
@@ -228,11 +255,24 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
     func logs(
         container id: String,
         tail: Int,
+        since: Duration?,
         follow: Bool,
         handle: @escaping @Sendable (EngineLogLine) -> Void
     ) async throws(EngineError) {
         try await pass(.logs)
-        for line in lines.suffix(tail) { handle(line) }
+        logRequests.append((id, tail, since != nil, follow))
+        for line in (since == nil ? lines.suffix(tail) : []) { handle(line) }
+        guard follow, containers.contains(where: { $0.id == id && $0.state.isAlive }) else { return }
+        nextNumber += 1
+        let number = nextNumber
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                if Task.isCancelled { return continuation.resume() }
+                followers[number] = (id, handle, continuation)
+            }
+        } onCancel: {
+            self.followers.removeValue(forKey: number)?.continuation.resume()
+        }
     }
 
     func events(label: String, handle: @escaping @Sendable (EngineEvent) -> Void) async throws(EngineError) {

@@ -177,4 +177,49 @@ actor FakeDevice: DeviceAPI {
     }
 
     func reload() async throws(SupervisorError) { try await work("reload") }
+
+    // MARK: Streams
+
+    private var streams: [LineStream] = []
+    private(set) var endedStreams = 0
+
+    /// Has every stream that is open give this line.
+    func tell(_ line: JSONValue) {
+        for stream in streams { stream.assumeIsolated { $0.push(line) } }
+    }
+
+    /// Ends every stream that is open.
+    func endStreams() {
+        for stream in streams { stream.assumeIsolated { $0.finish() } }
+    }
+
+    private func open(_ call: String) -> LineStream {
+        let stream = LineStream(executor: executor, capacity: 64 << 10)
+        stream.assumeIsolated { stream in
+            stream.atEnd { self.assumeIsolated { $0.streamEnded() } }
+        }
+        streams.append(stream)
+        note(call)
+        return stream
+    }
+
+    private func streamEnded() {
+        endedStreams += 1
+        note("stream ended")
+    }
+
+    func events(maximumAge: Int64?) -> LineStream { open("events \(maximumAge.map { "\($0)" } ?? "all")") }
+
+    func logs(
+        _ id: AppID,
+        service: String?,
+        tail: Int,
+        follow: Bool
+    ) async throws(SupervisorError) -> LineStream {
+        if let failure { throw failure }
+        return open("logs \(id) \(service ?? "-") \(tail) \(follow)")
+    }
+
+    func configuration() async -> JSONValue { [["key": "Port"]] }
+    func volumes() async throws(SupervisorError) -> JSONValue { [["name": "1_data"]] }
 }

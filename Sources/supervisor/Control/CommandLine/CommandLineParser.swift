@@ -152,7 +152,10 @@ enum OptionScan {
                 )
             } + [option()]
         // "-": operands in their place among the options. ":": a missing value has an answer of its own.
-        let letters = "-:" + String(options.compactMap(\.letter))
+        let letters = options.reduce(into: "-:") { letters, option in
+            guard let letter = option.letter else { return }
+            letters += option.value == nil ? "\(letter)" : "\(letter):"
+        }
 
         var findings: [Finding] = []
         var state = clinux_getopt_state(next: 1, culprit: 0, value: nil)

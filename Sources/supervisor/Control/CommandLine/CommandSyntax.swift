@@ -42,7 +42,7 @@ struct OperandSyntax: Sendable, Hashable {
 struct OptionSyntax: Sendable, Hashable {
     /// Without dashes.
     var name: String
-    /// As in -h. For options without a value.
+    /// As in -h.
     var letter: Character?
     /// nil where it takes none.
     var value: ValueSyntax?
@@ -59,6 +59,8 @@ struct ValueSyntax: Sendable, Hashable {
 enum ValueKind: Sendable, Hashable {
     /// A number or name among `apps` of `supervisorctl status --json`.
     case application
+    /// One of these words.
+    case choice([String])
     /// The name of a command of this program.
     case command
     case file
@@ -66,6 +68,10 @@ enum ValueKind: Sendable, Hashable {
     case json
     /// Among `provides` of `supervisorctl plugins --json`.
     case operation
+    /// The name of a service of the application that is named before it.
+    case service
+    /// Nothing to choose from.
+    case text
 }
 
 extension OptionSyntax {

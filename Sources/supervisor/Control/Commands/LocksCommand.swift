@@ -39,5 +39,4 @@ struct LocksCommand: ControlCommand {
 
 extension OptionSyntax {
     fileprivate static let check = OptionSyntax(name: "check", help: "Exit with 75 if a lock is held.")
-    fileprivate static let wait = OptionSyntax(name: "wait", help: "Return when no lock is held any more.")
 }

@@ -15,6 +15,6 @@ struct PluginsCommand: ControlCommand {
 
     func act(_ client: ControlClient) async throws(ControlFailure) -> String {
         let plugins = try await client.getJSON("/control/plugins")
-        return json ? plugins.text : PluginReport(plugins.arrayValue ?? []).text()
+        return json ? plugins.text : PluginReport(plugins.arrayValue ?? [], style: Terminal.output.style).text()
     }
 }

@@ -4,18 +4,99 @@ struct UpdateCommand: ControlCommand {
     static let syntax = CommandSyntax(
         name: "update",
         abstract: "Start an update check now.",
-        discussion: "Returns at once; supervisorctl status shows how it goes.",
-        options: [.force]
+        discussion: """
+            Returns at once; supervisorctl status shows how it goes. With --wait it returns when the check is through: with \
+            0 when the device is what its target says, with 75 where an update lock is in the way, with 1 after any other \
+            failure.
+            """,
+        options: [.force, .wait]
     )
 
     private let force: Bool
+    private let wait: Bool
 
     init(_ arguments: CommandArguments) {
         force = arguments.has(.force)
+        wait = arguments.has(.wait)
     }
 
     func act(_ client: ControlClient) async throws(ControlFailure) -> String {
+        let before = wait ? Self.checks(try await client.getJSON("/control/status")) : 0
         try await client.post("/v1/update", ["force": .bool(force)])
+        if wait { try await waitForCheck(client, number: before + 1) }
         return ""
+    }
+
+    /// How many checks have begun.
+    private static func checks(_ status: JSONValue) -> Int64 { status["update"]?["checksBegun"]?.integerValue ?? 0 }
+
+    /// Returns when the check of this number is through, and shows meanwhile how it goes.
+    private func waitForCheck(_ client: ControlClient, number: Int64) async throws(ControlFailure) {
+        var line = ProgressLine(isScreen: Terminal.output.isScreen)
+        while true {
+            let status: JSONValue
+            do throws(ControlFailure) {
+                status = try await client.getJSON("/control/status")
+            } catch {
+                line.end()
+                throw error
+            }
+            let update = status["update"]
+            // With a hand-over or a probation, the end of a check is not that of the update.
+            let isOver = update?["pending"]?.boolValue != true || update?["error"]?.stringValue != nil
+            if let ended = update?["checksEnded"]?.integerValue, ended >= number, isOver {
+                line.end()
+                return try Self.judge(update)
+            }
+            line.show(
+                status: update?["status"]?.stringValue ?? "",
+                image: update?["image"]?.stringValue,
+                percent: update?["downloadProgress"]?.integerValue
+            )
+            await client.pause(.milliseconds(300))
+        }
+    }
+
+    private static func judge(_ update: JSONValue?) throws(ControlFailure) {
+        guard let error = update?["error"]?.stringValue else { return }
+        let isLocked = update?["locked"]?.boolValue == true
+        throw ControlFailure(isLocked ? .notNow : .failed, PlainText.safe(error))
+    }
+}
+
+/// One line on a screen that tells how an update goes; in a file, a line for each step.
+struct ProgressLine {
+    private let isScreen: Bool
+    private var shown = ""
+
+    init(isScreen: Bool) {
+        self.isScreen = isScreen
+    }
+
+    mutating func show(status: String, image: String?, percent: Int64?) {
+        let text = Self.text(status: status, image: image, percent: isScreen ? percent : nil)
+        guard text != shown else { return }
+        shown = text
+        if isScreen {
+            Terminal.write("\r\(text)\u{1B}[K")
+        } else if !text.isEmpty {
+            Terminal.write(text + "\n")
+        }
+    }
+
+    /// Leaves the screen as if there had been no line.
+    mutating func end() {
+        if isScreen, !shown.isEmpty { Terminal.write("\r\u{1B}[K") }
+        shown = ""
+    }
+
+    /// Empty where there is nothing to tell.
+    static func text(status: String, image: String?, percent: Int64?) -> String {
+        guard status != "Idle", !status.isEmpty else { return "" }
+        let name = image.map { " \(PlainText.safe($0))" } ?? ""
+        guard let percent else { return PlainText.safe(status) + name }
+        let full = Int(min(max(percent, 0), 100)) / 5
+        let bar = String(repeating: "#", count: full) + String(repeating: ".", count: 20 - full)
+        return "\(PlainText.safe(status))\(name) [\(bar)] \(percent) %"
     }
 }

@@ -3,10 +3,12 @@ import SupervisorPluginAPI
 /// The plugins for people, a line each. What needs somebody stands out by capital letters: INVALID, TRIPPED, BACKING-OFF.
 struct PluginReport {
     private let plugins: [JSONValue]
+    private let style: TextStyle
 
     /// `plugins` is what GET /control/plugins answers.
-    init(_ plugins: [JSONValue]) {
+    init(_ plugins: [JSONValue], style: TextStyle = .plain) {
         self.plugins = plugins
+        self.style = style
     }
 
     func text() -> String {
@@ -27,7 +29,12 @@ struct PluginReport {
 
     private func state(of plugin: JSONValue) -> String {
         let state = PlainText.safe(plugin["state"]?.stringValue ?? "-")
-        return ["invalid", "tripped", "backing-off"].contains(state) ? state.uppercased() : state
+        return switch state {
+        case "invalid", "tripped", "backing-off": style.bad(state.uppercased())
+        case "ready": style.good(state)
+        case "absent": style.warning(state)
+        default: state
+        }
     }
 
     /// Those that it is not used for stand in parentheses.

@@ -4,9 +4,11 @@ import SupervisorPluginAPI
 /// UNHEALTHY, AWAY and OFFLINE, and nothing is longer than it must be. A member that is absent shows as "-".
 struct StatusReport {
     private let status: JSONValue
+    private let style: TextStyle
 
-    init(_ status: JSONValue) {
+    init(_ status: JSONValue, style: TextStyle = .plain) {
         self.status = status
+        self.style = style
     }
 
     /// `now` in seconds since 1970.
@@ -38,7 +40,7 @@ struct StatusReport {
         guard connectivity?["enabled"]?.boolValue == true else { return [["Network", "not watched"]] }
         return switch connectivity?["connected"]?.boolValue {
         case true?: [["Network", "connected"]]
-        case false?: [["Network", "OFFLINE: the heartbeat is not answered"]]
+        case false?: [["Network", "\(style.bad("OFFLINE")): the heartbeat is not answered"]]
         case nil: [["Network", "not known yet"]]
         }
     }
@@ -49,7 +51,9 @@ struct StatusReport {
         let power = status["power"]
         let kind = power.text("kind") ?? "-"
         let since = power.number("sinceSec").map { " (\(PlainText.span(seconds: $0)))" } ?? ""
-        return [["Power", "\(kind) under way: \(Self.meaning(ofPhase: power.text("phase")))\(since)"]]
+        return [
+            ["Power", "\(style.warning("\(kind) under way")): \(Self.meaning(ofPhase: power.text("phase")))\(since)"]
+        ]
     }
 
     private static func meaning(ofPhase phase: String?) -> String {
@@ -69,7 +73,12 @@ struct StatusReport {
         let health = status["health"]
         let isHealthy = health?["healthy"]?.boolValue
         return [
-            ["Health", isHealthy == true ? "healthy" : "UNHEALTHY: \(health.text("ailment") ?? "no reason given")"]
+            [
+                "Health",
+                isHealthy == true
+                    ? style.good("healthy")
+                    : "\(style.bad("UNHEALTHY")): \(health.text("ailment") ?? "no reason given")",
+            ]
         ]
     }
 
@@ -78,7 +87,7 @@ struct StatusReport {
         let since = engine.number("sinceSec").map { " for \(PlainText.span(seconds: $0))" } ?? ""
         guard engine.text("state") == "connected" else {
             let reason = engine.text("error").map { ": \($0)" } ?? ""
-            return [["Engine", "AWAY\(since)\(reason)"], ["", engine.text("socket") ?? "-"]]
+            return [["Engine", "\(style.bad("AWAY"))\(since)\(reason)"], ["", engine.text("socket") ?? "-"]]
         }
         let name = [engine.text("name"), engine.text("version")].compactMap(\.self).joined(separator: " ")
         let version = engine.text("apiVersion").map { " (API \($0))" } ?? ""
@@ -93,7 +102,7 @@ struct StatusReport {
         if update?["downloaded"]?.boolValue == true { parts.append("downloaded") }
         var rows = [["Update", parts.joined(separator: ", ")]]
         if update?["failed"]?.boolValue == true {
-            rows.append(["", "FAILED: \(update.text("error") ?? "no reason given")"])
+            rows.append(["", "\(style.bad("FAILED")): \(update.text("error") ?? "no reason given")"])
         } else if let error = update.text("error") {
             rows.append(["", error])
         }
@@ -107,7 +116,7 @@ struct StatusReport {
         let update = status["update"]
         let file = [["Target", update.text("targetFile") ?? "-"]]
         guard let error = update.text("targetError") else { return file }
-        return file + [["", "FAILED: \(error)"], ["", "the last good target stays in force"]]
+        return file + [["", "\(style.bad("FAILED")): \(error)"], ["", "the last good target stays in force"]]
     }
 
     private var supervisor: [[String]] {
@@ -128,8 +137,16 @@ struct StatusReport {
         let app = JSONValue?.some(app)
         let number = app.number("appId").map { "\($0)" } ?? "-"
         let services = app?["services"]?.arrayValue ?? []
-        return ["App \(number) \(app.text("name") ?? "-"), \(Self.release(app))"]
-            + PlainText.columns(services.map(row(service:)), indent: 2)
+        let rows = PlainText.columns(services.map(row(service:)), indent: 2)
+        return ["\(style.strong("App \(number) \(app.text("name") ?? "-")")), \(Self.release(app))"]
+            + zip(services, rows).flatMap { [$1] + lastLines(service: $0) }
+    }
+
+    /// What a service in a crash loop wrote last.
+    private func lastLines(service: JSONValue) -> [String] {
+        (service["lastLines"]?.arrayValue ?? []).compactMap(\.stringValue).map { line in
+            style.faint("    | ") + PlainText.logLine(line)
+        }
     }
 
     private static func release(_ app: JSONValue?) -> String {
@@ -143,9 +160,17 @@ struct StatusReport {
 
     private func row(service: JSONValue) -> [String] {
         let service = JSONValue?.some(service)
-        var state = service.text("state") ?? "-"
-        if let code = service.number("exitCode"), state != "running" { state += " (\(code))" }
-        if service?["crashLooping"]?.boolValue == true { state += ", CRASH LOOP" }
+        let word = service.text("state") ?? "-"
+        var state = word
+        let isLooping = service?["crashLooping"]?.boolValue == true
+        // One that runs at the moment says nothing of how it ended, unless it keeps ending.
+        if let code = service.number("exitCode"), word != "running" || isLooping { state += " (\(code))" }
+        switch word {
+        case "running": state = isLooping ? style.warning(state) : style.good(state)
+        case "missing", "dead": state = style.bad(state)
+        default: state = style.warning(state)
+        }
+        if isLooping { state += ", \(style.bad("CRASH LOOP"))" }
         return [
             service.text("serviceName") ?? "-",
             state,

@@ -19,6 +19,8 @@ final class Connection: ChannelDuplexHandler {
         case body
         /// The core is at work.
         case working
+        /// The response comes line by line.
+        case streaming
         /// The kernel has not taken the whole response yet.
         case writing
         /// Answered for the last time: what still comes is thrown away.
@@ -39,6 +41,10 @@ final class Connection: ChannelDuplexHandler {
     private var context: ChannelHandlerContext?
     private var exchange: Exchange?
     private var operation: Operations.ID?
+    private var stream: Streams.ID?
+    private var streamIsChunked = true
+    /// Since when the client has not taken what was written to it; nil while it takes everything.
+    private(set) var stalledSince: NIODeadline?
     private lazy var deadline = Deadline(entrance.state.loop) { [weak self] in
         guard let self else { return }
         self.expired()
@@ -69,6 +75,9 @@ final class Connection: ChannelDuplexHandler {
 
     private var takesInput: Bool { phase == .head || phase == .body }
 
+    /// Whether it must not be closed in favour of another connection.
+    var isAtWork: Bool { phase == .working || phase == .streaming }
+
     // MARK: What the server does with it
 
     /// No further request after the one that is being answered; closes at once where there is none.
@@ -76,7 +85,9 @@ final class Connection: ChannelDuplexHandler {
         isEnding = true
         switch phase {
         case .head: close()
-        case .working: if let operation { state.operations.cancelWait(operation) }
+        case .working, .streaming:
+            if let operation { state.operations.cancelWait(operation) }
+            if let stream { state.streams.finish(stream) }
         case .body, .writing, .lingering, .closed: break
         }
     }
@@ -115,7 +126,7 @@ final class Connection: ChannelDuplexHandler {
             return true
         case .body:
             return true
-        case .working, .writing:
+        case .working, .streaming, .writing:
             // Reading is held, yet a client that has closed its side is read to its end at once.
             waitingBytes += bytes.readableBytes
             if waitingBytes > state.limits.sentAhead { isEnding = true }
@@ -137,7 +148,7 @@ final class Connection: ChannelDuplexHandler {
     }
 
     func read(context: ChannelHandlerContext) {
-        if phase == .working || phase == .writing {
+        if phase == .working || phase == .streaming || phase == .writing {
             readIsHeld = true
         } else {
             context.read()
@@ -162,9 +173,12 @@ final class Connection: ChannelDuplexHandler {
         switch phase {
         case .head, .body, .lingering:
             context.close(promise: nil)
-        case .working:
+        case .working, .streaming:
             // It may still read its answer, but nobody waits for ever with one side closed.
-            if case .wait? = exchange?.route?.action { context.close(promise: nil) }
+            switch exchange?.route?.action {
+            case .wait?, .stream?: context.close(promise: nil)
+            default: break
+            }
         case .writing, .closed:
             break
         }
@@ -181,6 +195,7 @@ final class Connection: ChannelDuplexHandler {
         waiting.removeAll()
         exchange = nil
         if let operation { state.operations.abandon(operation) }
+        if let stream { state.streams.abandon(stream) }
         entrance.left(self)
     }
 
@@ -264,6 +279,14 @@ final class Connection: ChannelDuplexHandler {
             if operation == nil {
                 respond(SupervisorError(.busy, "Too many requests are being answered").response(route.errors))
             }
+        case .stream(let body):
+            exchange?.body = []
+            phase = .working
+            deadline.moment = nil
+            stream = state.streams.begin(request, body, for: self)
+            if stream == nil {
+                respond(SupervisorError(.busy, "Too many streams are being read").response(route.errors))
+            }
         }
     }
 
@@ -286,6 +309,61 @@ final class Connection: ChannelDuplexHandler {
             exchange = Exchange(malformed: state.requestIDs.id(given: nil), started: .now())
         }
         respond(response)
+    }
+
+    // MARK: Streams
+
+    /// The stream is there: writes the head. False where there is nobody to read it.
+    func openStream() -> Bool {
+        guard phase == .working, let context, let exchange else { return false }
+        isEnding = true
+        phase = .streaming
+        streamIsChunked = exchange.takesChunks
+        let head = state.writer.streamHead(
+            requestID: exchange.id,
+            chunked: streamIsChunked,
+            seconds: state.clock.wallSeconds
+        )
+        context.writeAndFlush(Self.wrapOutboundOut(head), promise: nil)
+        return phase == .streaming && !exchange.isHead
+    }
+
+    /// Writes some lines. Succeeds when the kernel has taken them.
+    func write(lines: [UInt8]) -> EventLoopFuture<Void> {
+        guard phase == .streaming, let context else {
+            return state.loop.makeFailedFuture(ChannelError.ioOnClosedChannel)
+        }
+        stalledSince = .now()
+        let bytes = streamIsChunked ? ResponseWriter.chunk(lines) : ByteBuffer(bytes: lines)
+        let written = context.writeAndFlush(Self.wrapOutboundOut(bytes))
+        written.assumeIsolated().whenComplete { [weak self] _ in
+            guard let self else { return }
+            self.stalledSince = nil
+        }
+        return written
+    }
+
+    /// There are no more lines, or there is no stream because of `error`.
+    func endStream(_ error: SupervisorError? = nil) {
+        stream = nil
+        guard let context, let exchange else { return }
+        switch phase {
+        case .working:
+            respond((error ?? SupervisorError(.failed, "There is no stream")).response(exchange.route?.errors ?? .text))
+            deadline.arm()
+        case .streaming:
+            log(.ok, of: exchange)
+            self.exchange = nil
+            phase = .writing
+            if streamIsChunked, !exchange.isHead {
+                context.writeAndFlush(Self.wrapOutboundOut(ResponseWriter.chunk([])), promise: nil)
+            }
+            guard phase == .writing else { return }
+            unwritten = bufferedBytes
+            if unwritten == 0 { written(mustLinger: false) } else { awaitWrite(mustLinger: false) }
+        case .head, .body, .writing, .lingering, .closed:
+            break
+        }
     }
 
     // MARK: Responses
@@ -391,7 +469,7 @@ final class Connection: ChannelDuplexHandler {
             deadline.arm()
         case .head, .writing, .lingering:
             close()
-        case .working, .closed:
+        case .working, .streaming, .closed:
             break
         }
     }

@@ -89,14 +89,14 @@ final class Entrance {
     /// then is younger than all that are left of it.
     private func oldestIdle() -> Connection? {
         if let oldest = nextOfIdleOrder() { return oldest }
-        idleOrder = connections.filter { $0.value.phase != .working }.map { ($0.key, $0.value.idleSince) }
+        idleOrder = connections.filter { !$0.value.isAtWork }.map { ($0.key, $0.value.idleSince) }
         idleOrder.sort { $0.idleSince > $1.idleSince }
         return nextOfIdleOrder()
     }
 
     private func nextOfIdleOrder() -> Connection? {
         while let (id, idleSince) = idleOrder.popLast() {
-            guard let connection = connections[id], connection.idleSince == idleSince, connection.phase != .working
+            guard let connection = connections[id], connection.idleSince == idleSince, !connection.isAtWork
             else { continue }
             return connection
         }

@@ -12,6 +12,8 @@ struct Exchange {
     var contentType: String?
     var verdict: Admission.Verdict
     var started: NIODeadline
+    /// Whether the client takes a body in chunks (RFC 9112, section 7.1).
+    var takesChunks = true
     /// Whether the client takes a further request on this connection.
     var keepsAlive: Bool
     /// The whole request is here.
@@ -49,6 +51,7 @@ struct Exchange {
         verdict = admission.verdict
         // HTTP/1.0 ends with its response, whatever it asks for. After a request for an upgrade the parser stops.
         let upgrades = head.method == .CONNECT || head.headers.contains(name: "Upgrade")
+        takesChunks = head.version != .http1_0
         keepsAlive = head.version != .http1_0 && head.isKeepAlive && !upgrades
     }
 

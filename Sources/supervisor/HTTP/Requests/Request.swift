@@ -16,6 +16,31 @@ struct Request: Sendable {
         get throws(SupervisorError) { try RequestBody(bytes, contentType: contentType) }
     }
 
+    /// The last field of the query with that name; nil where there is none. Throws `invalidArgument` where it is not well
+    /// encoded.
+    func field(_ name: String) throws(SupervisorError) -> String? {
+        var value: String?
+        for field in FormFields(query) where field.isNamed(name) {
+            guard let text = field.value else {
+                throw SupervisorError(.invalidArgument, "\(name) in the query is not well encoded")
+            }
+            value = text
+        }
+        return value
+    }
+
+    /// As `field`, for a whole number.
+    func number(_ name: String, in range: ClosedRange<Int64>) throws(SupervisorError) -> Int64? {
+        guard let text = try field(name) else { return nil }
+        guard let number = Int64(text), range.contains(number) else {
+            throw SupervisorError(
+                .invalidArgument,
+                "\(name) in the query is no number from \(range.lowerBound) to \(range.upperBound)"
+            )
+        }
+        return number
+    }
+
     /// The application that the path names.
     var appID: AppID {
         get throws(SupervisorError) {

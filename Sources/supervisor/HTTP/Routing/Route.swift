@@ -28,6 +28,8 @@ struct Route: Sendable {
         case operation(@Sendable (Request, any DeviceAPI) async throws(SupervisorError) -> Response)
         /// Answered later, by something that only waits: cancelled when the client leaves and when the server stops.
         case wait(@Sendable (Request, any DeviceAPI) async throws(SupervisorError) -> Response)
+        /// Answered line by line, for as long as there are lines, the client is there and the server runs.
+        case stream(@Sendable (Request, any DeviceAPI) async throws(SupervisorError) -> LineStream)
     }
 
     var method: HTTPMethod

@@ -37,6 +37,42 @@ extension [Route] {
             action: .operation { _, device throws(SupervisorError) in .json(await device.plugins()) }
         ),
         Route(
+            method: .GET,
+            path: "/control/events",
+            errors: .verbatim,
+            action: .stream { request, device throws(SupervisorError) in
+                await device.events(maximumAge: try request.number("since", in: 0...Int64.max))
+            }
+        ),
+        Route(
+            method: .GET,
+            path: "/control/logs",
+            errors: .verbatim,
+            action: .stream { request, device throws(SupervisorError) in
+                guard let app = AppID(digits: try request.field("app") ?? "") else {
+                    throw SupervisorError(.invalidArgument, "The query names no application: app=NUMBER")
+                }
+                return try await device.logs(
+                    app,
+                    service: try request.field("service"),
+                    tail: Int(try request.number("tail", in: 0...1_000_000) ?? 100),
+                    follow: try request.field("follow") == "1"
+                )
+            }
+        ),
+        Route(
+            method: .GET,
+            path: "/control/config",
+            errors: .verbatim,
+            action: .operation { _, device throws(SupervisorError) in .json(await device.configuration()) }
+        ),
+        Route(
+            method: .GET,
+            path: "/control/volumes",
+            errors: .verbatim,
+            action: .operation { _, device throws(SupervisorError) in .json(try await device.volumes()) }
+        ),
+        Route(
             method: .POST,
             path: "/control/call",
             readsBody: true,

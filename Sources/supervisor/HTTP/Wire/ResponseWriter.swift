@@ -56,6 +56,30 @@ struct ResponseWriter {
         return buffer
     }
 
+    /// The head of an answer that comes line by line and ends with the connection.
+    mutating func streamHead(requestID: String, chunked: Bool, seconds: Int64) -> ByteBuffer {
+        buffer.clear()
+        buffer.writeStaticString("HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\n")
+        if chunked { buffer.writeStaticString("Transfer-Encoding: chunked\r\n") }
+        buffer.writeStaticString("Date: ")
+        buffer.writeString(date.text(at: seconds))
+        buffer.writeStaticString("\r\nX-Request-Id: ")
+        buffer.writeString(requestID)
+        buffer.writeStaticString("\r\nConnection: close\r\n\r\n")
+        return buffer
+    }
+
+    /// A chunk of a body (RFC 9112, section 7.1); an empty one ends it.
+    static func chunk(_ bytes: [UInt8]) -> ByteBuffer {
+        var buffer = ByteBuffer()
+        buffer.reserveCapacity(bytes.count + 12)
+        buffer.writeString(String(bytes.count, radix: 16))
+        buffer.writeStaticString("\r\n")
+        buffer.writeBytes(bytes)
+        buffer.writeStaticString("\r\n")
+        return buffer
+    }
+
     private mutating func writeLength(of response: Response) {
         let length: Int
         switch response.body {

@@ -1,0 +1,51 @@
+import SupervisorPluginAPI
+
+struct ConfigCommand: ControlCommand {
+    static let syntax = CommandSyntax(
+        name: "config",
+        abstract: "Show the configuration in force, and where each value comes from.",
+        discussion: "What a file says and only a restart puts in force is shown under the value that is in force.",
+        options: [.json]
+    )
+
+    private let json: Bool
+
+    init(_ arguments: CommandArguments) {
+        json = arguments.has(.json)
+    }
+
+    func act(_ client: ControlClient) async throws(ControlFailure) -> String {
+        let configuration = try await client.getJSON("/control/config")
+        return json ? configuration.text : Self.text(configuration.arrayValue ?? [], style: Terminal.output.style)
+    }
+
+    /// In the syntax of supervisor.conf, the source of each value in a comment.
+    static func text(_ entries: [JSONValue], style: TextStyle = .plain) -> String {
+        var lines: [String] = []
+        var section: String?
+        let assignments = entries.map { "\(text($0, "key"))=\(text($0, "value"))" }
+        let width = min(assignments.map(\.count).max() ?? 0, 48)
+        for (entry, assignment) in zip(entries, assignments) {
+            let name = text(entry, "section")
+            if name != section {
+                if section != nil { lines.append("") }
+                lines.append(style.strong("[\(name)]"))
+                section = name
+            }
+            let padding = String(repeating: " ", count: max(width - assignment.count, 0))
+            lines.append("\(assignment)\(padding)  \(style.faint("# \(text(entry, "source"))"))")
+            if let pending = entry["afterRestart"], !pending.isNull {
+                lines.append(
+                    style.warning(
+                        "# after a restart: \(text(entry, "key"))=\(text(pending, "value"))  # \(text(pending, "source"))"
+                    )
+                )
+            }
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    private static func text(_ entry: JSONValue, _ name: String) -> String {
+        PlainText.safe(entry[name]?.stringValue ?? "").split(separator: "\n").joined(separator: " ")
+    }
+}

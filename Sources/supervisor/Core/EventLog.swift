@@ -1,0 +1,54 @@
+import SupervisorPluginAPI
+
+/// The events of late, and those who watch for more.
+struct EventLog {
+    /// So many are kept.
+    static let capacity = 200
+
+    /// Encoded, oldest first, with the time of each in seconds since 1970.
+    private var events: [(time: Int64, line: [UInt8])] = []
+    private var watchers: [Int: LineStream] = [:]
+    private var nextWatcher = 0
+
+    /// Hands the event to all who watch, and keeps it unless it is fleeting. On the executor of the streams.
+    mutating func append(_ event: DeviceEvent, time: Int64) {
+        guard !event.isFleeting || !watchers.isEmpty else { return }
+        var members: JSONObject = ["time": .integer(time), "event": .string(event.name)]
+        for member in event.members { members[member.name] = member.value }
+        var line: [UInt8] = []
+        JSONValue.object(members).encode(into: &line)
+        if !event.isFleeting {
+            if events.count == Self.capacity { events.removeFirst() }
+            events.append((time, line))
+        }
+        for watcher in watchers.values {
+            watcher.assumeIsolated { $0.push(line) }
+        }
+    }
+
+    /// Lets `stream` have the events since `time` and all that are to come, until `unwatch`. Returns the watcher's number.
+    mutating func watch(_ stream: LineStream, since time: Int64) -> Int {
+        nextWatcher += 1
+        watchers[nextWatcher] = stream
+        let past = events.filter { $0.time >= time }.map(\.line)
+        stream.assumeIsolated { stream in
+            for line in past { stream.push(line) }
+        }
+        return nextWatcher
+    }
+
+    mutating func unwatch(_ number: Int) {
+        watchers[number] = nil
+    }
+
+    var watcherCount: Int { watchers.count }
+
+    /// Nothing more is to come for those who watch.
+    mutating func finish() {
+        let streams = watchers.values
+        watchers = [:]
+        for stream in streams {
+            stream.assumeIsolated { $0.finish() }
+        }
+    }
+}

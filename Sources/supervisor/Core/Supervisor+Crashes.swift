@@ -1,0 +1,97 @@
+import Logging
+
+/// Services whose process keeps dying: they are shown as such. It is the engine that starts them again, with a back-off of
+/// its own, and nothing here adds to that.
+extension Supervisor {
+    func processDied(_ key: ServiceKey, _ id: String, _ exitCode: Int?) {
+        if crashes.died(key, exitCode: exitCode, at: parts.clock.now) {
+            logger.warning(
+                "The app's process keeps dying, last with \(exitCode.map(String.init) ?? "an unknown status")",
+                metadata: ["app-id": "\(key.app)", "service": "\(key.service)", "container-id": "\(id)"]
+            )
+            publish(.crashLoopBegan(key, exitCode: exitCode))
+        }
+        if crashes.isLooping(key, at: parts.clock.now) { readLastLines(key, id) }
+    }
+
+    /// Finds the loops that began while nobody looked: the engine's back-off may put deaths so far apart by now that they
+    /// would not count as one.
+    func findCrashLoops() {
+        own { supervisor in
+            guard let instances = try? await supervisor.refreshContainers() else { return }
+            for instance in instances where instance.state == .restarting {
+                guard let detail = try? await supervisor.parts.engine.inspect(container: instance.id),
+                    detail.restartCount >= CrashTracker.threshold, detail.container.state == .restarting
+                else { continue }
+                supervisor.crashes.found(instance.key, exitCode: detail.exitCode)
+                supervisor.publish(.crashLoopBegan(instance.key, exitCode: detail.exitCode))
+                supervisor.readLastLines(instance.key, instance.id)
+            }
+        }
+    }
+
+    /// Asks for what the process wrote last: once at a time, and not again within the time that the lines are good for.
+    private func readLastLines(_ key: ServiceKey, _ id: String) {
+        let now = parts.clock.now
+        if let before = lastLinesRead[key], now - before < .seconds(30) { return }
+        lastLinesRead[key] = now
+        own { supervisor in
+            let lines = Collected()
+            do throws(EngineError) {
+                try await supervisor.parts.engine.logs(
+                    container: id,
+                    tail: CrashTracker.lineCount,
+                    since: nil,
+                    follow: false
+                ) { line in
+                    supervisor.assumeIsolated { _ in lines.append(line) }
+                }
+                supervisor.crashes.note(lines.lines, of: key)
+            } catch {
+                // It is told all the same that the process dies.
+                supervisor.logger.debug("What \(key) wrote last is not to be had: \(error)")
+            }
+        }
+    }
+
+    /// Looks again when the next loop may be over.
+    func armCrashCheck() {
+        guard crashCheck == nil, !isStopping, let end = crashes.nextEnd else { return }
+        let clock = parts.clock
+        let wait = max(end - clock.now, .zero)
+        crashCheck = Task(executorPreference: parts.executor) {
+            do { try await clock.sleep(for: wait) } catch { return }
+            await self.crashCheckIsDue()
+        }
+    }
+
+    private func crashCheckIsDue() {
+        crashCheck = nil
+        for key in crashes.settle(at: parts.clock.now) { crashLoopEnded(key) }
+        armCrashCheck()
+    }
+
+    private func crashLoopEnded(_ key: ServiceKey) {
+        lastLinesRead[key] = nil
+        logger.notice(
+            "The app's process has stayed up",
+            metadata: ["app-id": "\(key.app)", "service": "\(key.service)"]
+        )
+        publish(.crashLoopEnded(key))
+    }
+
+    /// Its container was made anew or stopped by us.
+    func forgetCrashes(of key: ServiceKey) {
+        lastLinesRead[key] = nil
+        if crashes.forget(key) { publish(.crashLoopEnded(key)) }
+    }
+}
+
+/// Gathers what an engine hands over on the event loop.
+///
+/// `@unchecked Sendable`: only touched there.
+private final class Collected: @unchecked Sendable {
+    private(set) var lines: [EngineLogLine] = []
+
+    func append(_ line: EngineLogLine) { lines.append(line) }
+}

@@ -1,0 +1,86 @@
+import SupervisorPluginAPI
+
+/// Telling what the device does to those who watch it.
+extension Supervisor {
+    func publish(_ event: DeviceEvent) {
+        events.append(event, time: parts.clock.wallSeconds)
+    }
+
+    /// Tells how far a download is, at most once a second.
+    func publishProgress(_ key: ServiceKey, image: String, _ percentage: Double) {
+        let now = parts.clock.now
+        if let lastProgressEvent, now - lastProgressEvent < .seconds(1) { return }
+        lastProgressEvent = now
+        publish(.downloadProgress(key, image: image, percentage))
+    }
+
+    /// Tells that an update lock is in the way, once until that changes.
+    func publishBlocked(_ reason: String?) {
+        guard reason != blockedReason else { return }
+        blockedReason = reason
+        publish(reason.map(DeviceEvent.updateBlocked) ?? .updateUnblocked)
+    }
+
+    /// Tells how an update cycle has ended, once until that changes; nothing where there was nothing to do.
+    ///
+    /// - Parameter isPending: something is still to come.
+    func publishCheck(_ error: SupervisorError?, isPending: Bool = false) {
+        switch error {
+        case nil:
+            publishBlocked(nil)
+            failureTold = nil
+            guard !isPending else { return }
+            // What has given way to what was there before was told.
+            if updateIsOpen, rollBackMessage == nil { publish(.updateSucceeded) }
+            updateIsOpen = false
+        case let error? where error.code == .locked:
+            publishBlocked(error.message)
+        case let error?:
+            if error.message != failureTold { publish(.updateFailed(error.message)) }
+            failureTold = error.message
+            updateIsOpen = true
+        }
+    }
+
+    public func events(maximumAge: Int64?) -> LineStream {
+        let stream = LineStream(executor: parts.executor)
+        guard !isStopping else {
+            stream.assumeIsolated { $0.finish() }
+            return stream
+        }
+        let now = parts.clock.wallSeconds
+        // What has just happened is no history.
+        let since = maximumAge.map { $0 <= 0 ? Int64.max : now - min($0, now) } ?? .min
+        let number = events.watch(stream, since: since)
+        stream.assumeIsolated { stream in
+            stream.atEnd { self.assumeIsolated { $0.events.unwatch(number) } }
+        }
+        return stream
+    }
+
+    /// Ends every stream, with the news that the supervisor stops.
+    func endStreams() {
+        publish(.supervisorStopping)
+        events.finish()
+        let streams = logStreams.values
+        logStreams = [:]
+        for stream in streams { stream.assumeIsolated { $0.finish() } }
+        crashCheck?.cancel()
+        wakeFollowers()
+    }
+}
+
+extension Supervisor {
+    /// Tells what the engine says of a container of ours; `action` in its words.
+    func publish(_ action: String, _ key: ServiceKey, _ id: String, _ exitCode: Int?, isOurDoing: Bool) {
+        switch action {
+        case "create": publish(.containerCreated(key, id))
+        case "start": publish(.containerStarted(key, id))
+        case "stop": publish(.containerStopped(key, id))
+        case "destroy": publish(.containerRemoved(key, id))
+        // A stop tells of itself.
+        case "die" where !isOurDoing: publish(.containerDied(key, id, exitCode: exitCode))
+        default: break
+        }
+    }
+}

@@ -1,0 +1,169 @@
+import CLinux
+import Glibc
+public import SupervisorPluginAPI
+
+/// What applications write.
+extension Supervisor {
+    /// More lines are not handed out of the past.
+    private static let tailLimit = 100_000
+    /// Of a container that was made while its predecessor's lines were followed.
+    private static let successorTail = 1000
+
+    public func logs(
+        _ id: AppID,
+        service: String?,
+        tail: Int,
+        follow: Bool
+    ) async throws(SupervisorError) -> LineStream {
+        guard !isStopping else { throw SupervisorError(.unavailable, "The supervisor is stopping") }
+        try await refreshContainers()
+        let services = try servicesToRead(id, service)
+        let stream = LineStream(executor: parts.executor, capacity: 1 << 20)
+        nextLogStream += 1
+        let number = nextLogStream
+        logStreams[number] = stream
+        let tail = min(max(tail, 0), Self.tailLimit)
+        let task = Task(executorPreference: parts.executor) {
+            await self.read(id, services, tail: tail, follow: follow, into: stream)
+        }
+        await stream.atEnd {
+            task.cancel()
+            self.assumeIsolated { supervisor in
+                supervisor.logStreams[number] = nil
+                supervisor.wakeFollowers()
+            }
+        }
+        return stream
+    }
+
+    private func servicesToRead(_ id: AppID, _ service: String?) throws(SupervisorError) -> [String] {
+        let instances = containers.compactMap(CurrentState.Instance.init).filter { $0.key.app == id }
+        let known = Set(instances.map(\.key.service)).union(target?[id]?.services.map(\.name) ?? []).sorted()
+        guard !known.isEmpty else {
+            throw SupervisorError(.notFound, "There is no application \(id) on this device")
+        }
+        guard let service else { return known }
+        guard known.contains(service) else {
+            throw SupervisorError(
+                .notFound,
+                "Application \(id) has no service \(service); it has: \(known.joined(separator: ", "))"
+            )
+        }
+        return [service]
+    }
+
+    private func read(
+        _ id: AppID,
+        _ services: [String],
+        tail: Int,
+        follow: Bool,
+        into stream: LineStream
+    ) async {
+        await withTaskGroup(of: Void.self) { group in
+            for service in services {
+                let key = ServiceKey(app: id, service: service)
+                group.addTask { await self.read(key, tail: tail, follow: follow, into: stream) }
+                // One after another, where nobody waits for more.
+                if !follow { await group.next() }
+            }
+        }
+        await stream.push(["end": true])
+        await stream.finish()
+    }
+
+    private func read(_ key: ServiceKey, tail: Int, follow: Bool, into stream: LineStream) async {
+        var last: EngineContainer?
+        var end: Duration?
+        while true {
+            let seen = containerStarts
+            let next = containers.first { CurrentState.Instance($0)?.key == key && $0.state.isAlive }
+            if let container = next ?? (last == nil ? containers.first { CurrentState.Instance($0)?.key == key } : nil)
+            {
+                do throws(EngineError) {
+                    let isSame = container.id == last?.id
+                    try await parts.engine.logs(
+                        container: container.id,
+                        tail: last == nil ? tail : Self.successorTail,
+                        since: isSame ? end : nil,
+                        follow: follow
+                    ) { line in
+                        stream.assumeIsolated { $0.push(Self.json(line, of: key)) }
+                    }
+                } catch {
+                    // A container that is gone already has a successor.
+                    if error.code != .notFound, error.code != .cancelled {
+                        await stream.push(["service": .string(key.service), "error": .string(error.message)])
+                        return
+                    }
+                }
+                last = container
+                end = Self.sinceEpoch()
+            }
+            guard follow, !isStopping, await !stream.isFinished else { return }
+            await containerStart(after: seen)
+            guard !isStopping, await !stream.isFinished else { return }
+        }
+    }
+
+    /// Now, as finely as the engine stamps lines: what a process wrote before it ended is older than that, what its
+    /// successor writes is not.
+    private static func sinceEpoch() -> Duration {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+    }
+
+    private static func json(_ line: EngineLogLine, of key: ServiceKey) -> JSONValue {
+        [
+            "service": .string(key.service),
+            "stream": .string(line.isError ? "stderr" : "stdout"),
+            "text": .string(line.text),
+        ]
+    }
+
+    /// Returns when a container of ours has been started since `seen` was what `containerStarts` says, or when a stream
+    /// ends.
+    private func containerStart(after seen: Int) async {
+        await withCheckedContinuation { continuation in
+            if containerStarts != seen || isStopping {
+                continuation.resume()
+            } else {
+                logFollowers.append(continuation)
+            }
+        }
+        // The new one is in the list only after that.
+        _ = try? await refreshContainers()
+    }
+
+    func wakeFollowers() {
+        let followers = logFollowers
+        logFollowers = []
+        for follower in followers { follower.resume() }
+    }
+
+    // MARK: Volumes
+
+    public func volumes() async throws(SupervisorError) -> JSONValue {
+        let volumes = try await engineStep("listing volumes", limit: .seconds(60)) { engine throws(EngineError) in
+            try await engine.volumes(label: ContainerLabel.app)
+        }
+        return .array(
+            volumes.sorted { $0.name < $1.name }.compactMap { volume in
+                guard let text = volume.labels[ContainerLabel.app], let app = AppID(digits: text) else { return nil }
+                let name = volume.labels[ContainerLabel.volume] ?? volume.name
+                let isWanted = target?[app]?.volumes.contains { $0.name == name } == true
+                return [
+                    "name": .string(volume.name),
+                    "appId": .integer(app.number),
+                    "app": target?[app].map { .string($0.name) } ?? .null,
+                    "volume": .string(name),
+                    "state": isWanted ? "in use" : "left over",
+                ]
+            }
+        )
+    }
+
+    // MARK: Configuration
+
+    public func configuration() async -> JSONValue { parts.configuration() }
+}

@@ -1,0 +1,170 @@
+"""Completion in the shells themselves: what a user types, with the tab key, and what is on his line then."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Callable, Iterator
+
+import pytest
+
+from harness import target
+from harness.supervisor import Supervisor, binary
+
+SHELLS = ["bash", "zsh", "fish"]
+
+
+def script_of(shell: str) -> str:
+    done = subprocess.run([binary("supervisorctl"), "completion", shell], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+class Typing:
+    """A shell on a terminal of its own."""
+
+    def __init__(self, shell: str, folder: Path, control: Path) -> None:
+        self.script = folder / f"completion.{shell}"
+        self.script.write_text(script_of(shell))
+        (folder / "wanted-file").touch()
+        environment = {
+            **os.environ,
+            "PATH": f"{folder}:{os.environ['PATH']}",
+            "HOME": str(folder),
+            "TERM": "xterm",
+            "PS1": "ready> ",
+            "SUPERVISOR_CONTROL_SOCKET": str(control),
+        }
+        (folder / "supervisorctl").symlink_to(binary("supervisorctl"))
+        commands = {
+            "bash": ["bash", "--norc", "--noprofile", "-i"],
+            "zsh": ["zsh", "-f", "-i"],
+        }
+        self.pid, self.terminal = pty.fork()
+        if self.pid == 0:
+            os.chdir(folder)
+            os.execvpe(commands[shell][0], commands[shell], environment)
+        self.read_until("ready> ")
+        if shell == "zsh":
+            self.send("autoload -U compinit; compinit -u -D; unsetopt beep; zstyle ':completion:*' list-prompt ''\n")
+            self.read_until("ready> ")
+        else:
+            self.send("bind 'set bell-style none'; bind 'set show-all-if-ambiguous on'; bind 'set enable-bracketed-paste off'\n")
+            self.read_until("ready> ")
+        self.send(f"source {self.script}; echo loa''ded\n")
+        self.read_until("loaded")
+        self.read_until("ready> ")
+
+    def send(self, text: str) -> None:
+        os.write(self.terminal, text.encode())
+
+    def read_until(self, text: str, deadline: float = 15) -> str:
+        data = b""
+        end = time.monotonic() + deadline
+        while text.encode() not in data:
+            assert time.monotonic() < end, f"no {text!r} in {data.decode(errors='replace')!r}"
+            if select.select([self.terminal], [], [], 0.2)[0]:
+                data += os.read(self.terminal, 65536)
+        return data.decode(errors="replace")
+
+    def completes(self, typed: str, *wanted: str) -> None:
+        """The wanted words appear once tab is pressed after what was typed."""
+        self.send(typed + "\t")
+        shown = self.read_until(wanted[0])
+        for word in wanted[1:]:
+            if word not in shown:
+                shown += self.read_until(word)
+        self.send("\x03")
+        self.read_until("ready> ")
+
+    def close(self) -> None:
+        os.kill(self.pid, 9)
+        os.waitpid(self.pid, 0)
+        os.close(self.terminal)
+
+
+@pytest.fixture
+def typing(tmp_path: Path) -> Iterator[Callable[[str, Path], Typing]]:
+    made: list[Typing] = []
+
+    def make(shell: str, control: Path) -> Typing:
+        if not shutil.which(shell):
+            pytest.skip(f"no {shell} here")
+        made.append(Typing(shell, tmp_path, control))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_a_line_is_completed(device: Supervisor, typing: Callable[[str, Path], Typing], shell: str) -> None:
+    line = typing(shell, device.control)
+    line.completes("supervisorctl resta", "restart ")
+    line.completes("supervisorctl re", "reboot", "reload", "restart")
+    line.completes("supervisorctl restart --fo", "--force ")
+    line.completes(f"supervisorctl restart {str(target.APP)[:3]}", f"{target.APP} ")
+    line.completes("supervisorctl restart de", "demo ")
+    line.completes(f"supervisorctl logs demo {target.SERVICE[:2]}", f"{target.SERVICE} ")
+    line.completes(f"supervisorctl logs -n 5 demo {target.SERVICE[:2]}", f"{target.SERVICE} ")
+    line.completes("supervisorctl call --record wanted", "wanted-file ")
+    line.completes("supervisorctl help pow", "power-off ")
+    line.completes("supervisorctl completion z", "zsh ")
+
+
+def test_fish_offers_words(device: Supervisor, tmp_path: Path) -> None:
+    if not shutil.which("fish"):
+        pytest.skip("no fish here")
+    script = tmp_path / "supervisorctl.fish"
+    script.write_text(script_of("fish"))
+    (tmp_path / "supervisorctl").symlink_to(binary("supervisorctl"))
+
+    def offered(typed: str) -> dict[str, str]:
+        done = subprocess.run(
+            ["fish", "--no-config", "-c", f"source {script}; complete -C '{typed}'"],
+            env={
+                **os.environ,
+                "PATH": f"{tmp_path}:{os.environ['PATH']}",
+                "HOME": str(tmp_path),
+                "SUPERVISOR_CONTROL_SOCKET": str(device.control),
+            },
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        assert done.returncode == 0 and not done.stderr, done.stderr
+        return dict((line.split("\t", 1) + [""])[:2] for line in done.stdout.splitlines())
+
+    assert offered("supervisorctl resta") == {"restart": "Make an application's containers anew and start them."}
+    assert set(offered("supervisorctl re")) == {"reboot", "reload", "restart"}
+    assert "--force" in offered("supervisorctl restart --fo")
+    assert "--force" not in offered("supervisorctl status --fo")
+    assert offered("supervisorctl restart 1") == {str(target.APP): "demo"}
+    assert offered("supervisorctl restart de") == {"demo": f"application {target.APP}"}
+    assert offered(f"supervisorctl logs -n 5 demo {target.SERVICE[:2]}") == {target.SERVICE: "running"}
+    assert set(offered("supervisorctl completion z")) == {"zsh"}
+    assert offered("supervisorctl key ") == {}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_script_is_accepted_without_a_word(tmp_path: Path, shell: str) -> None:
+    if not shutil.which(shell):
+        pytest.skip(f"no {shell} here")
+    file = tmp_path / "script"
+    file.write_text(script_of(shell))
+    done = subprocess.run([shell, "-n", file], capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_without_a_supervisor_nothing_is_offered(supervisor: Supervisor, typing: Callable[[str, Path], Typing]) -> None:
+    line = typing("bash", supervisor.control)
+    line.send("supervisorctl restart d\t")
+    time.sleep(1)
+    line.send("\x15echo still\x20there\n")
+    assert "not reachable" not in line.read_until("still there")
