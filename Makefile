@@ -5,8 +5,10 @@ SHELL := /bin/bash
 
 # Arguments for pytest, such as PYTEST="-k lock" or PYTEST=Tests/IntegrationTests/test_lock.py
 PYTEST ?=
+# Arguments for scripts/bench, such as BENCH=--quick
+BENCH ?=
 
-.PHONY: help setup build release deb units-check run demo demo-check test unit-test integration-test measure fresh-deb device board \
+.PHONY: help setup build release deb units-check run demo demo-check test unit-test integration-test measure bench fresh-deb device board \
 	device-test format lint clean
 
 help: ## show this list
@@ -56,6 +58,9 @@ measure: ## memory, threads, wake-ups and start of the release build, against th
 	@scripts/setup test
 	@$(MAKE) --no-print-directory release
 	@scripts/measure
+
+bench: ## the release build beside node-express, Go and nginx, about 15 min; BENCH="--quick peers" picks, BENCH=--write fills the page
+	@scripts/bench $(BENCH)
 
 # The packages, built again if something that goes into them is newer.
 fresh-deb:

@@ -128,6 +128,14 @@ let package = Package(
         // For tests alone.
         program("supervisor-plugin-scripted", "plugins/scripted", ["SupervisorPluginAPI"]),
 
+        // For scripts/bench alone.
+        .executableTarget(
+            name: "supervisor-planning-benchmark",
+            dependencies: ["SupervisorCore"],
+            path: "Tests/Benchmarks/Planning",
+            swiftSettings: settings
+        ),
+
         tests(of: "SupervisorPluginAPI"),
         tests(of: "UnitFile"),
         tests(of: "SupervisorSystemd", [logging]),
@@ -151,7 +159,7 @@ let package = Package(
         tests(of: "supervisor-plugin-tcp-ping", ["SupervisorPluginAPI"]),
         tests(of: "supervisor-plugin-storage", ["SupervisorPluginAPI"]),
         tests(of: "supervisor-plugin-check", ["SupervisorPluginAPI"]),
-        tests(of: "supervisor", ["UnitFile", "SupervisorCore"]),
+        tests(of: "supervisor", ["UnitFile", "SupervisorCore", "SupervisorPluginAPI"]),
         tests(of: "supervisorctl", ["SupervisorPluginAPI"]),
     ],
     swiftLanguageModes: [.v6]

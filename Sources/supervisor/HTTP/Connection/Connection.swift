@@ -5,8 +5,8 @@ import SupervisorCore
 
 /// One client: reads a request, has it answered, writes the response, and so on, one request at a time.
 ///
-/// What comes while a request is being answered waits here, and nothing more is read from the socket. On the event loop
-/// only.
+/// What comes while a request is being answered waits here, and once something does, nothing more is read from the socket.
+/// On the event loop only.
 final class Connection: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = Never
@@ -127,7 +127,7 @@ final class Connection: ChannelDuplexHandler {
         case .body:
             return true
         case .working, .streaming, .writing:
-            // Reading is held, yet a client that has closed its side is read to its end at once.
+            // Reading is held from now on, yet a client that has closed its side is read to its end at once.
             waitingBytes += bytes.readableBytes
             if waitingBytes > state.limits.sentAhead { isEnding = true }
             return !isEnding
@@ -148,7 +148,9 @@ final class Connection: ChannelDuplexHandler {
     }
 
     func read(context: ChannelHandlerContext) {
-        if phase == .working || phase == .streaming || phase == .writing {
+        // Nearly every client waits for its answer: telling the kernel twice for each request that nothing is wanted, and
+        // that something is, would be two system calls for nothing.
+        if phase == .working || phase == .streaming || phase == .writing, waitingBytes > 0 {
             readIsHeld = true
         } else {
             context.read()

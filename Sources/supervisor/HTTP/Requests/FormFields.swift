@@ -6,14 +6,22 @@ struct FormFields: Sequence, IteratorProtocol {
         var encodedValue: Substring.UTF8View
 
         /// nil where it is not well encoded.
-        var value: String? { String(percentDecoding: encodedValue, plusIsSpace: true) }
+        var value: String? { Self.decoded(encodedValue) }
 
-        var name: String? { String(percentDecoding: encodedName, plusIsSpace: true) }
+        var name: String? { Self.decoded(encodedName) }
 
         /// Whether the decoded name is exactly `name`.
         func isNamed(_ name: String) -> Bool {
-            let isPlain = !encodedName.contains { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }
-            return isPlain ? encodedName.elementsEqual(name.utf8) : self.name == name
+            Self.isPlain(encodedName) ? encodedName.elementsEqual(name.utf8) : self.name == name
+        }
+
+        /// Most are, the key at every request among them: then its bytes are the text.
+        private static func isPlain(_ encoded: Substring.UTF8View) -> Bool {
+            !encoded.contains { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }
+        }
+
+        private static func decoded(_ encoded: Substring.UTF8View) -> String? {
+            isPlain(encoded) ? String(Substring(encoded)) : String(percentDecoding: encoded, plusIsSpace: true)
         }
     }
 
