@@ -159,7 +159,7 @@ let package = Package(
         tests(of: "supervisor-plugin-tcp-ping", ["SupervisorPluginAPI"]),
         tests(of: "supervisor-plugin-storage", ["SupervisorPluginAPI"]),
         tests(of: "supervisor-plugin-check", ["SupervisorPluginAPI"]),
-        tests(of: "supervisor", ["UnitFile", "SupervisorCore"]),
+        tests(of: "supervisor", ["UnitFile", "SupervisorCore", "SupervisorPluginAPI"]),
         tests(of: "supervisorctl", ["SupervisorPluginAPI"]),
     ],
     swiftLanguageModes: [.v6]

@@ -34,8 +34,8 @@ struct CompositionTests {
         Good(#""network_mode":"none""#) { $0.networkMode = "none" },
         Good(#""networks":["default"]"#) { $0.networks = [NetworkMembership(network: "default")] },
         Good(#""networks":{"default":null}"#) { $0.networks = [NetworkMembership(network: "default")] },
-        Good(#""networks":{"default":{"aliases":["a"],"ipv4_address":"172.30.0.5"}}"#) {
-            $0.networks = [NetworkMembership(network: "default", aliases: ["a"], ipv4Address: "172.30.0.5")]
+        Good(#""networks":{"default":{"aliases":["a"]}}"#) {
+            $0.networks = [NetworkMembership(network: "default", aliases: ["a"])]
         },
         Good(#""depends_on":[]"#) { $0.dependencies = [] },
         Good(#""privileged":true"#) { $0.privileged = true },

@@ -139,6 +139,33 @@ struct SupervisorAppsTests {
         }
     }
 
+    @Test func `a download that fails keeps no service from its update whose dependency runs on`() async {
+        await Bench.run(target: Self.target()) { bench in
+            bench.engine.forgetCalls()
+            let failure = EngineError(.failed, "manifest unknown")
+            bench.engine.fail(.pull, failure, failure)
+            await bench.change(target: Self.target(commit: "c2", webImage: "cache:1", more: ["image": "db:2"]))
+            #expect(await bench.device("update_error") == "manifest unknown")
+            #expect(bench.engine.calls.contains("start 1/web"))
+            #expect(!bench.engine.calls.contains("stop 1/db"))
+        }
+    }
+
+    @Test func `a service whose dependency cannot be made again is left as it is`() async {
+        await Bench.run(target: Self.target()) { bench in
+            bench.engine.forgetCalls()
+            let failure = EngineError(.failed, "no space left")
+            bench.engine.fail(.create, failure, failure)
+            await bench.change(target: Self.target(commit: "c2", webImage: "cache:1", more: ["command": "new"]))
+            #expect(await bench.device("update_failed") == true)
+            #expect(await bench.device("update_error") == "no space left")
+            #expect(!bench.engine.calls.contains("stop 1/web"))
+            await bench.advance(.seconds(10))
+            #expect(bench.engine.containers.allSatisfy { $0.state == .running })
+            #expect(await bench.device("update_failed") == false)
+        }
+    }
+
     @Test func `a network that cannot be made is told, and everything else goes on`() async {
         await Bench.run { bench in
             bench.engine.images = ["web:1", "db:1", "cache:1"]

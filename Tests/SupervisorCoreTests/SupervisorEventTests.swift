@@ -47,7 +47,7 @@ struct SupervisorEventTests {
             let none = await Self.watch(bench, 0)
             let some = await Self.watch(bench, 60)
             await bench.settle()
-            #expect(all.names().first == "engine.connected")
+            #expect(all.names().contains("engine.connected"))
             #expect(none.names() == [])
             #expect(some.names().last == "update.succeeded")
         }

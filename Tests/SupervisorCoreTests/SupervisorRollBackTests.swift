@@ -209,6 +209,34 @@ struct SupervisorRollBackTests {
         }
     }
 
+    @Test func `the old container runs until the release of the new one is known to be good`() async {
+        var labels = Self.handOver
+        labels["io.supervisor.healthy-after"] = "10"
+        let all = labels
+        await Self.run(all) { bench in
+            await bench.change(target: Self.target("app:2", commit: "c2", all))
+            TestFile.write("", bench.lockPath(1, "handover-complete"))
+            bench.watcher.changed(bench.lockPath(1, "handover-complete"))
+            await bench.advance(.seconds(9))
+            #expect(Self.images(bench) == ["app:1", "app:2"])
+            await bench.advance(.seconds(2))
+            #expect(Self.images(bench) == ["app:2"])
+            #expect(await bench.device("update_failed") == false)
+        }
+    }
+
+    @Test func `a target that goes back in the middle keeps the container that was never stopped`() async {
+        await Self.run(Self.handOver) { bench in
+            let old = bench.container(1).id
+            await bench.change(target: Self.target("app:2", commit: "c2", Self.handOver))
+            #expect(Self.images(bench) == ["app:1", "app:2"])
+            await bench.change(target: Self.target("app:1", commit: "c1", Self.handOver))
+            #expect(bench.engine.containers.map(\.id) == [old])
+            #expect(!bench.engine.calls.contains("start 1/main") || bench.container(1).state == .running)
+            #expect(await bench.device("update_pending") == false)
+        }
+    }
+
     @Test func `with delete-then-download the old image goes before the download`() async {
         let labels: JSONObject = ["io.balena.update.strategy": "delete-then-download"]
         await Self.run(labels) { bench in

@@ -25,6 +25,15 @@ struct TargetRefusalTests {
             Bad(text: Sample.document(service: members), place: "apps.1.services.5." + place, reason: reason)
         }
 
+        /// An entry of a network's ipam configuration.
+        static func subnet(_ members: String, _ place: String, _ reason: String) -> Bad {
+            .app(
+                #""commit":"c","services":{},"networks":{"lan":{"ipam":{"config":[{\#(members)}]}}}"#,
+                ".networks.lan.ipam.config.0" + place,
+                reason
+            )
+        }
+
         static func services(_ services: String, _ place: String, _ reason: String) -> Bad {
             .app(#""commit":"c","services":{\#(services)}"#, ".services" + place, reason)
         }
@@ -62,6 +71,29 @@ struct TargetRefusalTests {
             #""commit":"c","services":{},"networks":{"lan":{"ipam":{"config":[{"gateway":"10.0.0.1"}]}}}"#,
             ".networks.lan.ipam.config.0.subnet",
             "is missing"
+        ),
+        .subnet(#""subnet":"10.0.0.0/33""#, ".subnet", "a subnet such as 10.1.0.0/24, found 10.0.0.0/33"),
+        .subnet(#""subnet":"10.0.0.0""#, ".subnet", "a subnet such as 10.1.0.0/24"),
+        .subnet(#""subnet":"10.0.0/24""#, ".subnet", "a subnet such as 10.1.0.0/24"),
+        .subnet(#""subnet":"fd00::/129""#, ".subnet", "a subnet such as 10.1.0.0/24"),
+        .subnet(#""subnet":"10.0.0.0/+8""#, ".subnet", "a subnet such as 10.1.0.0/24"),
+        .subnet(
+            #""subnet":"10.0.0.0/24","gateway":"10.0.1.1""#,
+            ".gateway",
+            "an address of 10.0.0.0/24, found 10.0.1.1"
+        ),
+        .subnet(#""subnet":"10.0.0.0/24","gateway":"here""#, ".gateway", "an address of 10.0.0.0/24, found here"),
+        .subnet(#""subnet":"10.0.0.0/24","ip_range":"10.0.0.0/23""#, ".ip_range", "a part of 10.0.0.0/24"),
+        .subnet(#""subnet":"10.0.0.0/24","ip_range":"fd00::/64""#, ".ip_range", "a part of 10.0.0.0/24"),
+        .service(
+            #""networks":{"default":{"ipv4_address":"10.0.0"}}"#,
+            "networks.default.ipv4_address",
+            "an IPv4 address, found 10.0.0"
+        ),
+        .service(
+            #""networks":{"default":{"ipv4_address":"10.0.0.5"}}"#,
+            "networks.default.ipv4_address",
+            "10.0.0.5 is in no subnet that the network default asks for"
         ),
         .services(
             #""1":{"serviceName":"a","image":"i","depends_on":["b"]},"2":{"serviceName":"b","image":"i","depends_on":["a"]}"#,

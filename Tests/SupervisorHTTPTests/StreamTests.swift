@@ -115,7 +115,7 @@ import Testing
             // Four times what the kernel and the stream hold together.
             let text = String(repeating: "x", count: 1000)
             for number in 0..<2000 {
-                await server.device.tell(["n": .integer(number), "text": .string(text)])
+                await server.device.tell(["n": .integer(Int64(number)), "text": .string(text)])
                 if number % 20 == 19 { _ = try read(quick, upTo: "\"n\":\(number),") }
             }
             await server.device.endStreams()
@@ -144,7 +144,7 @@ import Testing
             // The first one takes nothing; the second everything.
             let text = String(repeating: "x", count: 20_000)
             for number in 0..<20 {
-                await server.device.tell(["n": .integer(number), "text": .string(text)])
+                await server.device.tell(["n": .integer(Int64(number)), "text": .string(text)])
                 _ = try read(second, upTo: "\"n\":\(number),")
             }
             await server.device.tell(["last": true])

@@ -1,3 +1,4 @@
+import SupervisorPluginAPI
 import Testing
 
 @testable import supervisor
@@ -47,5 +48,52 @@ import Testing
         let after = try root.load().configuration
         #expect(before.engineSocket != after.engineSocket)
         #expect(Configuration.changesNeedingRestart(from: before, to: after) == [])
+    }
+}
+
+@Suite struct ConfigurationReportTests {
+    let root: ConfigurationDirectory
+
+    init() throws {
+        root = try ConfigurationDirectory()
+    }
+
+    /// By "[Section] Key".
+    private func entries(_ inForce: Configuration, _ latest: Configuration) -> [String: JSONValue] {
+        let report = ConfigurationReport(inForce: inForce, latest: latest, uuid: "abc").json().arrayValue ?? []
+        return Dictionary(
+            report.map { ("[\($0["section"]?.stringValue ?? "")] \($0["key"]?.stringValue ?? "")", $0) },
+            uniquingKeysWith: { first, _ in first }
+        )
+    }
+
+    @Test func `every key is told, with its default where nothing says otherwise`() throws {
+        let configuration = try root.load().configuration
+        let entries = entries(configuration, configuration)
+        let known = ConfigurationReader.keys.flatMap { section, keys in keys.map { "[\(section)] \($0)" } }
+        #expect(Set(entries.keys) == Set(known))
+        #expect(entries["[API] Port"]?["value"] == "48484")
+        #expect(entries["[API] Port"]?["source"] == "default")
+        #expect(entries["[Device] UUID"]?["value"] == "abc")
+        #expect(entries["[Device] UUID"]?["source"] == "kept in /var/lib/supervisor")
+        #expect(entries["[API] PingRequiresKey"]?["value"] == "yes")
+        #expect(entries["[Applications] PollIntervalSec"]?["value"] == "60")
+    }
+
+    @Test func `a value in force is told with its line, and beside it what waits for a restart`() throws {
+        try root.write("[API]\nPort=80\nInterfaces=lo\nInterfaces=eth0\n", to: "etc/supervisor.conf")
+        var configuration = try root.load().configuration
+        try root.write("[API]\n\nPort=81\nInterfaces=\nMaxConnections=9\n", to: "etc/supervisor.conf")
+        let latest = try root.load().configuration
+        #expect(configuration.apply(latest) == ["[API] Port"])
+        let entries = entries(configuration, latest)
+        let file = "\(root.path)/etc/supervisor.conf"
+        #expect(entries["[API] Port"]?["value"] == "80")
+        #expect(entries["[API] Port"]?["source"] == .string("\(file):2"))
+        #expect(entries["[API] Port"]?["afterRestart"] == ["value": "81", "source": .string("\(file):3")])
+        #expect(entries["[API] Interfaces"]?["value"] == "")
+        #expect(entries["[API] Interfaces"]?["source"] == .string("\(file):4"))
+        #expect(entries["[API] MaxConnections"]?["locations"] == [["file": .string(file), "line": 5]])
+        #expect(entries["[API] MaxConnections"]?["afterRestart"] == .null)
     }
 }

@@ -109,7 +109,7 @@ import UnitFile
     // MARK: Values
 
     @Test func `every key is read`() throws {
-        let (configuration, warnings) = try load(
+        var (configuration, warnings) = try load(
             """
             [Supervisor]
             StateDirectory=/s
@@ -136,6 +136,12 @@ import UnitFile
             [Log]
             """
         )
+        let file = "\(root.path)/etc/supervisor.conf"
+        #expect(configuration.sources.count == 14)
+        #expect(configuration.sources["[Supervisor] StateDirectory"]?.map(\.description) == ["\(file):2"])
+        let search = configuration.sources["[Plugins] SearchPath"]?.map(\.line) ?? []
+        #expect(search.count == 2 && search[1] == search[0] + 1, "a list has all of its lines")
+        configuration.sources = [:]
         #expect(warnings == [])
         #expect(
             configuration

@@ -99,7 +99,7 @@ struct CommandLineParserTests {
             (["call", "x.y", "--record"], "--record needs a value: --record FILE", " call"),
             (["call"], "call needs OPERATION: supervisorctl call OPERATION [PARAMETERS] [--record FILE]", " call"),
             (["restart", "1", "2"], "2 is one argument too many: supervisorctl restart [APP] [--force]", " restart"),
-            (["status", "1"], "1 is one argument too many: supervisorctl status [--json]", " status"),
+            (["status", "1"], "1 is one argument too many: supervisorctl status [--watch] [--json]", " status"),
             (
                 ["restart", "1", "--", "-h"], "-h is one argument too many: supervisorctl restart [APP] [--force]",
                 " restart"

@@ -28,7 +28,10 @@ struct CommandSyntaxTests {
         let help = try Supervisorctl.help(command.name)
         #expect(help.contains(command.abstract))
         for operand in command.operands { #expect(help.contains("\n  \(operand.name)  ")) }
-        for option in command.options + [.socket] { #expect(help.contains("\n  \(option.usage)  ")) }
+        for option in command.options + [.socket] {
+            let letter = option.letter.map { "-\($0), " } ?? ""
+            #expect(help.contains("\n  \(letter)\(option.usage)  "))
+        }
         #expect(help.contains("\n  -h, --help  "))
         #expect(help.split(separator: "\n").allSatisfy { $0.count <= 80 && $0.last != " " })
     }

@@ -109,6 +109,8 @@ public struct EngineContainer: Sendable, Hashable {
     public var imageID: String
     public var labels: [String: String]
     public var state: ContainerState
+    /// When it was made, in seconds since 1970.
+    public var created: Int64
     public var health: ContainerHealth
     /// The networks that it is on, by name, with their ids. The id is empty where the engine tells it only of a container
     /// that runs.
@@ -121,6 +123,7 @@ public struct EngineContainer: Sendable, Hashable {
         imageID: String,
         labels: [String: String],
         state: ContainerState,
+        created: Int64 = 0,
         health: ContainerHealth = .none,
         networks: [String: String] = [:]
     ) {
@@ -130,6 +133,7 @@ public struct EngineContainer: Sendable, Hashable {
         self.imageID = imageID
         self.labels = labels
         self.state = state
+        self.created = created
         self.health = health
         self.networks = networks
     }

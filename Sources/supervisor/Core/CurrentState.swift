@@ -9,6 +9,8 @@ public struct CurrentState: Sendable, Hashable {
         public var image: String
         public var imageID: String
         public var state: ContainerState
+        /// When it was made, in seconds since 1970.
+        public var created: Int64
         public var health: ContainerHealth
         /// The networks that it is on, by the engine's name, with their ids as far as the engine tells them.
         public var networks: [String: String]
@@ -21,6 +23,7 @@ public struct CurrentState: Sendable, Hashable {
             image: String,
             imageID: String,
             state: ContainerState,
+            created: Int64 = 0,
             health: ContainerHealth = .none,
             networks: [String: String] = [:]
         ) {
@@ -31,6 +34,7 @@ public struct CurrentState: Sendable, Hashable {
             self.image = image
             self.imageID = imageID
             self.state = state
+            self.created = created
             self.health = health
             self.networks = networks
         }
@@ -93,6 +97,15 @@ public struct CurrentState: Sendable, Hashable {
 
     func instances(of key: ServiceKey) -> [Instance] { instances.filter { $0.key == key } }
 
+    /// Containers of a service that live and were there when `successor` was made: what hands over to it. One that came
+    /// later was to succeed it, and is no longer wanted.
+    func predecessors(of successor: Instance) -> [Instance] {
+        instances.filter { instance in
+            instance.key == successor.key && instance.id != successor.id && instance.state.isAlive
+                && instance.created <= successor.created && !rejected.contains(instance.digest)
+        }
+    }
+
     /// The services of an application that have a living container: those whose update lock counts.
     func aliveServices(of app: AppID) -> [String] {
         Set(instances.lazy.filter { $0.key.app == app && $0.state.isAlive }.map(\.key.service)).sorted()
@@ -113,6 +126,7 @@ extension CurrentState.Instance {
             image: container.image,
             imageID: container.imageID,
             state: container.state,
+            created: container.created,
             health: container.health,
             networks: container.networks
         )

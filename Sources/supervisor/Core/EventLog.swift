@@ -43,12 +43,9 @@ struct EventLog {
 
     var watcherCount: Int { watchers.count }
 
-    /// Nothing more is to come for those who watch.
-    mutating func finish() {
-        let streams = watchers.values
-        watchers = [:]
-        for stream in streams {
-            stream.assumeIsolated { $0.finish() }
-        }
+    /// Forgets those who watch, and returns their streams.
+    mutating func removeWatchers() -> [LineStream] {
+        defer { watchers = [:] }
+        return Array(watchers.values)
     }
 }

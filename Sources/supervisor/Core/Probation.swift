@@ -43,12 +43,18 @@ struct Probation: Sendable, Hashable {
 
     /// - Parameters:
     ///   - state: as listed by the engine just now.
-    mutating func judge(_ state: ContainerState, _ health: ContainerHealth, at now: Duration) -> Verdict {
+    ///   - exitCode: with which its process ended last, where that is known.
+    mutating func judge(
+        _ state: ContainerState,
+        _ health: ContainerHealth,
+        exitCode: Int? = nil,
+        at now: Duration
+    ) -> Verdict {
         if let failure { return .bad(failure) }
         switch state {
         case .created, .removing, .paused: return .open(until: nil)
         case .restarting, .exited, .dead:
-            died(exitCode: nil, at: now)
+            died(exitCode: exitCode, at: now)
             return .bad(failure ?? "its process ended")
         case .running: break
         }

@@ -61,10 +61,12 @@ extension Supervisor {
     /// Ends every stream, with the news that the supervisor stops.
     func endStreams() {
         publish(.supervisorStopping)
-        events.finish()
-        let streams = logStreams.values
+        // The end of a stream comes back to what it is taken from here.
+        let streams = events.removeWatchers() + logStreams.values
         logStreams = [:]
-        for stream in streams { stream.assumeIsolated { $0.finish() } }
+        for stream in streams {
+            stream.assumeIsolated { $0.finish() }
+        }
         crashCheck?.cancel()
         wakeFollowers()
     }

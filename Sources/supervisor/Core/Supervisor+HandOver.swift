@@ -6,6 +6,8 @@ struct HandOver: Sendable {
     var since: Duration
     /// Of the directory in which the successor says that it has taken over.
     var watch: WatchToken?
+    /// Whether its end was told already.
+    var isTold = false
 }
 
 /// Handing over from one container of a service to the next: both share the service's lock directory, and the old one goes
@@ -22,11 +24,16 @@ extension Supervisor {
             let handOver = handOvers[key] ?? beginHandOver(key)
             let end = handOver.since + timeout
             let isSaid = try? await onWorker { directories.hasHandedOver(key) }
+            // As long as the new release may have to give way to the old one, that runs on.
+            if probations[key] != nil, releases.good[key] != nil { continue }
             if isSaid == true || parts.clock.now >= end {
-                logger.notice(
-                    isSaid == true ? "The new container has taken over" : "The time for the hand-over is up",
-                    metadata: ["app-id": "\(key.app)", "service": "\(key.service)"]
-                )
+                if !handOver.isTold {
+                    logger.notice(
+                        isSaid == true ? "The new container has taken over" : "The time for the hand-over is up",
+                        metadata: ["app-id": "\(key.app)", "service": "\(key.service)"]
+                    )
+                }
+                handOvers[key]?.isTold = true
                 finished.insert(key)
             } else {
                 wakeNoLaterThan(end)

@@ -96,10 +96,10 @@ extension Supervisor {
     {
         desired.services.compactMap { service in
             guard service.strategy == .handOver, let target = planned[service.key]?.service else { return nil }
-            let alive = current.instances(of: service.key).filter {
-                $0.state.isAlive && !current.rejected.contains($0.digest)
-            }
-            guard alive.count > 1, alive.contains(where: { $0.digest == service.digest }) else { return nil }
+            let alive = current.instances(of: service.key).filter(\.state.isAlive)
+            guard let successor = alive.first(where: { $0.digest == service.digest }),
+                !current.predecessors(of: successor).isEmpty
+            else { return nil }
             return (service.key, target.handOverTimeout)
         }
     }

@@ -41,7 +41,9 @@ extension Supervisor {
         if probation.container != instance.id {
             probation = Probation(container: instance.id, healthyAfter: healthyAfter)
         }
-        switch probation.judge(instance.state, instance.health, at: parts.clock.now) {
+        // A process that ends at once has done so before anybody was there to hear of it.
+        let exitCode = crashes.exitCode(of: key)
+        switch probation.judge(instance.state, instance.health, exitCode: exitCode, at: parts.clock.now) {
         case .open(let until):
             probations[key] = probation
             if let until { wakeNoLaterThan(until) }

@@ -234,8 +234,11 @@ extension Supervisor {
         defer { setStatus(.idle) }
         for step in steps {
             try refuseWhenStopping()
-            // What it relies on failed a moment ago: the next plan knows.
-            if let key = step.key, isWaiting(key, for: failed) { continue }
+            // What it relies on failed a moment ago.
+            if let key = step.key, let reason = reasonToWait(key, failed) {
+                failed[step.subject] = reason
+                continue
+            }
             do throws(SupervisorError) {
                 try await perform(step)
             } catch {
@@ -246,11 +249,19 @@ extension Supervisor {
         }
     }
 
-    private func isWaiting(_ key: ServiceKey, for failed: [UpdateSubject: SupervisorError]) -> Bool {
-        guard !failed.isEmpty, let service = planned[key]?.service else { return false }
-        return service.composition.dependencies.contains {
-            failed[.service(ServiceKey(app: key.app, service: $0.service))] != nil
+    /// Why a service is better left as it is: one that it depends on failed, and does not run. One that failed and runs on
+    /// as it was is as good as before.
+    private func reasonToWait(_ key: ServiceKey, _ failed: [UpdateSubject: SupervisorError]) -> SupervisorError? {
+        guard !failed.isEmpty, let service = planned[key]?.service else { return nil }
+        for dependency in service.composition.dependencies {
+            let other = ServiceKey(app: key.app, service: dependency.service)
+            guard let error = failed[.service(other)] else { continue }
+            let runs = containers.contains { $0.state.isAlive && CurrentState.Instance($0)?.key == other }
+            if !runs {
+                return SupervisorError(.failed, "\(key.service) waits for \(other.service): \(error.message)")
+            }
         }
+        return nil
     }
 
     private func perform(_ step: UpdateStep) async throws(SupervisorError) {
@@ -283,14 +294,14 @@ extension Supervisor {
 
     /// Starts a container of which a failure to start may be the release's.
     private func startJudged(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
+        // Before it starts: a process that ends at once has done so, and been started again, before the next plan.
+        if let healthyAfter = planned[key]?.service.healthyAfter {
+            probations[key] = Probation(container: id, healthyAfter: healthyAfter)
+        }
         do throws(SupervisorError) {
             try await startContainer(key, id)
         } catch {
-            if error.code == .failed, let healthyAfter = planned[key]?.service.healthyAfter {
-                var probation = Probation(container: id, healthyAfter: healthyAfter)
-                probation.failedToStart(error.message)
-                probations[key] = probation
-            }
+            if error.code == .failed { probations[key]?.failedToStart(error.message) }
             throw error
         }
     }

@@ -70,6 +70,7 @@ public struct TargetParser {
         }
         app.isMultiService = isMultiService ?? (app.services.count > 1)
         try joinNetworks(&app, member.path)
+        try checkAddresses(app, member.path)
         try findVolumes(app, member.path)
         app.services = try inStartOrder(app, member.path)
         warnUnknown(object, known: ["name", "commit", "releaseId", "services", "volumes", "networks"])
@@ -107,18 +108,66 @@ public struct TargetParser {
         if let ipam = try object["ipam"]?.object() {
             try ipam.refuseUnknown(known: ["config"])
             for entry in try ipam["config"]?.list() ?? [] {
-                let range = try entry.object()
-                try range.refuseUnknown(known: ["subnet", "gateway", "ip_range"])
-                network.subnets.append(
-                    .init(
-                        subnet: try range.required("subnet").string(),
-                        gateway: try range["gateway"]?.string(),
-                        range: try range["ip_range"]?.string()
-                    )
-                )
+                network.subnets.append(try subnet(entry))
             }
         }
         return network
+    }
+
+    /// Checked here, and not left to the engine: by the time that it refuses a network, the one before is gone, and what was
+    /// on it is stopped.
+    private func subnet(_ entry: TargetMember) throws(TargetError) -> NetworkSpecification.Subnet {
+        let range = try entry.object()
+        try range.refuseUnknown(known: ["subnet", "gateway", "ip_range"])
+        let subnet = try range.required("subnet")
+        guard let block = AddressBlock(subnet: try subnet.string()) else {
+            throw TargetError(
+                place: subnet.path,
+                reason: "expected a subnet such as 10.1.0.0/24, found \(try subnet.string())"
+            )
+        }
+        if let gateway = range["gateway"] {
+            guard let address = AddressBlock(address: try gateway.string()), block.contains(address) else {
+                throw TargetError(
+                    place: gateway.path,
+                    reason: "expected an address of \(try subnet.string()), found \(try gateway.string())"
+                )
+            }
+        }
+        if let part = range["ip_range"] {
+            guard let inner = AddressBlock(subnet: try part.string()), block.contains(inner) else {
+                throw TargetError(
+                    place: part.path,
+                    reason: "expected a part of \(try subnet.string()), found \(try part.string())"
+                )
+            }
+        }
+        return .init(
+            subnet: try subnet.string(),
+            gateway: try range["gateway"]?.string(),
+            range: try range["ip_range"]?.string()
+        )
+    }
+
+    /// The engine gives a container an address of its own choice only in a subnet that was asked for.
+    private func checkAddresses(_ app: AppTarget, _ path: String) throws(TargetError) {
+        if isRecovering { return }
+        for service in app.services {
+            for membership in service.composition.networks {
+                guard let text = membership.ipv4Address else { continue }
+                let place = "\(path).services.\(service.id).networks.\(membership.network).ipv4_address"
+                guard let address = AddressBlock(address: text), address.isIPv4 else {
+                    throw TargetError(place: place, reason: "expected an IPv4 address, found \(text)")
+                }
+                let subnets = app.networks.first { $0.name == membership.network }?.subnets ?? []
+                guard subnets.contains(where: { AddressBlock(subnet: $0.subnet)?.contains(address) == true }) else {
+                    throw TargetError(
+                        place: place,
+                        reason: "\(text) is in no subnet that the network \(membership.network) asks for"
+                    )
+                }
+            }
+        }
     }
 
     /// The services of an application that has several share its network `default`, unless they say otherwise.

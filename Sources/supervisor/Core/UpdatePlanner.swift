@@ -334,10 +334,8 @@ private struct Planning {
         _ kept: CurrentState.Instance
     ) {
         let key = service.key
-        let predecessors = surplus.filter { instance in
-            service.strategy == .handOver && service.running && instance.state.isAlive
-                && !current.rejected.contains(instance.digest)
-        }
+        let handsOver = service.strategy == .handOver && service.running
+        let predecessors = handsOver ? current.predecessors(of: kept) : []
         let others = surplus.filter { instance in !predecessors.contains { $0.id == instance.id } }
         if !others.isEmpty {
             add(.remove(key, containers: others.map(\.id)), disrupts: others.contains(where: \.state.isAlive))

@@ -20,6 +20,7 @@ extension EngineContainer {
             imageID: imageID,
             labels: entry["Labels"].labels,
             state: state,
+            created: entry["Created"]?.integerValue ?? 0,
             health: state == .running ? ContainerHealth(inStatus: entry["Status"]?.stringValue ?? "") : .none,
             networks: entry["NetworkSettings"]?["Networks"].networkIDs ?? [:]
         )

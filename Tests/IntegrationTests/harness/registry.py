@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import http.client
+import os
 import re
+import secrets
 import socket
 import threading
 import time
@@ -15,26 +18,56 @@ from .processes import Process
 from .waiting import wait_until
 
 
-class Registry:
-    """docker-registry with its storage in a folder."""
+def _bcrypt(password: str) -> str:
+    """As htpasswd -B writes it, the one form that docker-registry takes; by crypt(3) of libxcrypt."""
+    library = ctypes.CDLL("libcrypt.so.1")
+    library.crypt.restype = ctypes.c_char_p
+    alphabet = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+    salt = "".join(secrets.choice(alphabet) for _ in range(21)) + "."
+    made = library.crypt(password.encode(), f"$2b$04${salt}".encode()).decode()
+    assert made.startswith("$2b$"), made
+    return made
 
-    def __init__(self, root: Path) -> None:
+
+class Registry:
+    """docker-registry with its storage in a folder.
+
+    With `users` (names and passwords) it is a private one. Two may share a storage: images are put in through the open
+    one.
+    """
+
+    def __init__(self, root: Path, users: dict[str, str] | None = None, storage: Path | None = None) -> None:
         root.mkdir(parents=True, exist_ok=True)
         self.address = f"127.0.0.1:{free_port()}"
+        self._passwords = root / "htpasswd"
         config = root / "config.yml"
-        config.write_text(
+        text = (
             "version: 0.1\n"
             "log: {level: warn}\n"
-            f"storage: {{filesystem: {{rootdirectory: {root / 'storage'}}}, delete: {{enabled: true}}}}\n"
+            f"storage: {{filesystem: {{rootdirectory: {storage or root / 'storage'}}}, delete: {{enabled: true}}}}\n"
             f"http: {{addr: '{self.address}'}}\n"
         )
+        if users is not None:
+            self.set_users(users)
+            text += f"auth: {{htpasswd: {{realm: test, path: {self._passwords}}}}}\n"
+        config.write_text(text)
         self.process = Process(["docker-registry", "serve", config], root / "registry.log")
         wait_until(self._answers, 15, "docker-registry answers")
 
     def _answers(self) -> bool:
         connection = http.client.HTTPConnection(self.address, timeout=2)
         connection.request("GET", "/v2/")
-        return connection.getresponse().status == 200
+        return connection.getresponse().status in (200, 401)
+
+    def set_users(self, users: dict[str, str]) -> None:
+        """Who may come in from now on: it looks at the file with each request."""
+        temporary = self._passwords.with_name("htpasswd.new")
+        temporary.write_text("".join(f"{name}:{_bcrypt(password)}\n" for name, password in users.items()))
+        # Its time of change must be another one.
+        if self._passwords.exists():
+            later = self._passwords.stat().st_mtime + 1
+            os.utime(temporary, (later, later))
+        temporary.rename(self._passwords)
 
     def stop(self) -> None:
         self.process.kill()
@@ -44,7 +77,8 @@ class FailingProxy:
     """An HTTP proxy before the registry.
 
     Until told otherwise it hands everything through. The settings may be changed at any time and count for requests that
-    come afterwards, `bytes_per_second` for downloads under way too. `requests` is what was asked: (method, path).
+    come afterwards, `bytes_per_second` for downloads under way too. `requests` is what was asked: (method, path), and
+    `sent` how many bytes of each blob went out, by digest.
     """
 
     def __init__(self, upstream: str) -> None:
@@ -80,8 +114,17 @@ class FailingProxy:
         self.cut_times: int | None = None
         #: one byte of each blob is wrong
         self.corrupt = False
+        #: ... of those with as many bytes as this
+        self.corrupt_from = 0
+        #: white space of each manifest is other than it was
+        self.corrupt_manifests = False
+        #: connections are closed at once, as by something that is no registry
+        self.hang_up = False
         self.blob_bytes = 0
         self.requests.clear()
+        self.sent: dict[str, int] = {}
+        #: the Authorization headers that came
+        self.authorizations: list[str] = []
         self._lock = threading.Lock()
         self._due = 0.0
 
@@ -116,10 +159,12 @@ class FailingProxy:
                 self.cut_times -= 1
             return True
 
-    def pace(self, count: int) -> None:
-        """Holds the caller until `count` more bytes may go out."""
+    def pace(self, path: str, count: int) -> None:
+        """Holds the caller until `count` more bytes of a blob may go out."""
         with self._lock:
             self.blob_bytes += count
+            digest = path.rsplit("/", 1)[1]
+            self.sent[digest] = self.sent.get(digest, 0) + count
             rate = self.bytes_per_second
             if rate is None:
                 self._due = 0.0
@@ -140,6 +185,11 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         owner = self.owner
         owner.requests.append((self.command, self.path))
+        if "Authorization" in self.headers:
+            owner.authorizations.append(self.headers["Authorization"])
+        if owner.hang_up:
+            self.close_connection = True
+            return
         status = owner.status_for(f"{self.command} {self.path}")
         if status is not None:
             return self._refuse(status)
@@ -165,7 +215,8 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def _refuse(self, status: int) -> None:
-        code = {401: "UNAUTHORIZED", 404: "MANIFEST_UNKNOWN", 429: "TOOMANYREQUESTS"}.get(status, "UNKNOWN")
+        codes = {401: "UNAUTHORIZED", 403: "DENIED", 404: "MANIFEST_UNKNOWN", 429: "TOOMANYREQUESTS"}
+        code = codes.get(status, "UNKNOWN")
         body = b'{"errors":[{"code":"%s","message":"refused by the test"}]}' % code.encode()
         self.send_response_only(status)
         if status == 401:
@@ -181,17 +232,20 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self, answer: http.client.HTTPResponse) -> None:
         owner = self.owner
         blob = "/blobs/" in self.path
-        cut = blob and owner.takes_cut(int(answer.headers.get("Content-Length") or 0))
+        length = int(answer.headers.get("Content-Length") or 0)
+        cut = blob and owner.takes_cut(length)
         sent = 0
         while data := answer.read(4096):
+            if "/manifests/" in self.path and owner.corrupt_manifests and sent == 0:
+                data = data.replace(b" ", b"\t", 1)
             if blob:
                 if cut and sent + len(data) > (owner.cut_after or 0):
                     self.wfile.flush()
                     self.close_connection = True
                     self.connection.shutdown(socket.SHUT_RDWR)
                     return
-                if owner.corrupt and sent == 0:
+                if owner.corrupt and length >= owner.corrupt_from and sent == 0:
                     data = bytes([data[0] ^ 1]) + data[1:]
-                owner.pace(len(data))
+                owner.pace(self.path, len(data))
             self.wfile.write(data)
             sent += len(data)

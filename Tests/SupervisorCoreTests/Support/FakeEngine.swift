@@ -310,6 +310,7 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
                 imageID: "sha256:\(specification.image)",
                 labels: specification.labels,
                 state: state,
+                created: Int64(nextNumber),
                 networks: attachments(specification)
             ),
             at: 0
