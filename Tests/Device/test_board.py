@@ -5,28 +5,10 @@ from __future__ import annotations
 import time
 from typing import Callable
 
-import pytest
-
-from harness.device import Machine
+from harness.device import LED, Machine
 from harness.waiting import wait_until
 
-LED = "/sys/class/leds/input0::capslock"
 TRIGGER = f"sed 's/.*\\[\\(.*\\)\\].*/\\1/' {LED}/trigger"
-
-
-@pytest.fixture
-def bare_board(shared_board: Machine) -> Machine:
-    if shared_board.status["state"] != "running":
-        shared_board.up()
-    return shared_board
-
-
-@pytest.fixture
-def board(bare_board: Machine) -> Machine:
-    if not bare_board.facts["packages"]:
-        pytest.skip("no packages: make deb builds them")
-    bare_board.wait_pings(120)
-    return bare_board
 
 
 def test_the_board_is_up_with_a_led_and_docker(bare_board: Machine, measured: Callable[[str], None]) -> None:
@@ -63,20 +45,6 @@ def test_a_killed_led_plugin_leaves_the_led_as_it_was(board: Machine) -> None:
     wait_until(lambda: board.sh(TRIGGER) == "none", 10, "it blinks")
     board.sh("systemctl kill -s KILL 'supervisor-plugin-led@*'")
     wait_until(lambda: board.sh(TRIGGER) == before, 60, "the trigger is back")
-
-
-def test_the_boards_users_are_refused_what_is_not_theirs(board: Machine) -> None:
-    boot = board.boot_id
-    login1 = "org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager"
-    hostname1 = "org.freedesktop.hostname1 /org/freedesktop/hostname1 org.freedesktop.hostname1"
-    for user in ("supervisor", "supervisor-led", "supervisor-tcp-ping", "nobody"):
-        for call in (f"{login1} Reboot b false", f"{hostname1} SetStaticHostname sb stolen false"):
-            done = board.run("busctl", "call", *call.split(), user=user)
-            assert done.status != 0, (user, call)
-    for user, may in {"supervisor": False, "nobody": False, "supervisor-led": True}.items():
-        for file in ("brightness", "trigger"):
-            assert (board.run("test", "-w", f"{LED}/{file}", user=user).status == 0) == may, (user, file)
-    assert board.boot_id == boot
 
 
 def test_the_units_limits_are_in_force(board: Machine) -> None:
