@@ -21,9 +21,9 @@ def test_the_board_is_up_with_a_led_and_docker(bare_board: Machine, measured: Ca
 def count_toggles(board: Machine, seconds: float) -> int:
     """How often the LED's brightness changes, as seen by a loop that starts no process."""
     script = (
-        f"n=0; read -r old <{LED}/brightness; end=$((${{EPOCHREALTIME/./}} + {int(seconds * 1e6)})); "
+        f"exec {{idle}}<> <(:); n=0; read -r old <{LED}/brightness; end=$((${{EPOCHREALTIME/./}} + {int(seconds * 1e6)})); "
         f"while ((${{EPOCHREALTIME/./}} < end)); do read -r now <{LED}/brightness; "
-        '[[ $now == "$old" ]] || { ((++n)); old=$now; }; read -rt 0.02 <> <(:) || :; done; echo $n'
+        '[[ $now == "$old" ]] || { ((++n)); old=$now; }; read -rt 0.02 -u $idle || :; done; echo $n'
     )
     return int(board.sh(script, timeout=seconds + 60))
 

@@ -29,6 +29,13 @@ MAY = {
     "supervisor-hostnamed": {"hostname"},
     "supervisor-redsocks": {"restart redsocks"},
 }
+#: What logind says to who asks whether they may.
+CAN = {
+    "supervisor-logind": {"CanReboot": True, "CanPowerOff": True, "CanSuspend": False},
+    CORE: {"CanReboot": False, "CanPowerOff": False},
+    "supervisor-hostnamed": {"CanReboot": False},
+    "supervisor-storage": {"CanPowerOff": False},
+}
 #: Who may read (-r), write (-w) or enter (-x) what; nobody else of ours. The engine's socket is the unit's, by its
 #: group, and not the user's every process.
 FILES = {
@@ -61,18 +68,10 @@ def test_the_bus_refuses_what_is_not_a_users_own(machine: Machine, user: str) ->
     assert boot_and_name(machine) == before
 
 
-@pytest.mark.parametrize(
-    ("user", "answers"),
-    [
-        ("supervisor-logind", {"CanReboot": True, "CanPowerOff": True, "CanSuspend": False}),
-        (CORE, {"CanReboot": False, "CanPowerOff": False}),
-        ("supervisor-hostnamed", {"CanReboot": False}),
-        ("supervisor-storage", {"CanPowerOff": False}),
-    ],
-)
-def test_logind_knows_who_may(machine: Machine, user: str, answers: dict[str, bool]) -> None:
-    said = machine.run_each([["busctl", "call", *LOGIN1, method] for method in answers], user=user)
-    assert {method: done.out == 's "yes"' for method, done in zip(answers, said, strict=True)} == answers, said
+@pytest.mark.parametrize("user", CAN)
+def test_logind_knows_who_may(machine: Machine, user: str) -> None:
+    said = machine.run_each([["busctl", "call", *LOGIN1, method] for method in CAN[user]], user=user)
+    assert {method: done.out == 's "yes"' for method, done in zip(CAN[user], said, strict=True)} == CAN[user], said
 
 
 def test_the_users_own_operations_work(machine: Machine) -> None:
