@@ -114,7 +114,9 @@ struct RealEngineTests {
             #expect(mkdir(path, 0o700) == 0)
             defer { rmdir(path) }
             try await engine.start(container: id)
-            try await engine.stop(container: id, timeout: .seconds(5))
+            #expect(
+                try await RealEngine.eventually { try await engine.inspect(container: id)?.container.state == .exited }
+            )
             #expect(try await engine.inspect(container: id)?.exitCode == 0)
         }
     }
