@@ -401,12 +401,13 @@ def test_an_app_that_goes_leaves_its_volumes_and_nothing_else(both: Supervisor) 
 def test_volumes_that_nothing_uses_are_listed(both: Supervisor) -> None:
     both.write_target(plant())
     wait_until(lambda: not both.engine.containers(SHOP), 30, "the app is gone")
-    listed = both.ctl("volumes")
+    listed = both.ctl("volumes", "--json")
     assert listed.returncode == 0, listed.stderr
-    lines = {line.split()[0]: line for line in listed.stdout.splitlines() if line.strip()}
-    text = listed.stdout
-    assert "store" in text and "queue" in text, lines
-    assert lines[f"{SHOP}_store"].endswith("left over") and lines[f"{PLANT}_queue"].endswith("in use")
+    volumes = {each["name"]: (each["appId"], each["volume"], each["state"]) for each in json.loads(listed.stdout)}
+    assert volumes == {
+        f"{SHOP}_store": (SHOP, "store", "left over"),
+        f"{PLANT}_queue": (PLANT, "queue", "in use"),
+    }
 
 
 # ---- locks

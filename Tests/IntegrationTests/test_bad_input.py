@@ -75,15 +75,16 @@ BAD_TARGETS = [
     pytest.param(broken(f"{SERVICE}/privileged", "yes"), "privileged", id="privileged of another type"),
     pytest.param(broken(f"{SERVICE}/restart", "sometimes"), "restart", id="an unknown restart policy"),
     pytest.param(broken(f"{SERVICE}/ports", ["99999:1"]), "ports", id="a port that is none"),
-    pytest.param(broken(f"{SERVICE}/volumes", ["relative:/x"]), "volumes", id="a volume of the app's own"),
+    pytest.param(broken(f"{SERVICE}/volumes", ["relative:/x"]), "volumes", id="a volume that is not declared"),
     pytest.param(broken(f"{SERVICE}/network_mode", "container:x"), "network_mode", id="an unknown network mode"),
     pytest.param(broken(f"{SERVICE}/labels", {"io.resin.update.strategy": "x"}), "strategy", id="an unknown strategy"),
-    pytest.param(broken(f"apps/{target.APP}/networks", {"n": {}}), "networks", id="a network of its own"),
-    pytest.param(broken(f"apps/{target.APP}/volumes", {"v": {}}), "volumes", id="a volume"),
+    pytest.param(broken(f"apps/{target.APP}/networks", []), "networks", id="networks of another type"),
+    pytest.param(broken(f"apps/{target.APP}/networks", {"a/b": {}}), "networks", id="a network's name with a slash"),
+    pytest.param(broken(f"apps/{target.APP}/volumes", {"v": "x"}), "volumes.v", id="a volume of another type"),
     pytest.param(
-        broken(f"apps/{target.APP}/services/2", good()["apps"][str(target.APP)]["services"]["1"] | {"serviceName": "two"}),
+        broken(f"apps/{target.APP}/services/2", good()["apps"][str(target.APP)]["services"]["1"]),
         "services",
-        id="two services",
+        id="two services of one name",
     ),
 ]
 
