@@ -74,7 +74,8 @@ class Typing:
             self.send("autoload -U compinit; compinit -u -D; unsetopt beep; zstyle ':completion:*' list-prompt ''\n")
             self.read_until("ready> ")
         else:
-            self.send("bind 'set bell-style none'; bind 'set show-all-if-ambiguous on'; bind 'set enable-bracketed-paste off'\n")
+            settings = ("bell-style none", "show-all-if-ambiguous on", "enable-bracketed-paste off")
+            self.send("; ".join(f"bind 'set {setting}'" for setting in settings) + "\n")
             self.read_until("ready> ")
         self.send(("" if by_name else f"source {self.script}; ") + "echo loa''ded\n")
         self.read_until("loaded")

@@ -194,7 +194,9 @@ def test_readers_who_do_not_read_hold_up_nobody(running: Supervisor) -> None:
 
 def test_logs_of_an_app_and_its_last_lines(supervisor: Supervisor) -> None:
     supervisor.write_target(
-        target.app(command=script("for i in 1 2 3 4 5; do echo line $i; done; sleep 1; echo wrong >&2; exec sleep 1000"))
+        target.app(
+            command=script("for i in 1 2 3 4 5; do echo line $i; done; sleep 1; echo wrong >&2; exec sleep 1000")
+        )
     )
     supervisor.start()
     supervisor.wait_settled()
@@ -212,9 +214,12 @@ def test_logs_of_an_app_and_its_last_lines(supervisor: Supervisor) -> None:
     assert supervisor.ctl("logs", "demo", "-n", "many").returncode == 64
 
 
-def test_lines_of_several_services_begin_with_their_names(supervisor: Supervisor, reading: Callable[..., Reading]) -> None:
+def test_lines_of_several_services_begin_with_their_names(
+    supervisor: Supervisor, reading: Callable[..., Reading]
+) -> None:
+    text = "echo from NAME; while :; do sleep 1; echo NAME again; done"
     services = {
-        name: {"network_mode": "host", "command": script(f"echo from {name}; while :; do sleep 1; echo {name} again; done")}
+        name: {"network_mode": "host", "command": script(text.replace("NAME", name))}
         for name in ("db", "worker")
     }
     supervisor.write_target(target.several(target.APP, services), target.app(target.OTHER, name="other"))
@@ -249,7 +254,8 @@ def test_logs_follow_across_a_crash_and_an_update(supervisor: Supervisor, readin
 
 
 def test_a_flood_of_lines_costs_the_supervisor_nothing(supervisor: Supervisor) -> None:
-    supervisor.write_target(target.app(command=script("while :; do echo a line that an app writes again and again; done")))
+    text = "while :; do echo a line that an app writes again and again; done"
+    supervisor.write_target(target.app(command=script(text)))
     supervisor.start()
     supervisor.wait_settled()
     reader = subprocess.Popen(
@@ -282,7 +288,9 @@ def service(supervisor: Supervisor) -> dict[str, Any]:
 def crashing(supervisor: Supervisor) -> Supervisor:
     """A device whose app dies again and again."""
     supervisor.write_target(
-        target.app(command=script("for i in 1 2 3 4 5 6 7; do echo step $i; done; sleep 1; echo no such file >&2; exit 3"))
+        target.app(
+            command=script("for i in 1 2 3 4 5 6 7; do echo step $i; done; sleep 1; echo no such file >&2; exit 3")
+        )
     )
     supervisor.start()
     wait_until(lambda: service(supervisor)["crashLooping"], 30, "the crash loop is shown")
