@@ -9,7 +9,7 @@ public struct CurrentState: Sendable, Hashable {
         public var image: String
         public var imageID: String
         public var state: ContainerState
-        /// When it was made, in seconds since 1970.
+        /// When it was made, in seconds since 1970; 0 where that is not known.
         public var created: Int64
         public var health: ContainerHealth
         /// The networks that it is on, by the engine's name, with their ids as far as the engine tells them.
@@ -56,6 +56,7 @@ public struct CurrentState: Sendable, Hashable {
         }
     }
 
+    /// As the engine lists them, the newest first.
     public var instances: [Instance]
     public var networks: [Network]
     /// The engine's names of volumes of ours.
@@ -99,10 +100,20 @@ public struct CurrentState: Sendable, Hashable {
 
     /// Containers of a service that live and were there when `successor` was made: what hands over to it. One that came
     /// later was to succeed it, and is no longer wanted.
+    ///
+    /// Of two that were made within one second the engine lists the newer one first.
     func predecessors(of successor: Instance) -> [Instance] {
-        instances.filter { instance in
-            instance.key == successor.key && instance.id != successor.id && instance.state.isAlive
-                && instance.created <= successor.created && !rejected.contains(instance.digest)
+        var isOlder = false
+        return instances.filter { instance in
+            guard instance.id != successor.id else {
+                isOlder = true
+                return false
+            }
+            let wasThere =
+                instance.created == successor.created
+                ? isOlder || instance.created == 0 : instance.created < successor.created
+            return wasThere && instance.key == successor.key && instance.state.isAlive
+                && !rejected.contains(instance.digest)
         }
     }
 

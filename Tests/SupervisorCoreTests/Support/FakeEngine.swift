@@ -310,7 +310,8 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
                 imageID: "sha256:\(specification.image)",
                 labels: specification.labels,
                 state: state,
-                created: Int64(nextNumber),
+                // Within one second.
+                created: 1,
                 networks: attachments(specification)
             ),
             at: 0
