@@ -59,7 +59,7 @@ measure: ## memory, threads, wake-ups and start of the release build, against th
 	@$(MAKE) --no-print-directory release
 	@scripts/measure
 
-bench: ## the release build beside node-express, Go and nginx, about 15 min; BENCH="--quick peers" picks, BENCH=--write fills the page
+bench: ## the release build beside node-express, Go and nginx, a quarter of an hour; BENCH="--quick", "--write", a stage
 	@scripts/bench $(BENCH)
 
 # The packages, built again if something that goes into them is newer.

@@ -30,7 +30,7 @@ class Plan:
     idle: int = 60
 
 
-QUICK = Plan(cycles=5, updates=2, idle=5)
+QUICK = Plan(apps=5, services=4, cycles=5, updates=2, idle=5)
 
 
 def state(plan: Plan, changed: int = 0) -> dict[str, dict[str, Any]]:
@@ -119,7 +119,7 @@ def measure(supervisor: Supervisor, engine: Engine, plan: Plan) -> dict[str, Any
     say(f"{count} services: {plan.apps} apps of {plan.services}")
     begin = time.monotonic()
     supervisor.start()
-    wait_until(lambda: settled(supervisor, count), 300, f"{count} services run")
+    wait_until(lambda: settled(supervisor, count), 600, f"{count} services run")
     values["install"] = [time.monotonic() - begin]
     values["resident when installed"] = [memory(supervisor.pid)["rss"]]
     say(f"installed in {values['install'][0]:.0f} s; the supervisor starts again")

@@ -26,15 +26,16 @@ class Plan:
     starts: int = 9
     idle: int = 60
     requests: int = 100_000
-    rounds: int = 5
-    paced_seconds: float = 5
+    paced_rounds: int = 5
+    paced_seconds: float = 4
     rate: int = 1000
     paced_connections: int = 16
-    full_seconds: int = 3
+    full_rounds: int = 3
+    full_seconds: int = 2
     connections: tuple[int, ...] = (1, 16, 64)
 
 
-QUICK = Plan(starts=3, idle=5, requests=10_000, rounds=2, paced_seconds=1, full_seconds=1)
+QUICK = Plan(starts=3, idle=5, requests=10_000, paced_rounds=2, paced_seconds=1, full_rounds=2, full_seconds=1)
 
 #: What the supervisor gives back 10 s after its start is not part of what it needs while idle.
 SETTLED = 12
@@ -110,14 +111,14 @@ def compare(servers: list[Server], plan: Plan) -> dict[str, Any]:
         add("threads", server, server.threads())
 
     for endpoint, path in ENDPOINTS.items():
-        what = f"{plan.rounds} rounds of {plan.paced_seconds:g} s at {plan.rate} requests a second, GET {path}"
-        for _, server in rounds(plan.rounds, what):
+        what = f"{plan.paced_rounds} rounds of {plan.paced_seconds:g} s at {plan.rate} requests a second, GET {path}"
+        for _, server in rounds(plan.paced_rounds, what):
             window = paced(server, endpoint, plan.paced_connections, plan.rate, plan.paced_seconds)
             for name, value in asdict(window).items():
                 add(f"{endpoint} paced {name}", server, value)
         for connections in plan.connections:
-            what = f"{plan.rounds} rounds of {plan.full_seconds} s at {connections} connections, GET {path}"
-            for _, server in rounds(plan.rounds, what):
+            what = f"{plan.full_rounds} rounds of {plan.full_seconds} s at {connections} connections, GET {path}"
+            for _, server in rounds(plan.full_rounds, what):
                 window = full(server, endpoint, connections, plan.full_seconds)
                 add(f"{endpoint} rate {connections}", server, window.rate)
                 add(f"{endpoint} cpu {connections}", server, window.cpu)

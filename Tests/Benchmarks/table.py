@@ -12,6 +12,7 @@ import json
 import re
 import statistics
 import sys
+import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Iterable
@@ -34,12 +35,16 @@ class Table:
             cell.ljust(width) if column == 0 else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(row, widths))
         ).rstrip()
-        return "\n".join([self.title, "", line(self.head), *map(line, self.rows), "", *self.notes])
+        return "\n".join([self.title, "", line(self.head), *map(line, self.rows), "", *self.wrapped_notes])
 
     def markdown(self) -> str:
         line = lambda row: "| " + " | ".join(row) + " |"  # noqa: E731
         rows = [line(self.head), line(["---"] * len(self.head)), *map(line, self.rows)]
-        return "\n".join([*self.notes, *([""] if self.notes else []), *rows])
+        return "\n".join([*self.wrapped_notes, *([""] if self.notes else []), *rows])
+
+    @property
+    def wrapped_notes(self) -> list[str]:
+        return textwrap.wrap(" ".join(self.notes), 120)
 
 
 def number(value: float) -> str:
@@ -84,10 +89,12 @@ def peers(result: dict[str, Any]) -> list[Table]:
     table = Table(
         "peers",
         "Side by side",
-        ["what", *(f"{name} {versions[name]}" for name in names)],
+        ["what", *names],
         notes=[
-            f"{plan['rounds']} rounds: the median, and from the least to the most. GET /v1/device answers "
-            f"{result['device_bytes']} bytes. Memory and threads of nginx are of its two processes together."
+            f"{', '.join(f'{name} {version}' for name, version in versions.items())}; {result['processors']} processors. "
+            f"The median of {plan['starts']} starts, of {plan['paced_rounds']} rounds of {plan['paced_seconds']:g} s at the "
+            f"constant rate, of {plan['full_rounds']} rounds of {plan['full_seconds']} s at full load, and from the least to "
+            f"the most. GET /v1/device answers {result['device_bytes']} bytes. Memory and threads of nginx are of its two processes together."
         ],
     )
     names_of = {"requests": number(plan["requests"]), "rate": number(plan["rate"])}

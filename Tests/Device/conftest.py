@@ -18,11 +18,24 @@ from harness.waiting import wait_until
 _serial = itertools.count(1)
 _measured: list[str] = []
 _failed = pytest.StashKey[bool]()
+#: What tests of both kinds of machine run on.
+KINDS = ["device"] if os.environ.get("SUPERVISOR_TEST_BOARD") == "0" else ["device", "board"]
 
 
 def pytest_configure() -> None:
     if os.environ.get("SUPERVISOR_TEST_SANDBOX") != "1":
         pytest.exit("start it as scripts/device-test: it boots machines and needs a sandbox", 4)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The board comes last: emulated, it takes time from everything else. Its own tests end with its power-off."""
+
+    def rank(item: pytest.Item) -> tuple[bool, bool]:
+        callspec = getattr(item, "callspec", None)
+        own = "shared_board" in getattr(item, "fixturenames", ())
+        return own or (callspec is not None and callspec.params.get("machine") == "board"), own
+
+    items.sort(key=rank)
 
 
 @pytest.fixture
@@ -81,10 +94,14 @@ def bare(shared_device: Machine, request: pytest.FixtureRequest) -> Iterator[Mac
     """The shared device, whether packages are on it or not. Its journal shows when a test fails."""
     if shared_device.status["state"] != "running":
         shared_device.up()
+    yield from _shown_when_it_fails(shared_device, request)
+
+
+def _shown_when_it_fails(machine: Machine, request: pytest.FixtureRequest) -> Iterator[Machine]:
     begin = time.time()
-    yield shared_device
+    yield machine
     if request.node.stash.get(_failed, False):
-        print(shared_device.script("logs", check=False).out[-12000:], f"(the test began at {time.ctime(begin)})")
+        print(machine.script("logs", check=False).out[-12000:], f"(the test began at {time.ctime(begin)})")
 
 
 @pytest.fixture
@@ -144,3 +161,26 @@ def shared_board(new_machine: Callable[..., Machine]) -> Machine:
     took = board.up()
     _measured.append(f"up of the board in QEMU: {took:.0f} s until its API answered")
     return board
+
+
+@pytest.fixture
+def bare_board(shared_board: Machine, request: pytest.FixtureRequest) -> Iterator[Machine]:
+    """The board, whether packages are on it or not."""
+    if shared_board.status["state"] != "running":
+        shared_board.up()
+    yield from _shown_when_it_fails(shared_board, request)
+
+
+@pytest.fixture
+def board(bare_board: Machine) -> Machine:
+    """The board with the packages, its API answering."""
+    if not bare_board.facts["packages"]:
+        pytest.skip("no packages: make deb builds them")
+    bare_board.wait_pings(120)
+    return bare_board
+
+
+@pytest.fixture(params=KINDS)
+def machine(request: pytest.FixtureRequest) -> Machine:
+    """The shared device, then the board."""
+    return request.getfixturevalue(request.param)

@@ -5,28 +5,10 @@ from __future__ import annotations
 import time
 from typing import Callable
 
-import pytest
-
-from harness.device import Machine
+from harness.device import LED, PORT, Machine
 from harness.waiting import wait_until
 
-LED = "/sys/class/leds/input0::capslock"
 TRIGGER = f"sed 's/.*\\[\\(.*\\)\\].*/\\1/' {LED}/trigger"
-
-
-@pytest.fixture
-def bare_board(shared_board: Machine) -> Machine:
-    if shared_board.status["state"] != "running":
-        shared_board.up()
-    return shared_board
-
-
-@pytest.fixture
-def board(bare_board: Machine) -> Machine:
-    if not bare_board.facts["packages"]:
-        pytest.skip("no packages: make deb builds them")
-    bare_board.wait_pings(120)
-    return bare_board
 
 
 def test_the_board_is_up_with_a_led_and_docker(bare_board: Machine, measured: Callable[[str], None]) -> None:
@@ -36,24 +18,39 @@ def test_the_board_is_up_with_a_led_and_docker(bare_board: Machine, measured: Ca
     measured("board: " + bare_board.sh("systemd-analyze time | head -1"))
 
 
-def count_toggles(board: Machine, seconds: float) -> int:
-    """How often the LED's brightness changes, as seen by a loop that starts no process."""
-    script = (
-        f"n=0; read -r old <{LED}/brightness; end=$((${{EPOCHREALTIME/./}} + {int(seconds * 1e6)})); "
-        f"while ((${{EPOCHREALTIME/./}} < end)); do read -r now <{LED}/brightness; "
-        '[[ $now == "$old" ]] || { ((++n)); old=$now; }; read -rt 0.02 <> <(:) || :; done; echo $n'
-    )
-    return int(board.sh(script, timeout=seconds + 60))
+def blink_and_count(board: Machine) -> tuple[int, float]:
+    """Asks for a blink; how often the LED's brightness changes until it is still, and the seconds from first to last.
+
+    One errand, with a loop that starts no process: what the machine of the tests takes its time for is not counted.
+    """
+    script = f"""
+        exec {{idle}}<> <(:)
+        printf 'header = "Authorization: Bearer %s"' "$(</var/lib/supervisor/api-key)" |
+            curl -sf -m 60 -o /dev/null -X POST -K - http://127.0.0.1:{PORT}/v1/blink &
+        read -r old <{LED}/brightness
+        n=0 first=0 last=0 begin=${{EPOCHREALTIME/./}}
+        while read -r now <{LED}/brightness && time=${{EPOCHREALTIME/./}} && ((time - begin < 90000000)); do
+            if [[ $now != "$old" ]]; then
+                old=$now last=$time
+                ((++n == 1)) && first=$time
+            fi
+            ((n == 0 || time - last < 3000000)) || break
+            read -rt 0.02 -u $idle
+        done
+        wait $! && echo $n $((last - first))
+    """
+    count, microseconds = board.sh(script, timeout=120).split()
+    return int(count), int(microseconds) / 1e6
 
 
 def test_blink_toggles_the_led_and_puts_it_back(board: Machine, measured: Callable[[str], None]) -> None:
     before = board.sh(TRIGGER)
     assert before != "none"
-    assert board.api("POST", "/v1/blink", seconds=30).status == 200
-    toggles = count_toggles(board, 14)
-    measured(f"LED of the board: {toggles} toggles in 14 s")
-    # 2.5 times a second it is on, and as often off.
-    assert abs(toggles / 14 - 5) <= 0.5
+    toggles, seconds = blink_and_count(board)
+    measured(f"LED of the board: {toggles} toggles in {seconds:.2f} s")
+    # 2.5 times a second it is on, and as often off, for 15 s.
+    assert abs(toggles / 15 - 5) <= 0.5
+    assert abs(toggles / seconds - 5) <= 0.5
     wait_until(lambda: board.sh(TRIGGER) == before, 20, "the trigger is back")
 
 
@@ -63,20 +60,6 @@ def test_a_killed_led_plugin_leaves_the_led_as_it_was(board: Machine) -> None:
     wait_until(lambda: board.sh(TRIGGER) == "none", 10, "it blinks")
     board.sh("systemctl kill -s KILL 'supervisor-plugin-led@*'")
     wait_until(lambda: board.sh(TRIGGER) == before, 60, "the trigger is back")
-
-
-def test_the_boards_users_are_refused_what_is_not_theirs(board: Machine) -> None:
-    boot = board.boot_id
-    login1 = "org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager"
-    hostname1 = "org.freedesktop.hostname1 /org/freedesktop/hostname1 org.freedesktop.hostname1"
-    for user in ("supervisor", "supervisor-led", "supervisor-tcp-ping", "nobody"):
-        for call in (f"{login1} Reboot b false", f"{hostname1} SetStaticHostname sb stolen false"):
-            done = board.run("busctl", "call", *call.split(), user=user)
-            assert done.status != 0, (user, call)
-    for user, may in {"supervisor": False, "nobody": False, "supervisor-led": True}.items():
-        for file in ("brightness", "trigger"):
-            assert (board.run("test", "-w", f"{LED}/{file}", user=user).status == 0) == may, (user, file)
-    assert board.boot_id == boot
 
 
 def test_the_units_limits_are_in_force(board: Machine) -> None:

@@ -54,6 +54,17 @@ def installed(own_device: Machine) -> Machine:
     return own_device
 
 
+def test_shells_find_their_completion(installed: Machine) -> None:
+    for file, first in (
+        ("bash-completion/completions/supervisorctl", "# Completion of supervisorctl for bash"),
+        ("zsh/vendor-completions/_supervisorctl", "#compdef supervisorctl"),
+        ("fish/vendor_completions.d/supervisorctl.fish", "# Completion of supervisorctl for fish"),
+    ):
+        assert installed.sh(f"head -n 1 /usr/share/{file}").startswith(first)
+    script = "/usr/share/bash-completion/completions/supervisorctl"
+    assert "-F _supervisorctl" in installed.sh(f"bash -c 'source {script}; complete -p supervisorctl'")
+
+
 def test_an_upgrade_while_apps_run_leaves_them_alone(installed: Machine, tmp_path: Path) -> None:
     device = installed
     before, pid = device.wait_app(), device.pid()

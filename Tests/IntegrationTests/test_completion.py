@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
+import re
 import select
 import shutil
 import subprocess
+import termios
 import time
 from pathlib import Path
 from typing import Callable, Iterator
@@ -28,7 +31,8 @@ def script_of(shell: str) -> str:
 class Typing:
     """A shell on a terminal of its own."""
 
-    def __init__(self, shell: str, folder: Path, control: Path) -> None:
+    def __init__(self, shell: str, folder: Path, control: Path, by_name: bool = False) -> None:
+        """`by_name`: zsh finds the script as the package installs it, otherwise the shell is told to read it."""
         self.script = folder / f"completion.{shell}"
         self.script.write_text(script_of(shell))
         (folder / "wanted-file").touch()
@@ -45,18 +49,35 @@ class Typing:
             "bash": ["bash", "--norc", "--noprofile", "-i"],
             "zsh": ["zsh", "-f", "-i"],
         }
-        self.pid, self.terminal = pty.fork()
-        if self.pid == 0:
-            os.chdir(folder)
-            os.execvpe(commands[shell][0], commands[shell], environment)
+        self.unread = ""
+        self.count = 0
+        self.terminal, end = pty.openpty()
+        self.popen = subprocess.Popen(
+            commands[shell],
+            cwd=folder,
+            env=environment,
+            stdin=end,
+            stdout=end,
+            stderr=end,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        os.close(end)
         self.read_until("ready> ")
         if shell == "zsh":
+            if by_name:
+                functions = folder / "functions"
+                functions.mkdir()
+                shutil.copy(self.script, functions / "_supervisorctl")
+                self.send(f"fpath=({functions} $fpath)\n")
+                self.read_until("ready> ")
             self.send("autoload -U compinit; compinit -u -D; unsetopt beep; zstyle ':completion:*' list-prompt ''\n")
             self.read_until("ready> ")
         else:
-            self.send("bind 'set bell-style none'; bind 'set show-all-if-ambiguous on'; bind 'set enable-bracketed-paste off'\n")
+            settings = ("bell-style none", "show-all-if-ambiguous on", "enable-bracketed-paste off")
+            self.send("; ".join(f"bind 'set {setting}'" for setting in settings) + "\n")
             self.read_until("ready> ")
-        self.send(f"source {self.script}; echo loa''ded\n")
+        self.send(("" if by_name else f"source {self.script}; ") + "echo loa''ded\n")
         self.read_until("loaded")
         self.read_until("ready> ")
 
@@ -64,13 +85,16 @@ class Typing:
         os.write(self.terminal, text.encode())
 
     def read_until(self, text: str, deadline: float = 15) -> str:
-        data = b""
+        """What is shown up to the text, and with it."""
         end = time.monotonic() + deadline
-        while text.encode() not in data:
-            assert time.monotonic() < end, f"no {text!r} in {data.decode(errors='replace')!r}"
+        while text not in self.unread:
+            assert time.monotonic() < end, f"no {text!r} in {self.unread!r}"
             if select.select([self.terminal], [], [], 0.2)[0]:
-                data += os.read(self.terminal, 65536)
-        return data.decode(errors="replace")
+                self.unread += os.read(self.terminal, 65536).decode(errors="replace")
+                # Colours and movements; what is cut in two here is put together with what follows.
+                self.unread = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]", "", self.unread)
+        shown, found, self.unread = self.unread.partition(text)
+        return shown + found
 
     def completes(self, typed: str, *wanted: str) -> None:
         """The wanted words appear once tab is pressed after what was typed."""
@@ -79,23 +103,25 @@ class Typing:
         for word in wanted[1:]:
             if word not in shown:
                 shown += self.read_until(word)
-        self.send("\x03")
+        self.count += 1
+        self.send(f"\x15echo e''nd{self.count}\n")
+        self.read_until(f"end{self.count}\r\n")
         self.read_until("ready> ")
 
     def close(self) -> None:
-        os.kill(self.pid, 9)
-        os.waitpid(self.pid, 0)
+        self.popen.kill()
+        self.popen.wait()
         os.close(self.terminal)
 
 
 @pytest.fixture
-def typing(tmp_path: Path) -> Iterator[Callable[[str, Path], Typing]]:
+def typing(tmp_path: Path) -> Iterator[Callable[..., Typing]]:
     made: list[Typing] = []
 
-    def make(shell: str, control: Path) -> Typing:
+    def make(shell: str, control: Path, by_name: bool = False) -> Typing:
         if not shutil.which(shell):
             pytest.skip(f"no {shell} here")
-        made.append(Typing(shell, tmp_path, control))
+        made.append(Typing(shell, tmp_path, control, by_name))
         return made[-1]
 
     yield make
@@ -104,7 +130,7 @@ def typing(tmp_path: Path) -> Iterator[Callable[[str, Path], Typing]]:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
-def test_a_line_is_completed(device: Supervisor, typing: Callable[[str, Path], Typing], shell: str) -> None:
+def test_a_line_is_completed(device: Supervisor, typing: Callable[..., Typing], shell: str) -> None:
     line = typing(shell, device.control)
     line.completes("supervisorctl resta", "restart ")
     line.completes("supervisorctl re", "reboot", "reload", "restart")
@@ -116,6 +142,12 @@ def test_a_line_is_completed(device: Supervisor, typing: Callable[[str, Path], T
     line.completes("supervisorctl call --record wanted", "wanted-file ")
     line.completes("supervisorctl help pow", "power-off ")
     line.completes("supervisorctl completion z", "zsh ")
+
+
+def test_zsh_finds_the_script_by_its_name(supervisor: Supervisor, typing: Callable[..., Typing]) -> None:
+    line = typing("zsh", supervisor.control, by_name=True)
+    line.completes("supervisorctl resta", "restart ")
+    line.completes("supervisorctl restart --fo", "--force ")
 
 
 def test_fish_offers_words(device: Supervisor, tmp_path: Path) -> None:
@@ -162,7 +194,7 @@ def test_the_script_is_accepted_without_a_word(tmp_path: Path, shell: str) -> No
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_without_a_supervisor_nothing_is_offered(supervisor: Supervisor, typing: Callable[[str, Path], Typing]) -> None:
+def test_without_a_supervisor_nothing_is_offered(supervisor: Supervisor, typing: Callable[..., Typing]) -> None:
     line = typing("bash", supervisor.control)
     line.send("supervisorctl restart d\t")
     time.sleep(1)

@@ -222,8 +222,10 @@ def test_config_tells_where_each_value_comes_from(running: Supervisor) -> None:
     drop_in.parent.mkdir()
     drop_in.write_text("[API]\nMaxConnections=99\nPort=1\n")
     assert running.ctl("reload").returncode == 0
-    entries = {f"[{entry['section']}] {entry['key']}": entry for entry in json.loads(running.ctl("config", "--json").stdout)}
-    assert (entries["[API] MaxConnections"]["value"], entries["[API] MaxConnections"]["source"]) == ("99", f"{drop_in}:2")
+    told = json.loads(running.ctl("config", "--json").stdout)
+    entries = {f"[{entry['section']}] {entry['key']}": entry for entry in told}
+    changed = entries["[API] MaxConnections"]
+    assert (changed["value"], changed["source"]) == ("99", f"{drop_in}:2")
     assert entries["[API] Port"]["value"] == str(running.port), "in force"
     assert entries["[API] Port"]["afterRestart"] == {"value": "1", "source": f"{drop_in}:3"}
 
@@ -274,11 +276,10 @@ def test_a_screen_gets_colours_and_a_progress_line_and_nobody_else(running: Supe
             env={**os.environ, "TERM": "xterm", **environment},
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
             timeout=60,
         )
         assert done.returncode == 0, done.stdout
-        return done.stdout
+        return done.stdout.decode()
 
     assert "\x1b[32mrunning" in on_screen("status")
     for environment in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):

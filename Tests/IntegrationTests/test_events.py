@@ -98,7 +98,7 @@ def test_an_update_is_told_from_the_download_to_its_end(
     image = published("told", [3_000_000])
     proxy.bytes_per_second = 1_000_000
     events = reading(running, "events", "--json", "--no-history")
-    wait_until(lambda: running.logged("control connection"), 5, "it watches")
+    running.logged("control connection")
     time.sleep(0.3)
     running.write_target(target.app(image=image.reference, release="b"))
     running.wait_settled(release="b", deadline=40)
@@ -194,7 +194,9 @@ def test_readers_who_do_not_read_hold_up_nobody(running: Supervisor) -> None:
 
 def test_logs_of_an_app_and_its_last_lines(supervisor: Supervisor) -> None:
     supervisor.write_target(
-        target.app(command=script("for i in 1 2 3 4 5; do echo line $i; done; echo wrong >&2; exec sleep 1000"))
+        target.app(
+            command=script("for i in 1 2 3 4 5; do echo line $i; done; sleep 1; echo wrong >&2; exec sleep 1000")
+        )
     )
     supervisor.start()
     supervisor.wait_settled()
@@ -210,6 +212,30 @@ def test_logs_of_an_app_and_its_last_lines(supervisor: Supervisor) -> None:
     done = supervisor.ctl("logs", "demo", "other")
     assert done.returncode == 1 and target.SERVICE in done.stderr
     assert supervisor.ctl("logs", "demo", "-n", "many").returncode == 64
+
+
+def test_lines_of_several_services_begin_with_their_names(
+    supervisor: Supervisor, reading: Callable[..., Reading]
+) -> None:
+    text = "echo from NAME; while :; do sleep 1; echo NAME again; done"
+    services = {
+        name: {"network_mode": "host", "command": script(text.replace("NAME", name))}
+        for name in ("db", "worker")
+    }
+    supervisor.write_target(target.several(target.APP, services), target.app(target.OTHER, name="other"))
+    supervisor.start()
+    wait_until(lambda: len(supervisor.engine.containers(all=False)) == 3, 30, "all of them run")
+    done = supervisor.ctl("logs", "demo")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert "db     | from db" in lines and "worker | from worker" in lines
+    assert not any("other" in line for line in lines)
+    assert all(line.startswith(("db     | ", "worker | ")) for line in lines)
+    one = supervisor.ctl("logs", str(target.APP), "worker", "-n", "1").stdout.splitlines()
+    assert one == ["worker again"] or one == ["from worker"], one
+    logs = reading(supervisor, "logs", "demo", "-f", "-n", "0")
+    logs.wait_for(lambda: {"db     | db again", "worker | worker again"} <= set(logs.lines))
+    assert supervisor.ctl("logs").returncode == 64
 
 
 def test_logs_follow_across_a_crash_and_an_update(supervisor: Supervisor, reading: Callable[..., Reading]) -> None:
@@ -228,7 +254,8 @@ def test_logs_follow_across_a_crash_and_an_update(supervisor: Supervisor, readin
 
 
 def test_a_flood_of_lines_costs_the_supervisor_nothing(supervisor: Supervisor) -> None:
-    supervisor.write_target(target.app(command=script("while :; do echo a line that an app writes again and again; done")))
+    text = "while :; do echo a line that an app writes again and again; done"
+    supervisor.write_target(target.app(command=script(text)))
     supervisor.start()
     supervisor.wait_settled()
     reader = subprocess.Popen(
@@ -261,7 +288,9 @@ def service(supervisor: Supervisor) -> dict[str, Any]:
 def crashing(supervisor: Supervisor) -> Supervisor:
     """A device whose app dies again and again."""
     supervisor.write_target(
-        target.app(command=script("for i in 1 2 3 4 5 6 7; do echo step $i; done; echo no such file >&2; exit 3"))
+        target.app(
+            command=script("for i in 1 2 3 4 5 6 7; do echo step $i; done; sleep 1; echo no such file >&2; exit 3")
+        )
     )
     supervisor.start()
     wait_until(lambda: service(supervisor)["crashLooping"], 30, "the crash loop is shown")

@@ -226,6 +226,25 @@ struct DockerEngineStreamTests {
         }
     }
 
+    @Test("leave out what changes no container, where the engine is known not to be podman", arguments: [true, false])
+    func filtered(isPodman: Bool) async throws {
+        try await ScriptedServer.run { request in
+            switch request.target {
+            case "/_ping":
+                [.answer(200, headers: ["Api-Version: 1.41", isPodman ? "Server: Libpod/4.3.1" : "Server: Docker"])]
+            case "/version": [.answer(200, "{}")]
+            default: [.chunkedHead(200), .lastChunk]
+            }
+        } _: { server async throws in
+            let engine = ScriptedEngine.engine(server.path)
+            _ = try await engine.ping()
+            try await engine.events(label: "x") { _ in }
+            let hasFilter = server.calls.last?.contains("%22event%22%3A%5B%22create%22%2C%22start%22") == true
+            #expect(hasFilter == !isPodman)
+            #expect(server.calls.last?.contains("exec") == false)
+        }
+    }
+
     @Test("are up when the head has come, before any event, and on the event loop")
     func connected() async throws {
         try await ScriptedEngine.run { _ in

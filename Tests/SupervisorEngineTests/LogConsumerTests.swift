@@ -157,7 +157,9 @@ struct DockerEngineLogTests {
             let (begun, continuation) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingNewest(1))
             let task = Task {
                 await code { () throws(EngineError) in
-                    try await engine.logs(container: "a", tail: 1, since: nil, follow: true) { continuation.yield($0.text) }
+                    try await engine.logs(container: "a", tail: 1, since: nil, follow: true) {
+                        continuation.yield($0.text)
+                    }
                 }
             }
             for await line in begun {

@@ -114,7 +114,9 @@ struct RealEngineTests {
             #expect(mkdir(path, 0o700) == 0)
             defer { rmdir(path) }
             try await engine.start(container: id)
-            try await engine.stop(container: id, timeout: .seconds(5))
+            #expect(
+                try await RealEngine.eventually { try await engine.inspect(container: id)?.container.state == .exited }
+            )
             #expect(try await engine.inspect(container: id)?.exitCode == 0)
         }
     }
@@ -331,7 +333,9 @@ struct RealEngineTests {
             let last = Collected<String>()
             try await engine.logs(container: id, tail: 2, since: nil, follow: false) { last.append($0.text) }
             #expect(last.all == ["ä", "rest"])
-            try await engine.logs(container: id, tail: 0, since: nil, follow: false) { _ in Issue.record("no line was asked for") }
+            try await engine.logs(container: id, tail: 0, since: nil, follow: false) { _ in
+                Issue.record("no line was asked for")
+            }
         }
     }
 
@@ -344,7 +348,9 @@ struct RealEngineTests {
             let (lines, continuation) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingNewest(1))
             let task = Task {
                 await code { () throws(EngineError) in
-                    try await engine.logs(container: id, tail: 10, since: nil, follow: true) { continuation.yield($0.text) }
+                    try await engine.logs(container: id, tail: 10, since: nil, follow: true) {
+                        continuation.yield($0.text)
+                    }
                 }
             }
             for await line in lines {
@@ -360,6 +366,7 @@ struct RealEngineTests {
     func health() async throws {
         let check = #"HEALTHCHECK --interval=1s --retries=1 CMD ["/busybox","test","-e","/healthy"]"#
         try await RealEngine.run("health", healthCheck: check) { engine, image async throws in
+            _ = try await engine.ping()
             let (events, continuation) = AsyncStream.makeStream(
                 of: EngineEvent.self,
                 bufferingPolicy: .bufferingNewest(256)
@@ -371,6 +378,7 @@ struct RealEngineTests {
             }
             var iterator = events.makeAsyncIterator()
             #expect(await iterator.next() == .connected)
+            var actions: Set<String> = []
 
             let script = "echo >/healthy; /busybox sleep 3; /busybox rm /healthy; /busybox sleep 1000"
             let id = try await engine.create(RealEngine.specification("health", image: image, "sh", "-c", script))
@@ -378,12 +386,15 @@ struct RealEngineTests {
             try await engine.start(container: id)
             var seen: [ContainerHealth] = [try await listed(engine, id)]
             while seen.last != .unhealthy, let event = await iterator.next() {
+                if case .container(id, let action, _, _) = event { actions.insert(action) }
                 guard case .container(id, "health_status", nil, let labels) = event else { continue }
                 #expect(labels[RealEngine.label] == RealEngine.mark)
                 seen.append(try await listed(engine, id))
                 #expect(try await engine.inspect(container: id)?.container.health == seen.last)
             }
             #expect(seen == [.starting, .healthy, .unhealthy])
+            // Not each run of the check.
+            #expect(actions == ["create", "start", "health_status"])
             try await engine.stop(container: id, timeout: .zero)
             #expect(try await listed(engine, id) == .none)
             following.cancel()

@@ -42,6 +42,7 @@ struct ConnectionTests {
             let plugin = await bench.plugin()
             #expect(plugin["state"] == "ready" && plugin["version"] == "7" && plugin["pid"] == .null)
             #expect(bench.events.all == [.ready(operations: ["led.blink", "power.reboot", "x.echo"])])
+            #expect(bench.states.all.suffix(2) == ["test starting", "test ready"])
         }
     }
 

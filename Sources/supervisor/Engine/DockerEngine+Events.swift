@@ -5,6 +5,11 @@ internal import SupervisorPluginAPI
 internal import UnixHTTP
 
 extension DockerEngine {
+    /// What changes a container. Each run of a HEALTHCHECK is three events of other kinds, which would wake us for nothing.
+    private static let actions: JSONValue = [
+        "create", "start", "pause", "unpause", "die", "stop", "destroy", "health_status",
+    ]
+
     /// A stream that breaks off because the engine went away has ended, too: an engine that is killed
     /// cannot end it properly.
     public func events(
@@ -12,8 +17,10 @@ extension DockerEngine {
         handle: @escaping @Sendable (EngineEvent) -> Void
     ) async throws(EngineError) {
         let attempt = "follow the events of containers"
-        let filters: JSONValue = ["type": ["container"], "label": [.string(label)]]
-        let target = RequestTarget(["events"], query: ["filters": filters.text])
+        var filters: JSONObject = ["type": ["container"], "label": [.string(label)]]
+        // podman has other words, and before version 4 an event had to match all of them.
+        if let information, information.name != "podman" { filters["event"] = Self.actions }
+        let target = RequestTarget(["events"], query: ["filters": JSONValue.object(filters).text])
         // Whether the stream was up before it broke off.
         let isConnected = NIOLoopBoundBox(false, eventLoop: loop)
         let consumer = EventConsumer { event in

@@ -27,7 +27,7 @@ public actor DockerEngine: ContainerEngine {
     nonisolated let logger: Logger
 
     /// What was agreed with the engine; nil until it has answered, and after it was away.
-    private var information: EngineInformation?
+    private(set) var information: EngineInformation?
 
     /// Connects to nothing yet.
     public init(

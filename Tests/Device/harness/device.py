@@ -17,6 +17,8 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 ROOT = Path(os.environ.get("SUPERVISOR_MACHINE_ROOT", "/nonexistent"))
 APP = 1000001
 PORT = 48484
+#: The board's, in the class of the kernel's LEDs.
+LED = "/sys/class/leds/input0::capslock"
 
 
 @dataclass
@@ -100,6 +102,21 @@ class Machine:
         """Runs a command on it; what it ends with is the caller's to look at."""
         words = ["runuser", "-u", user, "--", *command] if user else list(command)
         return self.script("exec", "--", *words, timeout=timeout, check=False, **options)
+
+    def run_each(
+        self, commands: Sequence[Sequence[str]], user: str | None = None, timeout: float = 180
+    ) -> list[Done]:
+        """Runs commands one after the other in one go, as a board takes its time for every errand.
+
+        What one ends with says nothing about the others. `out` has what it printed to either output.
+        """
+        script = "\n".join(
+            f"said=$({shlex.join(words)} </dev/null 2>&1); printf '%s\\0%s\\0' $? \"$said\"" for words in commands
+        )
+        done = self.run("bash", "-c", script, user=user, timeout=timeout)
+        parts = done.out.split("\0")[:-1]
+        assert len(parts) == 2 * len(commands), f"status {done.status}: {done.said}"
+        return [Done(int(status), said, "") for status, said in zip(parts[::2], parts[1::2])]
 
     def sh(self, script: str, timeout: float = 60) -> str:
         """Runs a shell script on it that has to succeed, and returns what it printed."""

@@ -206,12 +206,12 @@ actor CoreSide {
         send(.notification(method: "plugin.initialized", parameters: ["accepted": true]))
     }
 
-    /// The next frame of the plugin, awaited for 10 s.
+    /// The next frame of the plugin, awaited for a minute.
     func next() throws -> Frame {
         var buffer = [UInt8](repeating: 0, count: 4096)
         while unread.isEmpty {
             var readable = pollfd(fd: ours, events: Int16(POLLIN), revents: 0)
-            guard poll(&readable, 1, 10_000) == 1 else { throw Unexpected() }
+            guard poll(&readable, 1, 60_000) == 1 else { throw Unexpected() }
             let count = read(ours, &buffer, buffer.count)
             guard count > 0 else { throw Unexpected() }
             splitter.append(buffer[..<count]) { line in

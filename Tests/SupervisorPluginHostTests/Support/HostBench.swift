@@ -14,7 +14,10 @@ struct HostBench: Sendable {
     let host: PluginHost
     let directory: TemporaryDirectory
     let log: LogRecorder
+    /// What the host has told, but for states.
     let events: Recorder<HostEvent>
+    /// As "plugin state".
+    let states: Recorder<String>
     let executor: LoopExecutor
 
     var loop: any EventLoop { executor.loop }
@@ -42,12 +45,20 @@ struct HostBench: Sendable {
                 random: random
             )
             let events = Recorder<HostEvent>()
-            host.observe { events.add($0) }
+            let states = Recorder<String>()
+            host.observe { event in
+                if case .state(let plugin, let state, _) = event {
+                    states.add("\(plugin) \(state)")
+                } else {
+                    events.add(event)
+                }
+            }
             let bench = HostBench(
                 host: host,
                 directory: TemporaryDirectory(),
                 log: log,
                 events: events,
+                states: states,
                 executor: executor
             )
             // Stands for SIGCHLD, which a test's process cannot block for all its threads.

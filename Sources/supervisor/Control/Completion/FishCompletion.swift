@@ -53,7 +53,8 @@ enum FishCompletion {
             end
 
             function __\(name)_offer
-                (commandline -opc)[1] completion $argv 2>/dev/null
+                set -l program (commandline -opc)[1]
+                $program completion $argv 2>/dev/null
             end
 
             complete -c \(name) -f
