@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import time
@@ -42,6 +43,8 @@ class Site:
         self.supervisor.start()
         container = self.supervisor.wait_settled(release=release)
         self.serving(container)
+        # Else what it says late counts as its successor's word.
+        wait_until(self.complete.exists, 10, "the first release says that it serves")
         return container
 
     def containers(self) -> list[dict[str, Any]]:
@@ -139,7 +142,7 @@ def test_others_of_the_app_see_no_gap_under_its_name(bridged: Engine, supervisor
     binds = servers.install(supervisor.root / "srv")
 
     def write(version: str) -> None:
-        web = servers.web(binds, 8080, version, ADDRESS="0.0.0.0", BEGIN_AFTER=0.3, COMPLETE_AFTER=0.7)
+        web = servers.web(binds, 8080, version, ADDRESS="0.0.0.0", BEGIN_AFTER=0.3, COMPLETE_AFTER=3)
         web["labels"] = {STRATEGY: "hand-over"}
         web["stop_grace_period"] = "3s"
         client = {
@@ -157,15 +160,21 @@ def test_others_of_the_app_see_no_gap_under_its_name(bridged: Engine, supervisor
     wait_until(lambda: answers.exists() and "a" in answers.read_text().split(), 20, "the client is answered")
     begun = len(answers.read_text().splitlines())
     write("b")
-    wait_until(lambda: len(bridged.of_service(target.APP, "web")) == 2, 20, "both run")
+    two = wait_until(lambda: len(found := bridged.of_service(target.APP, "web")) == 2 and found, 20, "both run")
+    for container in two:
+        network = container["NetworkSettings"]["Networks"][f"{target.APP}_default"]
+        assert "web" in network["Aliases"], "both have the service's name"
     wait_until(lambda: len(bridged.of_service(target.APP, "web")) == 1, 20, "one runs")
     after = supervisor.wait_services({"web", "client"}, release="b")
     assert after["web"]["Id"] != before["web"]["Id"]
     assert after["client"]["Id"] == before["client"]["Id"]
     wait_until(lambda: answers.read_text().splitlines()[-1] == "b", 10, "the new one answers")
     got = answers.read_text().splitlines()[begun:]
-    assert set(got) <= {"a", "b"}, [line for line in got if line not in "ab"]
-    assert len(got) > 50 and got[0] == "a" and got[-1] == "b"
+    runs = [(answer, len(list(same))) for answer, same in itertools.groupby(got)]
+    print(f"answers in a row: {runs}")
+    assert set(got) <= {"a", "b"}, runs
+    # How often depends on the engine's name server, which may take half a second when the machine is busy.
+    assert len(got) >= 5 and got[0] == "a" and got[-1] == "b"
 
 
 # ---- when the old one goes
