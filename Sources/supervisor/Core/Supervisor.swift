@@ -37,6 +37,8 @@ public struct SupervisorParts: Sendable {
     public var logger: Logger
     /// The configuration in force, for people; asked for on the event loop.
     public var configuration: @Sendable () -> JSONValue = { [] }
+    /// Called on the event loop when a plugin has been ended because nobody needed it for a while.
+    public var whenAtRest: @Sendable () -> Void = {}
 
     public init(
         engine: any ContainerEngine,
