@@ -140,10 +140,15 @@ def test_start_goes_on_with_every_file_damaged(kept: Supervisor, damage: Callabl
     assert len(key) == 64
     assert kept.api("GET", "/ping").status == 200
     assert kept.api("GET", "/ping", key=kept.facts["key"]).status == (200 if key == kept.facts["key"] else 401)  # type: ignore[attr-defined]
+
+    def is_back() -> bool:
+        """The former container may still run, and the supervisor be idle, until its first look at the engine."""
+        container = kept.settled(release="a")
+        return f"RESIN_SUPERVISOR_API_KEY={key}" in container["Config"]["Env"]
+
     # The engine's labels still say what should run; the app comes back, with the key that is in force.
-    kept.wait_settled(release="a", deadline=30)
-    container = kept.engine.running(target.APP)
-    assert f"RESIN_SUPERVISOR_API_KEY={key}" in container["Config"]["Env"]
+    wait_until(is_back, 30, "the app runs with the key that is in force")
+    kept.wait_settled(release="a")
     assert (kept.data_folder() / "precious").read_text() == "kept"
     if damage not in ABSENT:
         for name in FILES:
