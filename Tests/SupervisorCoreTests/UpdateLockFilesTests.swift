@@ -98,6 +98,30 @@ struct UpdateLockFilesTests {
         #expect(locks.held(Self.two) == [], "the other application is free")
     }
 
+    @Test(arguments: [true, false], Place.allCases)
+    func `what exists is never free, whatever the file system keeps in memory`(inMemory: Bool, place: Place) throws {
+        let memory = UpdateLockFiles.InMemory(locks: inMemory, data: inMemory)
+        for kind in Kind.allCases {
+            // The kernel is to know by heart that there was nothing before there is something, and the other way round.
+            _ = locks.areFree(Self.one, memory)
+            kind.make(files[place.rawValue])
+            #expect(!locks.areFree(Self.one, memory))
+            #expect(locks.areFree(Self.two, .init(locks: true, data: true)))
+            if kind == .directory { unlink(files[place.rawValue] + "/pid") }
+            #expect(Glibc.remove(files[place.rawValue]) == 0)
+            #expect(locks.areFree(Self.one, .init(locks: true, data: true)))
+        }
+    }
+
+    @Test func `what is in memory is told by its file system`() {
+        #expect(FileSystem.isInMemory("/dev/shm"))
+        #expect(!FileSystem.isInMemory("/proc"))
+        #expect(!FileSystem.isInMemory("/nowhere"))
+        #expect(FileSystem.isKnownAbsent("/dev/shm/nowhere/\(getpid())", inMemory: true))
+        #expect(!FileSystem.isKnownAbsent("/dev/shm", inMemory: true))
+        #expect(!FileSystem.isKnownAbsent("/dev/shm", inMemory: false))
+    }
+
     @Test func `another name in the lock directory is no lock`() {
         for name in ["updates", "updates.lock2", ".updates.lock"] { TestFile.write("", files["locks/1/main/\(name)"]) }
         TestFile.write("", files["data/1/updates.lock"])

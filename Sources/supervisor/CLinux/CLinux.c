@@ -2,11 +2,16 @@
 #include "CLinux.h"
 
 #include <errno.h>
+#include <linux/magic.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
+#if __has_include(<linux/openat2.h>)
+#include <linux/openat2.h>
+#endif
 
 int clinux_peer_credentials(int descriptor, struct clinux_peer *peer) {
     struct ucred credentials;
@@ -35,6 +40,24 @@ int clinux_openat(int directory, const char *path, int flags, mode_t mode) {
 
 int clinux_open_path(int directory, const char *name) {
     return openat(directory, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+int clinux_is_known_absent(const char *path) {
+#ifdef RESOLVE_CACHED
+    struct open_how how = {.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_CACHED};
+    long descriptor = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+    if (descriptor < 0)
+        return errno == ENOENT || errno == ENOTDIR;
+    close((int)descriptor);
+#endif
+    return 0;
+}
+
+int clinux_is_in_memory(const char *path) {
+    struct statfs status;
+    if (statfs(path, &status) < 0)
+        return 0;
+    return status.f_type == TMPFS_MAGIC || status.f_type == RAMFS_MAGIC;
 }
 
 int clinux_mount_id(int descriptor, uint64_t *mount) {

@@ -1,7 +1,8 @@
 import CLinux
 import Glibc
 
-/// The few file operations of the core, over plain POSIX calls. All of them may block: they belong on the worker.
+/// The few file operations of the core, over plain POSIX calls. All of them but `isKnownAbsent` may block: they belong on
+/// the worker.
 enum FileSystem {
     /// What lstat(2) says; nil where nothing is there.
     static func status(_ path: String) throws(SystemCallError) -> stat? {
@@ -9,6 +10,19 @@ enum FileSystem {
         if lstat(path, &result) == 0 { return result }
         if errno == ENOENT || errno == ENOTDIR { return nil }
         throw SystemCallError("lstat", path)
+    }
+
+    /// Whether a path is on a tmpfs or ramfs, where looking at a name never waits for a disk.
+    static func isInMemory(_ path: String) -> Bool { clinux_is_in_memory(path) != 0 }
+
+    /// Whether certainly nothing is at a path. Never waits for a disk: false also where only that could tell.
+    ///
+    /// - Parameter inMemory: what `isInMemory` said of the file system. Such a one keeps no note of names that it does not
+    ///   have, which is what the kernel answers from elsewhere (openat2(2), RESOLVE_CACHED).
+    static func isKnownAbsent(_ path: String, inMemory: Bool) -> Bool {
+        guard inMemory else { return clinux_is_known_absent(path) != 0 }
+        var result = stat()
+        return lstat(path, &result) != 0 && (errno == ENOENT || errno == ENOTDIR)
     }
 
     /// A whole file of at most `limit` bytes; nil where there is none.

@@ -83,6 +83,8 @@ public actor Supervisor: DeviceAPI {
     nonisolated let lockFiles: UpdateLockFiles
 
     var settings: SupervisorSettings
+    /// Known from the start on.
+    var locksInMemory = UpdateLockFiles.InMemory()
     let startedAt: Duration
 
     // What is kept.
@@ -239,9 +241,10 @@ public actor Supervisor: DeviceAPI {
         parts.host.observe { event in self.assumeIsolated { $0.handle(event) } }
         let files = lockFiles
         do throws(SupervisorError) {
-            try await onWorker {
+            locksInMemory = try await onWorker {
                 try files.directories.prepare()
                 files.clearOwn()
+                return files.inMemory()
             }
         } catch {
             logger.error("\(error)")

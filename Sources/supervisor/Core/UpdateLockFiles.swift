@@ -24,7 +24,7 @@ public struct HeldLock: Sendable, Hashable {
 /// The files of the update lock on the host.
 ///
 /// Held means that something exists at the path, whatever it is. The supervisor's own are known by owner, boot id and a
-/// random token that it keeps in its runtime directory. Everything here may block.
+/// random token that it keeps in its runtime directory. Everything here but `areFree` may block.
 struct UpdateLockFiles: Sendable {
     /// Names in a service's lock directory.
     static let names = ["updates.lock", "resin-updates.lock"]
@@ -50,6 +50,27 @@ struct UpdateLockFiles: Sendable {
     /// The locks in force for an application whose listed services run; our own are not among them.
     func held(_ scope: Scope) -> [HeldLock] {
         places(of: scope).compactMap { look(at: $0) }
+    }
+
+    /// Which of the directories are in memory.
+    struct InMemory: Sendable {
+        var locks = false
+        var data = false
+    }
+
+    func inMemory() -> InMemory {
+        InMemory(
+            locks: FileSystem.isInMemory(directories.lockDirectory),
+            data: FileSystem.isInMemory(directories.dataDirectory)
+        )
+    }
+
+    /// Whether certainly nothing holds the application: then `held` would find no lock. Waits for no disk, and is false
+    /// where only that could tell.
+    func areFree(_ scope: Scope, _ inMemory: InMemory) -> Bool {
+        places(of: scope).allSatisfy {
+            FileSystem.isKnownAbsent($0.path, inMemory: $0.service == nil ? inMemory.data : inMemory.locks)
+        }
     }
 
     private struct Place {

@@ -51,6 +51,13 @@ int clinux_openat(int directory, const char *path, int flags, mode_t mode);
 /// link. The descriptor, or -1 with errno.
 int clinux_open_path(int directory, const char *name);
 
+/// Whether `path`, through no link at its end, certainly names nothing, from what the kernel has in memory: no disk is
+/// asked (openat2(2) with RESOLVE_CACHED, Linux 5.12). 0 where something is there, or only who waits for the disk can tell.
+int clinux_is_known_absent(const char *path);
+
+/// Whether `path` is on a file system that is in memory as a whole, a tmpfs or ramfs: looking there never waits for a disk.
+int clinux_is_in_memory(const char *path);
+
 /// The id of the mount that an open file was reached through: STATX_MNT_ID of statx(2), or proc(5) where the kernel is
 /// older than 5.8. Tells a bind mount of the same file system apart. 0, or -1 with errno.
 int clinux_mount_id(int descriptor, uint64_t *mount);
