@@ -116,11 +116,6 @@ public struct CurrentState: Sendable, Hashable {
                 && !rejected.contains(instance.digest)
         }
     }
-
-    /// The services of an application that have a living container: those whose update lock counts.
-    func aliveServices(of app: AppID) -> [String] {
-        Set(instances.lazy.filter { $0.key.app == app && $0.state.isAlive }.map(\.key.service)).sorted()
-    }
 }
 
 extension CurrentState.Instance {

@@ -104,16 +104,11 @@ extension Supervisor {
 
     /// Whether another container of the service lives: its lock directory is the same.
     private func isShared(_ key: ServiceKey, with id: String) -> Bool {
-        containers.contains { container in
-            container.id != id && container.state.isAlive && CurrentState.Instance(container)?.key == key
-        }
+        instances.contains { $0.id != id && $0.state.isAlive && $0.key == key }
     }
 
     private func othersRun(than key: ServiceKey) -> Bool {
-        containers.contains { container in
-            guard container.state.isAlive, let other = CurrentState.Instance(container)?.key else { return false }
-            return other.app == key.app && other != key
-        }
+        instances.contains { $0.state.isAlive && $0.key.app == key.app && $0.key != key }
     }
 
     private func note(_ id: String, _ state: ContainerState) {

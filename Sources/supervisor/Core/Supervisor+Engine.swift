@@ -165,7 +165,7 @@ extension Supervisor {
         containers = listed
         stoppedByUs.formIntersection(listed.map(\.id))
         hasListed = true
-        return listed.compactMap(CurrentState.Instance.init)
+        return instances
     }
 
     func builder() -> ContainerBuilder {

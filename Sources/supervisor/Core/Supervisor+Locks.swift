@@ -4,13 +4,14 @@ public import SupervisorPluginAPI
 extension Supervisor {
     /// The lock scopes of applications, by what runs now.
     private func scopes(of apps: some Sequence<AppID>) -> [UpdateLockFiles.Scope] {
-        let current = CurrentState(instances: containers.compactMap(CurrentState.Instance.init))
-        return apps.map { .init(app: $0, services: current.aliveServices(of: $0)) }
+        var services: [AppID: Set<String>] = [:]
+        for instance in instances where instance.state.isAlive {
+            services[instance.key.app, default: []].insert(instance.key.service)
+        }
+        return apps.map { .init(app: $0, services: Array(services[$0] ?? [])) }
     }
 
-    private var allApps: Set<AppID> {
-        Set(containers.compactMap { CurrentState.Instance($0)?.key.app })
-    }
+    private var allApps: Set<AppID> { Set(instances.map(\.key.app)) }
 
     /// The locks of users in force.
     func heldLocks(of apps: some Sequence<AppID>) async throws(SupervisorError) -> [HeldLock] {

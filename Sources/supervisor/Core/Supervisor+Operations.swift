@@ -21,8 +21,7 @@ extension Supervisor {
         try await operate(id, onOneContainer: true) { supervisor throws(SupervisorError) in
             let container = try await supervisor.container(of: id)
             // A successor may run beside it.
-            let alive = supervisor.containers.compactMap(CurrentState.Instance.init)
-                .filter { $0.key == container.key && $0.state.isAlive }
+            let alive = supervisor.instances.filter { $0.key == container.key && $0.state.isAlive }
             guard !alive.isEmpty else {
                 supervisor.halted.insert(container.key)
                 return container.id
@@ -102,7 +101,7 @@ extension Supervisor {
     }
 
     private func refuseUnknown(_ id: AppID, onOneContainer: Bool) throws(SupervisorError) {
-        let keys = Set(containers.compactMap { CurrentState.Instance($0)?.key }.filter { $0.app == id })
+        let keys = Set(instances.map(\.key).filter { $0.app == id })
         guard !keys.isEmpty || target?[id] != nil else {
             throw SupervisorError(.notFound, "There is no application \(id) on this device")
         }
@@ -119,7 +118,7 @@ extension Supervisor {
     }
 
     private func container(of id: AppID) async throws(SupervisorError) -> CurrentState.Instance {
-        let instances = containers.compactMap(CurrentState.Instance.init).filter { $0.key.app == id }
+        let instances = instances.filter { $0.key.app == id }
         guard let instance = instances.first(where: \.state.isAlive) ?? instances.first else {
             throw SupervisorError(.unavailable, "Application \(id) has no container yet", retryAfter: 5)
         }

@@ -130,7 +130,7 @@ extension Supervisor {
                 logger.warning("The engine is not waited for: \(error)", metadata: powerMetadata)
             }
             // Others may have come while we waited for a gate.
-            let apps = Set(containers.compactMap { CurrentState.Instance($0)?.key.app })
+            let apps = Set(instances.map(\.key.app))
                 .union(target?.apps.map(\.id) ?? []).subtracting(powerHold.entered).sorted()
             guard let longest = apps.map({ gatePatience($0) }).max() else { return }
             deadline = max(deadline, parts.clock.now + longest)
@@ -155,8 +155,7 @@ extension Supervisor {
     private func stopForPower(force: Bool) async -> PowerGate.Event {
         // A shutdown stops new connections before those that are up.
         await parts.host.connect([PowerReboot.name, PowerPowerOff.name, PowerStatus.name])
-        let instances = containers.compactMap(CurrentState.Instance.init).filter(\.state.isAlive)
-            .sorted { ($0.key, $0.id) < ($1.key, $1.id) }
+        let instances = instances.filter(\.state.isAlive).sorted { ($0.key, $0.id) < ($1.key, $1.id) }
         let limit = (powerHold.entered.map { stopTimeout($0) }.max() ?? .zero) + .seconds(30)
         let failure = await stopAll(instances, within: limit)
         for key in Set(powerHold.stopped.map(\.key)).sorted() where !isAlive(key) {
@@ -172,7 +171,7 @@ extension Supervisor {
     }
 
     private func isAlive(_ key: ServiceKey) -> Bool {
-        containers.contains { $0.state.isAlive && CurrentState.Instance($0)?.key == key }
+        instances.contains { $0.state.isAlive && $0.key == key }
     }
 
     /// Returns why the first of those that did not stop did not.

@@ -17,16 +17,13 @@ extension Supervisor {
         return parts.host.ailment()
     }
 
-    private var instances: [CurrentState.Instance] {
-        containers.compactMap(CurrentState.Instance.init).sorted { ($0.key, $0.id) < ($1.key, $1.id) }
-    }
-
     public func device() async -> JSONValue {
         let locks = await locks()
+        let first = instances.min { ($0.key, $0.id) < ($1.key, $1.id) }
         return [
             "api_port": .integer(Int64(settings.apiPort)),
             "ip_address": .string(parts.addresses()),
-            "commit": instances.first.map { .string(settledCommits[$0.key.app] ?? $0.commit) } ?? .null,
+            "commit": first.map { .string(settledCommits[$0.key.app] ?? $0.commit) } ?? .null,
             "status": .string(progress.status.rawValue),
             "download_progress": downloadProgress,
             "os_version": .string(identity.osVersion),
@@ -161,7 +158,7 @@ extension Supervisor {
     }
 
     private func appStatus(_ id: AppID, _ now: Duration) -> JSONValue {
-        let running = instances.filter { $0.key.app == id }
+        let running = instances.filter { $0.key.app == id }.sorted { ($0.key, $0.id) < ($1.key, $1.id) }
         let wanted = target?[id]
         let names = Set(running.map(\.key.service)).union(wanted?.services.map(\.name) ?? []).sorted()
         return [

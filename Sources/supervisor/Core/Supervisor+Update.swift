@@ -256,7 +256,7 @@ extension Supervisor {
         for dependency in service.composition.dependencies {
             let other = ServiceKey(app: key.app, service: dependency.service)
             guard let error = failed[.service(other)] else { continue }
-            let runs = containers.contains { $0.state.isAlive && CurrentState.Instance($0)?.key == other }
+            let runs = instances.contains { $0.state.isAlive && $0.key == other }
             if !runs {
                 return SupervisorError(.failed, "\(key.service) waits for \(other.service): \(error.message)")
             }

@@ -105,7 +105,11 @@ public actor Supervisor: DeviceAPI {
     // What the engine says.
     var engineState: EngineState
     /// As listed last, kept up to date by events.
-    var containers: [EngineContainer] = []
+    var containers: [EngineContainer] = [] {
+        didSet { instances = containers.compactMap(CurrentState.Instance.init) }
+    }
+    /// Those of the containers whose labels are whole, in the same order.
+    private(set) var instances: [CurrentState.Instance] = []
     /// Whether the engine has listed them at least once.
     var hasListed = false
     var crashes = CrashTracker()
