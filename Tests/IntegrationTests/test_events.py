@@ -165,6 +165,35 @@ def test_an_engine_that_goes_and_comes_is_told(running: Supervisor, reading: Cal
     events.wait_for(lambda: "engine.connected" in names(events.lines), 30)
 
 
+def test_a_release_that_gives_way_is_told(running: Supervisor, reading: Callable[..., Reading]) -> None:
+    labels = {"io.supervisor.healthy-after": "1"}
+    running.write_target(target.app(release="b", labels=labels))
+    records = running.state / "releases.json"
+    wait_until(lambda: target.commit("b") in records.read_text(), 20, "the release has proved good")
+    events = reading(running, "events", "--json")
+    running.write_target(target.app(release="c", labels=labels, command=script("exit 3")))
+    events.wait_for(lambda: "update.rolled-back" in names(events.lines), 30)
+    told = [json.loads(line) for line in events.lines]
+    event = next(event for event in told if event["event"] == "update.rolled-back")
+    assert (event["appId"], event["service"]) == (target.APP, target.SERVICE)
+    assert "3" in event["reason"]
+    running.wait_settled(release="b")
+
+
+def test_status_is_shown_anew_until_the_supervisor_stops(running: Supervisor, reading: Callable[..., Reading]) -> None:
+    watch = reading(running, "status", "--watch", "--json")
+
+    def commits() -> list[str]:
+        return [json.loads(line)["apps"][0]["commit"] for line in watch.lines]
+
+    watch.wait_for(lambda: target.commit("a") in commits())
+    running.write_target(target.app(release="b"))
+    watch.wait_for(lambda: target.commit("b") in commits())
+    running.stop()
+    status, errors = watch.ended()
+    assert status == GONE and str(running.control) in errors
+
+
 def test_readers_who_do_not_read_hold_up_nobody(running: Supervisor) -> None:
     readers = []
     for _ in range(12):
