@@ -8,12 +8,12 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from device import ROOT, device
 from generators import pace
-from harness import images, target
-from harness.engine import Engine
-from harness.supervisor import Supervisor, make_readable
+from harness import target
+from harness.supervisor import Supervisor
 from harness.waiting import wait_until
-from measure import ROOT, memory, new_user, switches, threads
+from measure import memory, switches, threads
 from servers import Ours, Server
 from side_by_side import SETTLED, say
 
@@ -43,7 +43,7 @@ def state(plan: Plan, changed: int = 0) -> dict[str, dict[str, Any]]:
             services[str(1 + number)] = {
                 "serviceName": f"service{service}",
                 "imageId": 1 + number,
-                "image": f"demo:{number % IMAGES}",
+                "image": f"demo:{1 + number % IMAGES}",
                 "running": True,
                 "environment": {"NUMBER": str(number), "CHANGED": str(changed if number == 0 else 0)},
                 "labels": {},
@@ -85,23 +85,9 @@ def run(quick: bool) -> dict[str, Any]:
     plan = QUICK if quick else Plan()
     plan.apps = int(os.environ.get("BENCH_APPS", plan.apps))
     plan.services = int(os.environ.get("BENCH_SERVICES", plan.services))
-    user = new_user()
-    make_readable(user, "SUPERVISOR_BIN_DIR", ROOT / "bin")
-    engine = Engine(ROOT / "e", group="supervisor-engine")
-    engine.start()
-    for number in range(IMAGES):
-        changes = ['CMD ["/bin/sh", "/app/main"]', f"ENV PATH={images.PATH} IMAGE={number}"]
-        engine.import_image(images.base_layer(), f"demo:{number}", changes)
-    supervisor = Supervisor(ROOT / "s", engine, user)
-    supervisor.write_target(state(plan))
-    try:
-        return measure(supervisor, engine, plan)
-    except BaseException:
-        print(supervisor.log[-3000:])
-        raise
-    finally:
-        supervisor.dispose()
-        engine.dispose()
+    with device(IMAGES) as supervisor:
+        supervisor.write_target(state(plan))
+        return measure(supervisor, plan)
 
 
 def settled(supervisor: Supervisor, count: int) -> bool:
@@ -113,7 +99,8 @@ def settled(supervisor: Supervisor, count: int) -> bool:
     return True
 
 
-def measure(supervisor: Supervisor, engine: Engine, plan: Plan) -> dict[str, Any]:
+def measure(supervisor: Supervisor, plan: Plan) -> dict[str, Any]:
+    engine = supervisor.engine
     count = plan.apps * plan.services
     values: dict[str, list[float]] = {}
     say(f"{count} services: {plan.apps} apps of {plan.services}")

@@ -19,14 +19,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "IntegrationTests"))
 
-from harness import images, target  # noqa: E402
-from harness.engine import Engine  # noqa: E402
-from harness.processes import must, run  # noqa: E402
-from harness.supervisor import Supervisor, User, binary, make_readable  # noqa: E402
+from device import ROOT, device  # noqa: E402
+from harness import target  # noqa: E402
+from harness.processes import run  # noqa: E402
+from harness.supervisor import Supervisor, binary  # noqa: E402
 from harness.waiting import wait_until  # noqa: E402
 from harness.wire import Connection, request  # noqa: E402
-
-ROOT = Path(os.environ.get("SUPERVISOR_TEST_ROOT", "/nonexistent"))
 
 
 @dataclass
@@ -110,19 +108,6 @@ def throughput(supervisor: Supervisor) -> float | None:
     return float(found[1]) if found else None
 
 
-def new_user() -> User:
-    """The user of the core, made as the package makes it, with the group of the engine's socket."""
-    must(["useradd", "--system", "--no-create-home", "--user-group", "supervisor-test"])
-    must(["groupadd", "--system", "supervisor-engine"])
-    number = lambda *command: int(must(command).strip().split(":")[2 if command[0] == "getent" else 0])  # noqa: E731
-    return User(
-        "supervisor-test",
-        number("id", "-u", "supervisor-test"),
-        number("id", "-g", "supervisor-test"),
-        number("getent", "group", "supervisor-engine"),
-    )
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
@@ -134,15 +119,9 @@ def main() -> int:
     if os.environ.get("SUPERVISOR_TEST_SANDBOX") != "1":
         sys.exit("measure: start it as scripts/measure")
 
-    user = new_user()
-    make_readable(user, "SUPERVISOR_BIN_DIR", ROOT / "bin")
-    engine = Engine(ROOT / "e", group="supervisor-engine")
-    engine.start()
-    engine.import_image(images.base_layer(), "demo:1", ['CMD ["/bin/sh", "/app/main"]', f"ENV PATH={images.PATH}"])
-    supervisor = Supervisor(ROOT / "s", engine, user)
-    supervisor.write_target(target.app())
     rows: list[Row] = []
-    try:
+    with device() as supervisor:
+        supervisor.write_target(target.app())
         supervisor.start()
         supervisor.wait_settled(release="a")
         starts = []
@@ -189,11 +168,6 @@ def main() -> int:
             rows.append(Row("/ping a second (wrk, 16 connections)", wrk, "/s"))
         rows.append(Row("size of the program, stripped", stripped_size(), "MB"))
         assert supervisor.stop() == 0
-    finally:
-        if supervisor.process:
-            print(supervisor.log[-3000:], file=sys.stderr)
-        supervisor.dispose()
-        engine.dispose()
 
     return report(rows)
 

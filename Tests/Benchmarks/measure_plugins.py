@@ -17,15 +17,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "IntegrationTests"))
 
-from harness import images, target  # noqa: E402
+from device import ROOT, device  # noqa: E402
+from harness import target  # noqa: E402
 from harness.bus import SystemBus  # noqa: E402
-from harness.engine import Engine  # noqa: E402
 from harness.plugins import OPERATIONS, Plugins, executable  # noqa: E402
 from harness.processes import must  # noqa: E402
-from harness.supervisor import Supervisor, make_readable  # noqa: E402
+from harness.supervisor import Supervisor  # noqa: E402
 from harness.waiting import wait_until  # noqa: E402
 from harness.wire import Connection, request  # noqa: E402
-from measure import ROOT, Row, memory, new_user, report, switches, threads  # noqa: E402
+from measure import Row, memory, report, switches, threads  # noqa: E402
 
 #: What is called to bring a plugin up and to time the way there and back; harmless, and done within the plugin.
 HARMLESS = {
@@ -88,15 +88,9 @@ def main() -> int:
     if os.environ.get("SUPERVISOR_TEST_SANDBOX") != "1":
         sys.exit("measure: start it as scripts/measure")
 
-    user = new_user()
-    make_readable(user, "SUPERVISOR_BIN_DIR", ROOT / "bin")
-    engine = Engine(ROOT / "e", group="supervisor-engine")
-    engine.start()
-    engine.import_image(images.base_layer(), "demo:1", ['CMD ["/bin/sh", "/app/main"]', f"ENV PATH={images.PATH}"])
-    supervisor = Supervisor(ROOT / "s", engine, user)
-    plugins = Plugins(supervisor)
     rows: list[Row] = []
-    with SystemBus(ROOT / "bus") as bus:
+    with device() as supervisor, SystemBus(ROOT / "bus") as bus:
+        plugins = Plugins(supervisor)
         bus.start_logind()
         os.environ.update(bus.environment)
         try:
@@ -146,11 +140,7 @@ def main() -> int:
             rate = (sum(switches(pid)[0] for pid in left) - first) / (time.monotonic() - begin)
             rows.append(Row(f"voluntary switches a second in all, {idle} s idle", rate, "/s", 1))
         finally:
-            if sys.exc_info()[0]:
-                print(supervisor.log[-3000:], file=sys.stderr)
             plugins.dispose()
-            supervisor.dispose()
-            engine.dispose()
     return report(rows)
 
 

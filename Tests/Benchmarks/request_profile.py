@@ -14,12 +14,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Iterator
 
+from device import ROOT, device
 from generators import PINNED
-from harness import images, target
-from harness.engine import Engine
+from harness import target
 from harness.processes import Process, run as run_command
-from harness.supervisor import Supervisor, make_readable
-from measure import ROOT, new_user
 from servers import ENDPOINTS, Ours
 from side_by_side import say
 
@@ -145,14 +143,8 @@ def profile(ours: Ours, endpoint: str, seconds: int) -> dict[str, Any]:
 
 def run(quick: bool) -> dict[str, Any]:
     os.environ["SUPERVISOR_BIN_DIR"] = os.environ["BENCH_PROFILED"]
-    user = new_user()
-    make_readable(user, "SUPERVISOR_BIN_DIR", ROOT / "bin")
-    engine = Engine(ROOT / "e", group="supervisor-engine")
-    engine.start()
-    engine.import_image(images.base_layer(), "demo:1", ['CMD ["/bin/sh", "/app/main"]', f"ENV PATH={images.PATH}"])
-    supervisor = Supervisor(ROOT / "s", engine, user)
-    supervisor.write_target(target.app())
-    try:
+    with device() as supervisor:
+        supervisor.write_target(target.app())
         supervisor.start()
         supervisor.wait_settled(release="a")
         folder = ROOT / "requests"
@@ -163,6 +155,3 @@ def run(quick: bool) -> dict[str, Any]:
             say(f"where the time goes, GET {path}")
             result[endpoint] = profile(ours, endpoint, 3 if quick else 10)
         return result
-    finally:
-        supervisor.dispose()
-        engine.dispose()

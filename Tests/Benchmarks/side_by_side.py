@@ -9,13 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from device import ROOT, device
 from generators import full, pace, paced
-from harness import images, target
-from harness.engine import Engine
+from harness import target
 from harness.processes import Process
-from harness.supervisor import Supervisor, make_readable
 from harness.waiting import wait_until
-from measure import ROOT, new_user
 from servers import ENDPOINTS, Ours, Server, peers, start_all, wait_quiet
 
 
@@ -43,30 +41,19 @@ SETTLED = 12
 
 def run(quick: bool) -> dict[str, Any]:
     plan = QUICK if quick else Plan()
-    user = new_user()
-    make_readable(user, "SUPERVISOR_BIN_DIR", ROOT / "bin")
-    engine = Engine(ROOT / "e", group="supervisor-engine")
-    engine.start()
-    engine.import_image(images.base_layer(), "demo:1", ['CMD ["/bin/sh", "/app/main"]', f"ENV PATH={images.PATH}"])
-    supervisor = Supervisor(ROOT / "s", engine, user)
-    supervisor.write_target(target.app())
-    servers: list[Server] = []
-    try:
+    with device() as supervisor:
+        supervisor.write_target(target.app())
         supervisor.start()
         supervisor.wait_settled(release="a")
         folder = ROOT / "requests"
         folder.mkdir()
         ours = Ours(supervisor, folder)
-        servers = [ours, *peers(user, ROOT / "peers", supervisor.key, ours.body("device"))]
-        return compare(servers, plan)
-    except BaseException:
-        print(supervisor.log[-3000:])
-        raise
-    finally:
-        for server in servers[1:]:
-            server.stop()
-        supervisor.dispose()
-        engine.dispose()
+        others = peers(supervisor.user, ROOT / "peers", supervisor.key, ours.body("device"))
+        try:
+            return compare([ours, *others], plan)
+        finally:
+            for server in others:
+                server.stop()
 
 
 def compare(servers: list[Server], plan: Plan) -> dict[str, Any]:

@@ -255,8 +255,7 @@ struct UpdatePlannerTests {
         #expect(plan.isEmpty)
     }
 
-    @Test func `only locks of applications that are disrupted stand in the way`() {
-        func lock(_ app: Int64) -> HeldLock { HeldLock(app: AppID(app), service: "main", path: "/lock-\(app)") }
+    @Test func `of several applications only those that change are disrupted`() {
         func key(_ app: Int64) -> ServiceKey { ServiceKey(app: AppID(app), service: "main") }
         let plan = UpdatePlanner.plan(
             current: CurrentState(
@@ -267,12 +266,10 @@ struct UpdatePlannerTests {
                 ],
                 images: ["img"]
             ),
-            target: [1, 2, 4].map { DesiredService(key: key($0), digest: "a", image: "img") },
-            locks: [1, 2, 3, 4].map(lock)
+            target: [1, 2, 4].map { DesiredService(key: key($0), digest: "a", image: "img") }
         )
         #expect(plan.disruptions.map(\.app.number) == [1, 3])
         #expect(plan.additions.map(\.app.number) == [4])
-        #expect(plan.blockers.map(\.app.number) == [1, 3])
     }
 
     @Test func `a container that only has to be started is no pending update`() {

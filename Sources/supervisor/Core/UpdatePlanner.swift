@@ -162,8 +162,6 @@ public struct UpdatePlan: Sendable, Hashable {
     public var waits: Set<ServiceKey> = []
     /// Of those, the ones whose predecessor and successor both live.
     public var handingOver: Set<ServiceKey> = []
-    /// Locks that keep the disruptions from happening.
-    public var blockers: [HeldLock] = []
 
     public init() {}
 
@@ -184,18 +182,14 @@ public enum UpdatePlanner {
     /// - Parameters:
     ///   - target: nil where no target is known: then nothing is taken away.
     ///   - excluded: what has failed in this cycle, and is left as it is.
-    ///   - locks: the update locks in force, without those that are overridden.
     public static func plan(
         current: CurrentState,
         target: DesiredState?,
-        excluding excluded: Set<UpdateSubject> = [],
-        locks: [HeldLock] = []
+        excluding excluded: Set<UpdateSubject> = []
     ) -> UpdatePlan {
         guard let target else { return UpdatePlan() }
         var planning = Planning(current: current, target: target, excluded: excluded)
         planning.run()
-        let disrupted = Set((planning.plan.disruptions + planning.plan.handOvers).map(\.app))
-        planning.plan.blockers = locks.filter { disrupted.contains($0.app) }
         return planning.plan
     }
 }

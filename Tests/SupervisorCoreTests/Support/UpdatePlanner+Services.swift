@@ -2,11 +2,7 @@
 
 extension UpdatePlanner {
     /// For services that need neither networks nor volumes.
-    static func plan(
-        current: CurrentState,
-        target: [DesiredService]?,
-        locks: [HeldLock] = []
-    ) -> UpdatePlan {
-        plan(current: current, target: target.map { DesiredState(services: $0) }, locks: locks)
+    static func plan(current: CurrentState, target: [DesiredService]?) -> UpdatePlan {
+        plan(current: current, target: target.map { DesiredState(services: $0) })
     }
 }
