@@ -107,7 +107,7 @@ struct UnixHTTPStreamTests {
 
     @Test("may take longer than both time-outs as long as something comes")
     func slowButAlive() async throws {
-        let pieces = Array(repeating: [ScriptedServer.Step.chunk("x"), .pause(.milliseconds(80))], count: 30)
+        let pieces = Array(repeating: [ScriptedServer.Step.chunk("x"), .pause(.milliseconds(200))], count: 30)
         let steps = [.chunkedHead(200)] + pieces.flatMap { $0 } + [.lastChunk]
         try await ScriptedServer.run { _ in
             steps
@@ -115,8 +115,8 @@ struct UnixHTTPStreamTests {
             let end = try await client(server).stream(
                 .GET,
                 "/",
-                headTimeout: .seconds(2),
-                idleTimeout: .seconds(2),
+                headTimeout: .seconds(5),
+                idleTimeout: .seconds(5),
                 into: Recorder()
             )
             #expect(end.consumer.text == String(repeating: "x", count: 30))
