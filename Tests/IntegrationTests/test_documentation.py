@@ -91,15 +91,17 @@ def servers(tmp_path: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
     started: list[subprocess.Popen[bytes]] = []
     (tmp_path / "lock").mkdir()
     said = tmp_path / "lock" / "handover-complete"
-    for _ in range(2):
-        said.unlink(missing_ok=True)
-        command = [sys.executable, "-c", program]
-        started.append(subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL))
-        wait_until(said.exists, 10, "it says that it has taken over")
-    yield started
-    for server in started:
-        server.kill()
-        server.wait()
+    try:
+        for _ in range(2):
+            said.unlink(missing_ok=True)
+            command = [sys.executable, "-c", program]
+            started.append(subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL))
+            wait_until(said.exists, 10, "it says that it has taken over")
+        yield started
+    finally:
+        for server in started:
+            server.kill()
+            server.wait()
 
 
 def served() -> bytes:

@@ -21,8 +21,7 @@ enum FileSystem {
     ///   have, which is what the kernel answers from elsewhere (openat2(2), RESOLVE_CACHED).
     static func isKnownAbsent(_ path: String, inMemory: Bool) -> Bool {
         guard inMemory else { return clinux_is_known_absent(path) != 0 }
-        var result = stat()
-        return lstat(path, &result) != 0 && (errno == ENOENT || errno == ENOTDIR)
+        do { return try status(path) == nil } catch { return false }
     }
 
     /// A whole file of at most `limit` bytes; nil where there is none.

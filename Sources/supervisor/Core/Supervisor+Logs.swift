@@ -72,13 +72,12 @@ extension Supervisor {
     }
 
     private func read(_ key: ServiceKey, tail: Int, follow: Bool, into stream: LineStream) async {
-        var last: EngineContainer?
+        var last: CurrentState.Instance?
         var end: Duration?
         while true {
             let seen = containerStarts
-            let next = containers.first { CurrentState.Instance($0)?.key == key && $0.state.isAlive }
-            if let container = next ?? (last == nil ? containers.first { CurrentState.Instance($0)?.key == key } : nil)
-            {
+            let next = instances.first { $0.key == key && $0.state.isAlive }
+            if let container = next ?? (last == nil ? instances.first { $0.key == key } : nil) {
                 do throws(EngineError) {
                     let isSame = container.id == last?.id
                     try await parts.engine.logs(

@@ -154,7 +154,7 @@ extension Supervisor {
         }
         let order = Dictionary(app.services.enumerated().map { ($1.name, $0) }) { first, _ in first }
         // Those that others depend on go last.
-        let instances = own.compactMap(CurrentState.Instance.init)
+        let instances = instances.filter { $0.key.app == id }
             .sorted { (order[$0.key.service] ?? 0, $0.id) > (order[$1.key.service] ?? 0, $1.id) }
         let directories = parts.directories
         try await locked(id, force: force) { supervisor throws(SupervisorError) in

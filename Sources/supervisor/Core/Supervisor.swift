@@ -84,7 +84,7 @@ public actor Supervisor: DeviceAPI {
 
     var settings: SupervisorSettings
     /// Known from the start on.
-    var locksInMemory = UpdateLockFiles.InMemory()
+    private(set) var locksInMemory = UpdateLockFiles.InMemory()
     let startedAt: Duration
 
     // What is kept.
