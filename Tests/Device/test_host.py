@@ -74,5 +74,5 @@ def test_the_host_name_changes_and_survives_a_reboot(device: Machine) -> None:
 
 def test_an_update_that_was_asked_for_is_made(device: Machine) -> None:
     first = device.wait_app()["Id"]
-    answer = device.app_asks("POST", "/v1/restart", {"appId": APP}, wait=False)
+    device.app_asks("POST", "/v1/restart", {"appId": APP}, wait=False)
     wait_until(lambda: (device.container() or {}).get("Id") not in (None, first), 60, "the app has been made anew")

@@ -271,6 +271,15 @@ def device(shared_device: SharedDevice) -> Iterator[Supervisor]:
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    refuse_skip(report)
     shared = item.funcargs.get("shared_device")  # type: ignore[attr-defined]
-    if outcome.get_result().failed and shared:  # type: ignore[attr-defined]
+    if report.failed and shared:
         shared.spoilt = True
+
+
+def refuse_skip(report: pytest.TestReport) -> None:
+    """Where everything is to run, as in CI, a test that lacks something has failed."""
+    if report.skipped and os.environ.get("SUPERVISOR_STRICT"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped: {report.longrepr}"

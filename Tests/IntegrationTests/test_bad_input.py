@@ -17,7 +17,7 @@ from harness import target
 from harness.processes import run
 from harness.supervisor import Supervisor, binary
 from harness.waiting import stays, wait_until
-from harness.wire import Connection, exchange, request
+from harness.wire import Connection, request
 
 
 def resident(pid: int) -> int:

@@ -14,7 +14,7 @@ from harness import target
 from harness.engine import Engine
 from harness.processes import must
 from harness.supervisor import Supervisor, mount_tmpfs
-from harness.waiting import stays, wait_until
+from harness.waiting import wait_until
 
 #: how long the engine is away, in seconds; health may call it a trouble after 30
 AWAY = float(os.environ.get("SUPERVISOR_TEST_AWAY", "60"))

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness import images, target
+from harness import target
 from harness.engine import Engine, EngineError, nanoseconds
 from harness.processes import Process, must, run
 from harness.waiting import stays, wait_until

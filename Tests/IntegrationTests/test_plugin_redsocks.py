@@ -15,7 +15,7 @@ import pytest
 
 from harness import redsocks
 from harness.bus import SystemBus
-from harness.plugin import Plugin, PluginFailure, PluginGone
+from harness.plugin import Plugin, PluginFailure
 from harness.processes import must, run
 from harness.redsocks import (
     AS_NOBODY,

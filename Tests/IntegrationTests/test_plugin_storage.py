@@ -453,7 +453,6 @@ def test_swapped_links_lead_nowhere(host: Host, wrap: list[str], measured: Calla
                 assert failure.reason == "failed", failure
                 removed += int((failure.detail or "").rpartition(" ")[2])
             reaps += 1
-        host.check_canaries()
     measured(f"storage.reap under racing swaps: {reaps} calls, {removed} entries removed, canaries intact")
     assert reaps > 3 and removed > 100
     host.check_canaries()

@@ -61,7 +61,6 @@ def powered(supervisor: Supervisor) -> Powered:
 def test_the_app_is_locked_and_stopped_before_the_host_is_asked_and_the_answer_comes_after_it(
     powered: Powered, kind: str, operation: str
 ) -> None:
-    supervisor = powered.supervisor
     powered.logind.script({**GOOD, operation: [{"slow": 1000, "reply": {}}]})
     with concurrent.futures.ThreadPoolExecutor() as pool:
         began = time.monotonic()
@@ -255,7 +254,7 @@ def test_the_apps_are_stopped_in_parallel(supervisor: Supervisor, engine: Engine
     with PingProbe(supervisor) as probe:
         assert powered.power("reboot").status == 202
     assert 2.5 < time.monotonic() - begin < 5.5
-    assert probe.percentile(0.99) < 0.05, f"{probe.worst}"
+    probe.assert_unimpeded()
 
 
 def test_a_killed_supervisor_runs_the_app_again(powered: Powered) -> None:

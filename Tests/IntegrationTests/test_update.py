@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness import images, target
+from harness import target
 from harness.engine import Engine
 from harness.supervisor import Supervisor
 from harness.waiting import wait_until

@@ -181,6 +181,49 @@ struct SupervisorUpdateTests {
         }
     }
 
+    /// As after an engine that was killed while it started a container: that one never starts again.
+    private static let stuck = EngineError(.conflict, "task 1 already exists")
+
+    @Test func `a container that never ran and does not start is made again`() async {
+        await Bench.run(target: Self.one) { bench in
+            bench.engine.fail(.start, Self.stuck)
+            await bench.change(target: Sample.target((1, Sample.app("app:2"))))
+            #expect(await bench.device("update_failed") == true)
+            bench.engine.forgetCalls()
+            await bench.advance(.milliseconds(500))
+            #expect(bench.engine.calls == ["remove 1/main", "create 1/main", "start 1/main", "remove image app:1"])
+            #expect(bench.container(1).state == .running)
+        }
+    }
+
+    @Test func `one that was made again is only started again, until there is another release`() async {
+        await Bench.run(target: Self.one) { bench in
+            bench.engine.fail(.start, Self.stuck, Self.stuck, Self.stuck, Self.stuck)
+            await bench.change(target: Sample.target((1, Sample.app("app:2"))))
+            await bench.advance(.seconds(60))
+            #expect(bench.engine.calls.count { $0 == "start 1/main" } >= 5)
+            #expect(bench.engine.calls.count { $0 == "create 1/main" } == 2)
+            bench.engine.fail(.start, Self.stuck)
+            await bench.change(target: Sample.target((1, Sample.app("app:3"))))
+            bench.engine.forgetCalls()
+            await bench.advance(.milliseconds(500))
+            #expect(bench.engine.calls.prefix(2) == ["remove 1/main", "create 1/main"])
+        }
+    }
+
+    @Test func `a container that has run is never made again for a failed start`() async {
+        await Bench.run(target: Self.one) { bench in
+            let id = bench.container(1).id
+            bench.engine.change(id, .exited)
+            bench.engine.fail(.start, Self.stuck, Self.stuck)
+            await bench.supervisor.requestUpdate(force: false)
+            await bench.advance(.seconds(5))
+            #expect(bench.engine.failuresLeft(.start) == 0)
+            #expect(bench.container(1).id == id)
+            #expect(bench.container(1).state == .running)
+        }
+    }
+
     @Test func `a bridge without a gateway fails that application only`() async {
         await Bench.run { bench in
             bench.engine.gateways = [:]

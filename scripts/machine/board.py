@@ -97,8 +97,8 @@ class Board(Machine):
         if state.get("netns") == namespace("net"):
             subprocess.run(["ip", "link", "delete", state["bridge"] + "t"], stderr=subprocess.DEVNULL)
         super().clean(state)
-        for socket in self.folder.glob("*.sock"):
-            socket.unlink()
+        for left in self.folder.glob("*.sock"):
+            left.unlink()
 
     # ---- commands by serial line
 

@@ -40,11 +40,20 @@ extension Supervisor {
         logger.info("Removed the container", metadata: metadata(key, id))
     }
 
+    /// Whether a container is better made again than started once more: the engine failed to start it, it never ran, so
+    /// that nothing is lost with it, and it is not itself one that was made again. An engine that was killed while it
+    /// started the container may have left something that keeps it from ever starting ("task already exists").
+    func isToBeMadeAgain(_ key: ServiceKey, _ id: String) -> Bool {
+        guard failedToStart[key] == id, !isShared(key, with: id) else { return false }
+        return instances.contains { $0.id == id && $0.state == .created }
+    }
+
     /// Stop, swap, remove. The lock directory stays where another container of the service lives: it is that one's too.
     func stopAndRemove(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
         try await stopContainer(key, id)
         if !isShared(key, with: id) { try await swapLocks(key) }
         try await removeContainer(key, id)
+        failedToStart[key] = nil
     }
 
     /// Makes the service's container. Returns its id.
@@ -93,9 +102,15 @@ extension Supervisor {
             if othersRun { files.removeOwnDataLock(of: key.app) }
         }
         stoppedByUs.remove(id)
-        try await engineStep("starting a container", limit: .seconds(180)) { engine throws(EngineError) in
-            try await engine.start(container: id)
+        do throws(SupervisorError) {
+            try await engineStep("starting a container", limit: .seconds(180)) { engine throws(EngineError) in
+                try await engine.start(container: id)
+            }
+        } catch {
+            if error.code == .failed, failedToStart[key] == nil { failedToStart[key] = id }
+            throw error
         }
+        failedToStart[key] = nil
         halted.remove(key)
         haveRun.insert(key)
         note(id, .running)

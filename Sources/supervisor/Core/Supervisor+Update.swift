@@ -277,7 +277,10 @@ extension Supervisor {
             try await stopContainer(key, container)
             try await swapLocks(key)
         case .install(let key): try await install(key)
-        case .start(let key, let container): try await startJudged(key, container)
+        case .start(let key, let container):
+            guard isToBeMadeAgain(key, container) else { return try await startJudged(key, container) }
+            try await removeContainer(key, container)
+            try await install(key)
         case .createNetwork(let app, let name): try await createNetwork(app, name)
         case .removeNetwork(let app, let name, let id): await removeNetwork(app, name, id)
         case .createVolume(let app, let name): try await createVolume(app, name)

@@ -139,6 +139,8 @@ public actor Supervisor: DeviceAPI {
     var startsEverything = true
     /// Services that were seen to run since the start.
     var haveRun: Set<ServiceKey> = []
+    /// The container of a service that the engine failed to start. It stays the first one until one has started.
+    var failedToStart: [ServiceKey: String] = [:]
     var pendingForce = false
     var activeForce = false
     /// Services as they are to run, by the last plan.
