@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import threading
 import time
@@ -18,6 +19,7 @@ from harness.waiting import wait_until
 
 #: how long the engine is away, in seconds; health may call it a trouble after 30
 AWAY = float(os.environ.get("SUPERVISOR_TEST_AWAY", "60"))
+SEED = int(os.environ.get("SUPERVISOR_TEST_SEED", str(time.time_ns() % 1_000_000)))
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +157,40 @@ def test_no_lock_of_ours_stays_when_the_engine_dies_in_an_operation(mortal: Engi
         device.wait_settled(release="a", deadline=40)
         wait_until(lambda: device.held_locks() == [], 5, "no lock is left")
         assert not list(device.lock_folder().iterdir())
+
+
+def test_an_engine_that_is_killed_while_it_starts_a_container_leaves_none_that_never_starts(
+    mortal: Engine, mortal_device: Supervisor, measured: Callable[[str], None]
+) -> None:
+    """About one in six of these kills leaves a container of which the engine says for ever "task already exists"."""
+    device = mortal_device
+    device.start()
+    device.wait_settled(release="a")
+    generator = random.Random(SEED)
+    kills, slowest = 0, 0.0
+
+    def stuck() -> int:
+        return sum("The update failed: cannot start container" in line for line in device.log.splitlines())
+
+    while kills < 20 and not stuck():
+        made = device.log.count("Created the container")
+        thread = threading.Thread(target=lambda: device.api("POST", "/v1/restart", {"appId": target.APP}, timeout=60))
+        thread.start()
+        wait_until(lambda: device.log.count("Created the container") > made, 20, f"it is made anew, seed {SEED}")
+        time.sleep(generator.uniform(0, 0.35))
+        mortal.kill()
+        mortal.start()
+        kills += 1
+        thread.join(60)
+        assert not thread.is_alive(), "the request is never answered"
+        begun = time.monotonic()
+        device.wait_settled(release="a", deadline=40)
+        slowest = max(slowest, time.monotonic() - begun)
+        assert len(mortal.containers(target.APP)) == 1
+    measured(
+        f"engine killed while it starts a container: seed {SEED}, {kills} kills, {stuck()} left one that does not start, "
+        f"running again within {slowest:.1f} s"
+    )
 
 
 # ---- as after a boot
