@@ -350,6 +350,7 @@ while True:
 """
 
 
+@pytest.mark.alone
 def test_two_thousand_silent_clients_and_two_hundred_slow_ones_hold_up_nobody(shipped: Supervisor, measured) -> None:
     device = shipped
     memory = resident(device.pid)

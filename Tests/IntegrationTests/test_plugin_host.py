@@ -103,6 +103,7 @@ FAULTS: list[tuple[dict[str, Any], bool]] = [
 ]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("fault, may_succeed", FAULTS, ids=lambda value: str(value)[:40])
 def test_a_misbehaving_plugin_costs_its_caller_the_deadline_and_everybody_else_nothing(
     bench: Bench, pings: list[float], fault: dict[str, Any], may_succeed: bool
@@ -132,6 +133,7 @@ def resident(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
 
 
+@pytest.mark.alone
 def test_a_plugin_that_dies_after_any_number_of_bytes_harms_nobody(bench: Bench) -> None:
     assert bench.blink() == 200
     whole = len('{"jsonrpc":"2.0","id":1,"result":{}}\n')
@@ -279,14 +281,14 @@ def test_a_socket_that_is_absent_appears_and_vanishes(
 
     # As `systemctl stop` of the socket and of its instances does it.
     activation.stop()
-    os.kill(led.pids[-1], signal.SIGKILL)
+    led.kill_all()
     plugins.wait_state("led", "absent")
     plugins.activate(socket, [executable("scripted")])
     plugins.wait_state("led", "ready", deadline=15)
 
     # A masked socket unit leaves a file behind that nobody listens on.
     plugins.activations[-1].process.kill()
-    os.kill(led.pids[-1], signal.SIGKILL)
+    led.kill_all()
     plugins.wait_state("led", "absent")
 
 

@@ -70,6 +70,7 @@ def led(tmp_path: Path) -> Iterator[LED]:
     led.stop()
 
 
+@pytest.mark.alone
 def test_a_led_blinks_and_is_as_it_was(led: LED) -> None:
     with Plugin("led", led.settings) as plugin:
         assert plugin.about["operations"] == [{"name": "led.blink", "idempotent": True}]
@@ -94,6 +95,7 @@ def test_fifteen_seconds_at_two_and_a_half_hertz(led: LED, measured: Callable[[s
     measured(f"led.blink for 15 s: on {len(on)} times, once every {(on[-1] - on[0]) / (len(on) - 1) * 1000:.1f} ms")
 
 
+@pytest.mark.alone
 def test_a_second_blink_makes_it_end_later(led: LED) -> None:
     with Plugin("led", led.settings) as plugin:
         begun = time.monotonic()

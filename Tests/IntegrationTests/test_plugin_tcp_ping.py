@@ -116,6 +116,7 @@ def silence() -> Iterator[str]:
         yield target(server)
 
 
+@pytest.mark.alone
 def test_silence_is_no_connection_after_the_time_out() -> None:
     with silence() as where, Plugin("tcp-ping", {"Target": where, "IntervalSec": "1", "TimeoutSec": "2"}) as plugin:
         begun = time.monotonic()
@@ -157,6 +158,7 @@ def resolver(tmp_path: Path) -> Iterator[socket.socket]:
             must(["umount", "/etc/resolv.conf"])
 
 
+@pytest.mark.alone
 def test_a_resolver_that_hangs_costs_one_thread(resolver: socket.socket) -> None:
     settings = {"Target": "api.example.test:443", "IntervalSec": "1", "TimeoutSec": "1"}
     with Plugin("tcp-ping", settings) as plugin:

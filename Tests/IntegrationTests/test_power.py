@@ -243,6 +243,7 @@ def test_two_apps_are_stopped_together_or_not_at_all(
     assert powered.stopped()
 
 
+@pytest.mark.alone
 def test_the_apps_are_stopped_in_parallel(supervisor: Supervisor, engine: Engine) -> None:
     powered = Powered(supervisor)
     stubborn = {"command": ["/bin/sh", "-c", "trap '' TERM; while :; do sleep 1; done"], "stop_grace_period": "3s"}

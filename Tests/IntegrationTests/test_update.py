@@ -86,6 +86,7 @@ def test_an_update_is_downloaded_told_and_applied(
     assert (last_byte_late > 2) == (strategy == "download-then-kill"), "when the old container was stopped"
 
 
+@pytest.mark.alone
 def test_progress_is_shown_while_it_downloads_and_the_app_runs_on(running: Supervisor, proxy, published) -> None:
     before = running.engine.running(target.APP)["Id"]
     new = published("slow", [400_000])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -77,6 +79,12 @@ class Scripted:
     def pids(self) -> list[int]:
         """Of every process of it that has started, in order."""
         return [entry["pid"] for entry in self.journal if entry["event"] == "start"]
+
+    def kill_all(self) -> None:
+        """Every process of it that is left."""
+        for pid in self.pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def wait_received(self, method: str, count: int = 1, deadline: float = 10) -> list[dict[str, Any]]:
         def there() -> list[dict[str, Any]]:
