@@ -106,7 +106,8 @@ class Untouched:
             done = device.ctl("status", "--json")
             assert done.returncode == 0, done.stderr
             update = json.loads(done.stdout)["update"]
-            assert update["failed"] and update["error"] == error, update
+            # Not the same to the letter: the engine names a file of its own, another one at each attempt.
+            assert update["failed"] and all(word in (update["error"] or "") for word in words), update
             # null while an attempt is under way.
             return 0 <= update["nextAttemptSec"] <= 60
 
