@@ -77,12 +77,24 @@ struct SupervisorRollBackTests {
 
     @Test func `a release that does not start gives way`() async {
         await Self.run { bench in
-            bench.engine.fail(.start, EngineError(.failed, "exec: no such file"))
+            let error = EngineError(.failed, "exec: no such file")
+            bench.engine.fail(.start, error, error)
             await bench.change(target: Self.target("app:2", commit: "c2", Self.judged))
             await bench.advance(.seconds(5))
             #expect(bench.container(1).image == "app:1")
             #expect(bench.container(1).state == .running)
             #expect(await bench.device("update_error")?.stringValue?.utf8.count ?? 0 > 50)
+        }
+    }
+
+    @Test func `a release of which only the first container does not start stays`() async {
+        await Self.run { bench in
+            bench.engine.fail(.start, EngineError(.conflict, "task 1 already exists"))
+            await bench.change(target: Self.target("app:2", commit: "c2", Self.judged))
+            await bench.advance(.seconds(30))
+            #expect(bench.container(1).image == "app:2")
+            #expect(bench.container(1).state == .running)
+            #expect(await bench.device("update_failed") == false)
         }
     }
 
@@ -152,6 +164,18 @@ struct SupervisorRollBackTests {
             #expect(Self.images(bench) == ["app:1", "app:2"])
             await bench.advance(.milliseconds(200))
             #expect(Self.images(bench) == ["app:2"])
+        }
+    }
+
+    @Test func `a successor that never ran and does not start is made again beside the one that runs`() async {
+        await Self.run(Self.handOver) { bench in
+            bench.engine.fail(.start, EngineError(.conflict, "task 1 already exists"))
+            await bench.change(target: Self.target("app:2", commit: "c2", Self.handOver))
+            #expect(Self.images(bench) == ["app:1"])
+            bench.engine.forgetCalls()
+            await bench.advance(.milliseconds(500))
+            #expect(bench.engine.calls == ["remove 1/main", "create 1/main", "start 1/main"])
+            #expect(Self.images(bench) == ["app:1", "app:2"])
         }
     }
 

@@ -44,8 +44,7 @@ extension Supervisor {
     /// that nothing is lost with it, and it is not itself one that was made again. An engine that was killed while it
     /// started the container may have left something that keeps it from ever starting ("task already exists").
     func isToBeMadeAgain(_ key: ServiceKey, _ id: String) -> Bool {
-        guard failedToStart[key] == id, !isShared(key, with: id) else { return false }
-        return instances.contains { $0.id == id && $0.state == .created }
+        failedToStart[key] == id && instances.contains { $0.id == id && $0.state == .created }
     }
 
     /// Stop, swap, remove. The lock directory stays where another container of the service lives: it is that one's too.

@@ -304,7 +304,8 @@ extension Supervisor {
         do throws(SupervisorError) {
             try await startContainer(key, id)
         } catch {
-            if error.code == .failed { probations[key]?.failedToStart(error.message) }
+            // That may be the engine's doing; if it is the release's, it happens to the next container too.
+            if error.code == .failed, !isToBeMadeAgain(key, id) { probations[key]?.failedToStart(error.message) }
             throw error
         }
     }
