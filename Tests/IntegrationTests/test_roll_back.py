@@ -96,9 +96,11 @@ def rolled_back(supervisor: Supervisor, to: str, bad: str, why: str, deadline: f
 @bad_releases
 def test_a_bad_release_gives_way_and_is_not_tried_again(good: Supervisor, checked: str, kind: str) -> None:
     members, why = BAD[kind]
+    # What keeps a container from starting may be the engine's doing, so that it gets a second one.
+    containers = 2 if kind == "cannot be started" else 1
     since = time.time()
     good.write_target(app("b", period(kind), image=checked, **members))
-    wait_until(lambda: made(good, since, "b") == 1, 20, "the bad release is tried")
+    wait_until(lambda: made(good, since, "b") == containers, 20, "the bad release is tried")
     container = rolled_back(good, "a", "b", why)
     # Several polls, a request and a new supervisor later.
     stays(lambda: good.settled(release="a")["Id"] == container["Id"], 3, "the good release stays")
@@ -107,7 +109,7 @@ def test_a_bad_release_gives_way_and_is_not_tried_again(good: Supervisor, checke
     good.restart()
     rolled_back(good, "a", "b", why, deadline=15)
     stays(lambda: good.settled(release="a")["Id"] == container["Id"], 3, "the good release stays")
-    assert made(good, since, "b") == 1, "it is not tried again"
+    assert made(good, since, "b") == containers, "it is not tried again"
     assert good.settled(release="a")["State"]["StartedAt"] == container["State"]["StartedAt"]
     assert good.healthy()[0], "the device is well"
     status = good.app_status()
