@@ -15,12 +15,12 @@ import pytest
 
 from harness import target
 from harness.engine import SERVICE_LABEL, Engine, nanoseconds
+from harness.seed import SEED
 from harness.supervisor import Supervisor
 from harness.waiting import stays, wait_until
 from harness.wire import Connection, request
 
 KILLS = int(os.environ.get("SUPERVISOR_TEST_KILLS", "50"))
-SEED = int(os.environ.get("SUPERVISOR_TEST_SEED", str(time.time_ns() % 1_000_000)))
 
 SHOP = target.APP
 PLANT = target.OTHER

@@ -14,12 +14,12 @@ import pytest
 from harness import target
 from harness.engine import Engine
 from harness.processes import must
+from harness.seed import SEED
 from harness.supervisor import Supervisor, mount_tmpfs
 from harness.waiting import wait_until
 
 #: how long the engine is away, in seconds; health may call it a trouble after 30
 AWAY = float(os.environ.get("SUPERVISOR_TEST_AWAY", "60"))
-SEED = int(os.environ.get("SUPERVISOR_TEST_SEED", str(time.time_ns() % 1_000_000)))
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import random
 import time
 from pathlib import Path
@@ -14,13 +13,13 @@ import pytest
 from harness import servers, target
 from harness.engine import Engine, nanoseconds
 from harness.ports import free_port
+from harness.seed import SEED
 from harness.supervisor import Supervisor
 from harness.waiting import stays, wait_until
 
 STRATEGY = "io.balena.update.strategy"
 TIMEOUT = "io.balena.update.handover-timeout"
 SERVICE = target.SERVICE
-SEED = int(os.environ.get("SUPERVISOR_TEST_SEED", str(time.time_ns() % 1_000_000)))
 
 
 class Site:

@@ -14,12 +14,12 @@ import time
 import pytest
 
 from harness import target
+from harness.seed import SEED
 from harness.supervisor import Supervisor
 from harness.waiting import wait_until
 from harness.wire import Connection, request
 
 KILLS = int(os.environ.get("SUPERVISOR_TEST_KILLS", "50"))
-SEED = int(os.environ.get("SUPERVISOR_TEST_SEED", str(time.time_ns() % 1_000_000)))
 FILES = 60
 
 

@@ -123,7 +123,7 @@ def test_a_misbehaving_plugin_costs_its_caller_the_deadline_and_everybody_else_n
     assert took < CALL_TIMEOUT + GRACE, f"{took:.2f} s"
     pings += probe.times
     assert neighbour < 1, f"the neighbour needed {neighbour:.2f} s"
-    probe.assert_unimpeded()
+    assert probe.percentile(0.98) < 0.05 and probe.worst < 0.2, f"/ping took up to {probe.worst:.3f} s"
     assert resident(bench.supervisor.pid) - memory < 4_000_000
     assert bench.neighbour.pids == bench.neighbour.pids[:1], "the neighbour was started again"
     bench.works_again()
@@ -144,7 +144,7 @@ def test_a_plugin_that_dies_after_any_number_of_bytes_harms_nobody(bench: Bench)
             # The reload also keeps the breaker out of it.
             assert status in ((200, 500, 503) if count >= whole - 1 else (500, 503)), (count, status)
             bench.works_again()
-    probe.assert_unimpeded()
+    assert probe.percentile(0.98) < 0.05, f"{probe.worst}"
 
 
 HANDSHAKES: list[tuple[dict[str, Any], str]] = [

@@ -59,18 +59,11 @@ class Host:
         (self.locks / "7").mkdir()
         (self.locks / "7" / "main").mkdir()
         (self.locks / "7" / "main" / "updates.lock").write_text("canary")
-        self.canaries = self._canaries()
-
-    def _canaries(self) -> set[str]:
-        return {
-            str(path)
-            for top in (self.outside, self.data / "7", self.locks / "7")
-            for path in top.rglob("*")
-            if path.is_dir() or path.read_text() == "canary"
-        }
+        tops = (self.outside, self.data / "7", self.locks / "7")
+        self.canaries = [path for top in tops for path in top.rglob("*")]
 
     def check_canaries(self) -> None:
-        assert self._canaries() >= self.canaries
+        assert [path for path in self.canaries if not path.is_dir() and path.read_text() != "canary"] == []
 
     @property
     def settings(self) -> dict[str, str]:
@@ -453,6 +446,7 @@ def test_swapped_links_lead_nowhere(host: Host, wrap: list[str], measured: Calla
                 assert failure.reason == "failed", failure
                 removed += int((failure.detail or "").rpartition(" ")[2])
             reaps += 1
+        host.check_canaries()
     measured(f"storage.reap under racing swaps: {reaps} calls, {removed} entries removed, canaries intact")
     assert reaps > 3 and removed > 100
     host.check_canaries()

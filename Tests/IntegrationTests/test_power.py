@@ -255,7 +255,7 @@ def test_the_apps_are_stopped_in_parallel(supervisor: Supervisor, engine: Engine
     with PingProbe(supervisor) as probe:
         assert powered.power("reboot").status == 202
     assert 2.5 < time.monotonic() - begin < 5.5
-    probe.assert_unimpeded()
+    assert probe.percentile(0.99) < 0.05, f"{probe.worst}"
 
 
 def test_a_killed_supervisor_runs_the_app_again(powered: Powered) -> None:
