@@ -365,9 +365,31 @@ def test_a_directory_that_is_no_absolute_path_is_refused(host: Host, name: str, 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def exchange(one: Path, other: Path) -> None:
+@contextlib.contextmanager
+def opened(top: Path, *names: str, make: bool = False) -> Iterator[int]:
+    """A directory below another one, reached through no link: who swaps links in must not be led out by them himself."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+    directory = os.open(top, flags)
+    try:
+        for name in names:
+            if make:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(name, dir_fd=directory)
+            inner = os.open(name, flags, dir_fd=directory)
+            os.close(directory)
+            directory = inner
+        yield directory
+    finally:
+        os.close(directory)
+
+
+def exchange(one_directory: int, one: str, other_directory: int, other: str) -> None:
     """RENAME_EXCHANGE of renameat2(2): both names exist at every moment."""
-    _libc.renameat2(-100, os.fsencode(one), -100, os.fsencode(other), 2)
+    _libc.renameat2(one_directory, os.fsencode(one), other_directory, os.fsencode(other), 2)
+
+
+def move(from_directory: int, one: str, to_directory: int, other: str) -> None:
+    os.rename(one, other, src_dir_fd=from_directory, dst_dir_fd=to_directory)
 
 
 def swap_links(top: Path, outside: Path) -> None:
@@ -375,37 +397,38 @@ def swap_links(top: Path, outside: Path) -> None:
     choice = random.Random(os.getpid())
     while True:
         with contextlib.suppress(OSError):
-            for name in ("a/b/c", "x/y"):
-                (top / name).mkdir(parents=True, exist_ok=True)
-                for number in range(20):
-                    (top / name / str(number)).touch()
-            for _ in range(200):
-                name = choice.choice(["a", "a/b", "a/b/c", "x", "x/y"])
-                with contextlib.suppress(OSError):
-                    os.symlink(outside, top / "link")
+            top.mkdir(exist_ok=True)
+            for names in ("abc", "xy"):
+                with opened(top, *names, make=True) as directory:
+                    for number in range(20):
+                        os.close(os.open(str(number), os.O_CREAT | os.O_WRONLY, dir_fd=directory))
+        for _ in range(200):
+            *parents, name = choice.choice(["a", "ab", "abc", "x", "xy"])
+            with contextlib.suppress(OSError), opened(top) as root, opened(top, *parents) as parent:
+                with contextlib.suppress(FileExistsError):
+                    os.symlink(outside, "link", dir_fd=root)
                 if choice.random() < 0.5:
-                    exchange(top / name, top / "link")
-                    exchange(top / name, top / "link")
-                    continue
-                with contextlib.suppress(OSError):
-                    os.rename(top / name, top / "away")
-                    os.rename(top / "link", top / name)
-                    os.rename(top / name, top / "link")
-                    os.rename(top / "away", top / name)
+                    exchange(parent, name, root, "link")
+                    exchange(parent, name, root, "link")
+                else:
+                    move(parent, name, root, "away")
+                    move(root, "link", parent, name)
+                    move(parent, name, root, "link")
+                    move(root, "away", parent, name)
 
 
 def swap_name(path: Path, outside: Path) -> None:
     """Turns one directory into a link out and back as fast as it can."""
-    link = path.with_name("link-" + path.name.lstrip("."))
-    while True:
-        with contextlib.suppress(OSError):
-            path.mkdir(exist_ok=True)
+    link = "link-" + path.name.lstrip(".")
+    with opened(path.parent) as parent:
+        while True:
             for name in ("1", ".stale-race"):
-                (path / name).mkdir(exist_ok=True)
-        with contextlib.suppress(OSError):
-            os.symlink(outside, link)
-        for _ in range(100):
-            exchange(path, link)
+                with contextlib.suppress(OSError), opened(path.parent, path.name, name, make=True):
+                    pass
+            with contextlib.suppress(FileExistsError):
+                os.symlink(outside, link, dir_fd=parent)
+            for _ in range(100):
+                exchange(parent, path.name, parent, link)
 
 
 @contextlib.contextmanager
