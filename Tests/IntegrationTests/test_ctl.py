@@ -323,8 +323,9 @@ def test_sigterm_in_an_operation_finishes_the_step(running: Supervisor) -> None:
     before = running.engine.running(target.APP)["Id"]
     thread = threading.Thread(target=lambda: run(["curl", "-s", "-d", json.dumps({"appId": target.APP}),
         f"http://127.0.0.1:{running.port}/v1/restart?apikey={running.key}"]))  # fmt: skip
+    stops = running.log.count("Stopping the container")
     thread.start()
-    time.sleep(0.3)
+    wait_until(lambda: running.log.count("Stopping the container") > stops, 5, "the operation has begun")
     assert running.stop() == 0
     thread.join(20)
     after = running.engine.running(target.APP)

@@ -7,25 +7,20 @@ import UnixHTTP
 
 @testable import SupervisorEngine
 
-/// A running engine to test against. The suite makes its own image, needs no network, and removes what it made.
+/// A running engine to test against. The suite makes its own image, and removes what it made.
+///
+/// `scripts/engine-test` starts an engine and a registry, and sets the variables:
 ///
 /// - SUPERVISOR_TEST_ENGINE: the engine's unix socket; without it the suite is skipped.
+/// - SUPERVISOR_TEST_PULL: an image of several layers, with a tag, that the engine can download.
 /// - SUPERVISOR_TEST_BUSYBOX: a statically linked busybox; /usr/bin/busybox if not set (Debian: busybox-static).
-/// - SUPERVISOR_TEST_PULL: an image with a tag that the engine can download; without it that test is skipped.
-///
-/// With an engine of one's own, as root, beside the one that may be running:
-///
-///     T=$(mktemp -d)
-///     dockerd --data-root $T/data --exec-root $T/exec -H unix://$T/engine.sock --pidfile $T/pid \
-///         --iptables=false --bridge=none >$T/log 2>&1 &
-///     until curl -sf --unix-socket $T/engine.sock http://localhost/_ping >/dev/null; do sleep 0.2; done
-///     SUPERVISOR_TEST_ENGINE=$T/engine.sock swift test --filter RealEngineTests
-///     kill $(cat $T/pid)
 enum RealEngine {
     static let socket = variable("SUPERVISOR_TEST_ENGINE")
 
-    /// An image that the engine can download; nil where there is none.
-    static let remoteImage = variable("SUPERVISOR_TEST_PULL")
+    /// An image that the engine can download.
+    static var remoteImage: String {
+        get throws { try #require(variable("SUPERVISOR_TEST_PULL"), "run scripts/engine-test") }
+    }
 
     /// Everything that the tests make carries this label and the name of this process.
     static let label = "io.supervisor.test"

@@ -47,6 +47,13 @@ extension Supervisor {
         failedToStart[key] == id && instances.contains { $0.id == id && $0.state == .created }
     }
 
+    func makeAgain(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
+        let message: Logger.Message = "Making the container again: the engine failed to start it, and it never ran"
+        logger.notice(message, metadata: metadata(key, id))
+        try await removeContainer(key, id)
+        try await install(key)
+    }
+
     /// Stop, swap, remove. The lock directory stays where another container of the service lives: it is that one's too.
     func stopAndRemove(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
         try await stopContainer(key, id)

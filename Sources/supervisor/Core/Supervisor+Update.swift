@@ -278,9 +278,11 @@ extension Supervisor {
             try await swapLocks(key)
         case .install(let key): try await install(key)
         case .start(let key, let container):
-            guard isToBeMadeAgain(key, container) else { return try await startJudged(key, container) }
-            try await removeContainer(key, container)
-            try await install(key)
+            if isToBeMadeAgain(key, container) {
+                try await makeAgain(key, container)
+            } else {
+                try await startJudged(key, container)
+            }
         case .createNetwork(let app, let name): try await createNetwork(app, name)
         case .removeNetwork(let app, let name, let id): await removeNetwork(app, name, id)
         case .createVolume(let app, let name): try await createVolume(app, name)

@@ -13,6 +13,7 @@ from typing import Any, Iterable
 
 from . import target as targets
 from .engine import Engine
+from .images import listens
 from .ports import free_port
 from .processes import Process, must, run
 from .waiting import wait_until
@@ -298,6 +299,7 @@ class Supervisor:
         def settled() -> dict[str, Any]:
             self.assert_alive()
             container = self.settled(app, release)
+            assert listens(container), "it does not listen to signals yet"
             device = self.device()
             assert device["status"] == "Idle" and not device["update_pending"], device
             return container
@@ -327,6 +329,7 @@ class Supervisor:
             found = self.engine.services(app)
             states = {name: container["State"]["Status"] for name, container in found.items()}
             assert states == {name: "running" for name in wanted}, states
+            assert all(listens(container) for container in found.values()), "some do not listen to signals yet"
             device = self.device()
             assert device["status"] == "Idle" and not device["update_pending"], device
             if release is not None:
