@@ -84,7 +84,7 @@ struct LoopWorkerTests {
 }
 
 /// Holds up a thread until it is opened; then it stays open.
-private final class Gate: Sendable {
+final class Gate: Sendable {
     private let ends: (read: Int32, write: Int32)
 
     init() {

@@ -43,6 +43,8 @@ actor Daemon {
     private static let drainTime: Duration = .seconds(10)
     /// What plugins have after that: the SDK's alarm ends one that hangs in 5 s.
     private static let pluginDrainTime: Duration = .seconds(6)
+    /// What the disk has after that, for what it was told last. All three are within TimeoutStopSec of the unit.
+    private static let diskDrainTime: Duration = .seconds(3)
     /// After this the start is over, the first applications included.
     private static let startTime: Duration = .seconds(10)
     /// The purpose for which a device's uuid is derived from its machine id.
@@ -105,7 +107,7 @@ actor Daemon {
         let host = PluginHost(
             executor: executor,
             clock: clock,
-            worker: worker,
+            worker: TransientWorker(name: "plugin-launch"),
             watcher: watcher,
             supervisorVersion: Version.text,
             descriptorLimit: descriptorLimit,
@@ -247,6 +249,13 @@ actor Daemon {
         await draining.value
         // What the core did last may have needed them.
         await host?.shutdown(within: Self.pluginDrainTime)
+        let clock = clock
+        let logger = logger
+        Task(executorPreference: executor) {
+            do { try await clock.sleep(for: Self.diskDrainTime) } catch { return }
+            logger.error("The disk does not answer, not waiting any longer")
+            exit(1)
+        }
         await worker.shutdown()
         exit(0)
     }

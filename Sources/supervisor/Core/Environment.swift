@@ -11,9 +11,9 @@ public protocol SupervisorClock: Sendable {
     func sleep(for duration: Duration) async throws(CancellationError)
 }
 
-/// The one thread that may block: file system work that can wait for a disk.
+/// Where something may block: file system work that can wait for a disk.
 public protocol BlockingWorker: Sendable {
-    /// Runs `body` after what was queued before it. A full queue throws `SupervisorError.busy`.
+    /// Runs `body`. Throws `SupervisorError.busy` where too much is under way.
     func run<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result
 }
 

@@ -13,13 +13,13 @@ extension Supervisor {
 
     private var allApps: Set<AppID> { Set(instances.map(\.key.app)) }
 
-    /// The locks of users in force.
+    /// The locks of users in force. Throws where the disk does not answer.
     func heldLocks(of apps: some Sequence<AppID>) async throws(SupervisorError) -> [HeldLock] {
         let scopes = scopes(of: apps)
         let files = lockFiles
         // Nearly always nobody holds one, and the kernel has that in memory; the worker's thread would have to be woken.
         if scopes.allSatisfy({ files.areFree($0, locksInMemory) }) { return [] }
-        return try await onWorker { scopes.flatMap { files.held($0) } }
+        return try await look { scopes.flatMap { files.held($0) } }
     }
 
     /// Takes the update locks of all given applications, or none.
@@ -105,7 +105,14 @@ extension Supervisor {
     // MARK: Telling
 
     public func locks() async -> JSONValue {
-        let held = (try? await heldLocks(of: allApps)) ?? []
+        let held: [HeldLock]
+        do throws(SupervisorError) {
+            held = try await heldLocks(of: allApps)
+        } catch {
+            held = scopes(of: allApps).flatMap {
+                lockFiles.heldAsFarAsKnown($0, locksInMemory, otherwise: error.message)
+            }
+        }
         return .array(
             held.map { lock in
                 [

@@ -91,6 +91,7 @@ extension Supervisor {
             try refuseWhileFrozen()
             try await refreshContainers()
             try refuseUnknown(id, onOneContainer: onOneContainer)
+            try await requireDisk()
             return .success(try await body(self))
         } catch {
             logger.warning("An operation failed: \(error.message)", metadata: ["app-id": "\(id)"])

@@ -111,6 +111,14 @@ extension Supervisor {
     /// Waits for what is under way, and takes the locks of all applications or none.
     private func enterForPower(force: Bool) async -> PowerGate.Event {
         do throws(SupervisorError) {
+            do throws(SupervisorError) {
+                try await requireDisk()
+            } catch {
+                // Nor may what holds a gate and waits for it keep us from the reboot that is to cure it.
+                guard force else { throw error }
+                logger.warning("The disk is not waited for: \(error)", metadata: powerMetadata)
+                return .entered
+            }
             try await enterAllGates(force: force)
             powerHold.locks = try await takeLocks(of: powerHold.entered, force: force)
             return .entered
@@ -160,6 +168,7 @@ extension Supervisor {
         let failure = await stopAll(instances, within: limit)
         for key in Set(powerHold.stopped.map(\.key)).sorted() where !isAlive(key) {
             do throws(SupervisorError) {
+                try await requireDisk()
                 try await swapLocks(key)
             } catch {
                 // It is done again before the service starts.

@@ -11,6 +11,9 @@ extension Supervisor {
         if case .away(let since, let reason) = engineState, now - since > Self.enginePatience {
             return "The container engine is away for \((now - since).components.seconds) s: \(reason)"
         }
+        if let since = diskSilentSince {
+            return "The disk has not answered for \((now - since).components.seconds) s"
+        }
         for step in steps.values where now - step.since > step.limit {
             return "Stuck for \((now - step.since).components.seconds) s in \(step.name)"
         }

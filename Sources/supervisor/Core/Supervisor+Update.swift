@@ -215,6 +215,7 @@ extension Supervisor {
             entered.append(app)
         }
         try refuseWhenStopping()
+        try await requireDisk()
         let steps = stage(try await plan(failed: &failed)).filter { apps.contains($0.app) }
         guard locking, !steps.isEmpty else { return try await perform(steps, &failed) }
         let taken = try await takeLocks(of: Set(steps.map(\.app)), force: activeForce)

@@ -22,6 +22,7 @@ public struct SupervisorParts: Sendable {
     public var engine: any ContainerEngine
     public var host: any HostOperations
     public var clock: any SupervisorClock
+    /// Runs jobs one at a time, in the order in which they came.
     public var worker: any BlockingWorker
     public var watcher: any DirectoryWatcher
     public var executor: any SerialExecutor & TaskExecutor
@@ -112,6 +113,8 @@ public actor Supervisor: DeviceAPI {
     private(set) var instances: [CurrentState.Instance] = []
     /// Whether the engine has listed them at least once.
     var hasListed = false
+    /// When a look at the disk began that has not come back in time; nil since one did.
+    var diskSilentSince: Duration?
     var crashes = CrashTracker()
     /// Looks whether a crash loop is over, when that may be.
     var crashCheck: Task<Void, Never>?

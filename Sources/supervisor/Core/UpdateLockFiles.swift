@@ -24,7 +24,8 @@ public struct HeldLock: Sendable, Hashable {
 /// The files of the update lock on the host.
 ///
 /// Held means that something exists at the path, whatever it is. The supervisor's own are known by owner, boot id and a
-/// random token that it keeps in its runtime directory. Everything here but `areFree` may block.
+/// random token that it keeps in its runtime directory. Everything here but `areFree` and `heldAsFarAsKnown`
+/// may block.
 struct UpdateLockFiles: Sendable {
     /// Names in a service's lock directory.
     static let names = ["updates.lock", "resin-updates.lock"]
@@ -70,6 +71,15 @@ struct UpdateLockFiles: Sendable {
     func areFree(_ scope: Scope, _ inMemory: InMemory) -> Bool {
         places(of: scope).allSatisfy {
             FileSystem.isKnownAbsent($0.path, inMemory: $0.service == nil ? inMemory.data : inMemory.locks)
+        }
+    }
+
+    /// What can be told without a disk: a path of which only that could tell counts as held, for the reason that is given.
+    func heldAsFarAsKnown(_ scope: Scope, _ inMemory: InMemory, otherwise reason: String) -> [HeldLock] {
+        places(of: scope).compactMap { place in
+            if place.service == nil ? inMemory.data : inMemory.locks { return look(at: place) }
+            guard !FileSystem.isKnownAbsent(place.path, inMemory: false) else { return nil }
+            return HeldLock(app: place.app, service: place.service, path: place.path, reason: reason)
         }
     }
 

@@ -1,7 +1,7 @@
 public import NIOCore
 public import SupervisorCore
 
-/// The process's one thread that may block.
+/// The process's thread for the disk.
 ///
 /// Jobs run one at a time, in the order in which they were handed over. A caller goes on where its task runs: with a
 /// task of the event loop, on the loop. A cancelled caller still waits for its job, since what a disk has been told

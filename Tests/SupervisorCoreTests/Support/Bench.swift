@@ -12,6 +12,7 @@ final class Bench: @unchecked Sendable {
     let executor: ThreadExecutor
     let files = TemporaryDirectory()
     let clock = ManualClock()
+    let worker = InlineWorker()
     let engine = FakeEngine()
     let host = FakeHost()
     let watcher = FakeWatcher()
@@ -32,13 +33,14 @@ final class Bench: @unchecked Sendable {
         self.executor = executor
         directories = AppDirectories(dataDirectory: files["data"], lockDirectory: files["locks"])
         store = StateStore(directory: files["state"])
-        supervisor = Self.makeSupervisor(executor, files, clock, engine, host, watcher, directories, store)
+        supervisor = Self.makeSupervisor(executor, files, clock, worker, engine, host, watcher, directories, store)
     }
 
     private static func makeSupervisor(
         _ executor: ThreadExecutor,
         _ files: TemporaryDirectory,
         _ clock: ManualClock,
+        _ worker: InlineWorker,
         _ engine: FakeEngine,
         _ host: FakeHost,
         _ watcher: FakeWatcher,
@@ -56,7 +58,7 @@ final class Bench: @unchecked Sendable {
                 engine: engine,
                 host: host,
                 clock: clock,
-                worker: InlineWorker(),
+                worker: worker,
                 watcher: watcher,
                 executor: executor,
                 store: store,
@@ -115,7 +117,7 @@ final class Bench: @unchecked Sendable {
     /// A killed supervisor: this one is never heard of again, and a new one starts on the same files and containers.
     func restartSupervisor() async {
         await end()
-        supervisor = Self.makeSupervisor(executor, files, clock, engine, host, watcher, directories, store)
+        supervisor = Self.makeSupervisor(executor, files, clock, worker, engine, host, watcher, directories, store)
         await supervisor.start()
         await settle()
     }

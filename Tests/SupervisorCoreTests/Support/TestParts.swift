@@ -1,10 +1,25 @@
 import Glibc
 import SupervisorCore
 
-/// Runs blocking work at once, on the test's thread, letting others go before and after as a real worker does.
-struct InlineWorker: BlockingWorker {
+/// Runs blocking work at once, on the test's thread, letting others go before and after as a real worker does; while it
+/// hangs, as on a disk that does not answer, none.
+///
+/// `@unchecked Sendable`: only used on the test's one thread.
+final class InlineWorker: BlockingWorker, @unchecked Sendable {
+    private var hangs = false
+    private var waiters: [CheckedContinuation<Void, Never>] = []
+
+    func hang() { hangs = true }
+
+    func goOn() {
+        hangs = false
+        for waiter in waiters { waiter.resume() }
+        waiters = []
+    }
+
     func run<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
         await Task.yield()
+        if hangs { await withCheckedContinuation { waiters.append($0) } }
         let result = try body()
         await Task.yield()
         return result
