@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import Iterator
 
@@ -10,6 +9,7 @@ import pytest
 
 from harness import target
 from harness.disk import Disk
+from harness.plugins import PingProbe
 from harness.supervisor import Supervisor
 from harness.waiting import wait_until
 from harness.wire import Response
@@ -42,23 +42,11 @@ def restart(supervisor: Supervisor, force: bool = False) -> Response:
 def test_it_is_told_and_nobody_waits_for_it(running: Supervisor, disk: Disk) -> None:
     before = running.settled(release="a")
     disk.hang()
-    told: list[tuple[float, dict]] = []
-
-    def ask() -> None:
+    with PingProbe(running) as pings:
         begun = time.monotonic()
         device = running.device()
-        told.append((time.monotonic() - begun, device))
-
-    asking = threading.Thread(target=ask)
-    asking.start()
-    pings = 0
-    while asking.is_alive():
-        begun = time.monotonic()
-        assert running.api("GET", "/ping").body == b"OK"
-        assert time.monotonic() - begun < 1
-        pings += 1
-    ((took, device),) = told
-    assert PATIENCE - 0.5 < took < PATIENCE + 2 and pings > 10
+        assert PATIENCE - 0.5 < time.monotonic() - begun < PATIENCE + 2
+    assert pings.worst < 1 and len(pings.times) > 10
     (lock,) = device["locks"]
     path = f"{running.data_folder()}/resin-updates.lock"
     assert (lock["appId"], lock["path"], lock["reason"]) == (target.APP, path, MESSAGE)

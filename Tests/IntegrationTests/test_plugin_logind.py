@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import signal
 import time
 from typing import Iterator
 
@@ -160,7 +159,7 @@ def test_a_bus_that_is_away_is_unavailable_and_found_again(bus: SystemBus, plugi
 
 def test_a_logind_that_hangs_is_a_time_out_with_an_unknown_outcome(bus: SystemBus, plugin: Plugin) -> None:
     assert bus.logind
-    bus.logind.send(signal.SIGSTOP)
+    bus.logind.freeze()
     start = time.monotonic()
     number = plugin.begin("power.reboot")
     # Everything else goes on meanwhile.
@@ -169,7 +168,7 @@ def test_a_logind_that_hangs_is_a_time_out_with_an_unknown_outcome(bus: SystemBu
         plugin.answer(number, timeout=12)
     assert caught.value.reason == "timeout" and "may have been done" in caught.value.message, caught.value
     assert 7 < time.monotonic() - start < 10
-    bus.logind.send(signal.SIGCONT)
+    bus.logind.thaw()
     # The request was sent once, and logind does it late.
     wait_until(lambda: bus.calls == [["StartUnit", "reboot.target", MODE]], 5, "logind goes on")
     assert plugin.call("power.status") == {"preparing": "reboot"}
@@ -177,7 +176,7 @@ def test_a_logind_that_hangs_is_a_time_out_with_an_unknown_outcome(bus: SystemBu
 
 def test_a_cancelled_call_is_answered_once_and_soon(bus: SystemBus, plugin: Plugin) -> None:
     assert bus.logind
-    bus.logind.send(signal.SIGSTOP)
+    bus.logind.freeze()
     number = plugin.begin("power.reboot")
     plugin.logged("asking logind to reboot")
     plugin.cancel(number)
@@ -204,12 +203,12 @@ def test_a_plugin_that_is_killed_after_systemd_has_the_job_leaves_the_outcome_to
 def test_logind_drops_a_request_whose_sender_was_killed(bus: SystemBus) -> None:
     assert bus.logind
     with Plugin("logind", environment=bus.environment) as plugin:
-        bus.logind.send(signal.SIGSTOP)
+        bus.logind.freeze()
         plugin.begin("power.power-off")
         plugin.logged("asking logind to power off")
         time.sleep(0.2)
         plugin.kill()
-    bus.logind.send(signal.SIGCONT)
+    bus.logind.thaw()
     with Plugin("logind", environment=bus.environment) as plugin:
         stays(lambda: plugin.call("power.status") == {"preparing": "none"}, 0.5, "nothing is under way")
     assert bus.calls == []
@@ -217,7 +216,7 @@ def test_logind_drops_a_request_whose_sender_was_killed(bus: SystemBus) -> None:
 
 def test_a_call_under_way_ends_with_the_input(bus: SystemBus, plugin: Plugin) -> None:
     assert bus.logind
-    bus.logind.send(signal.SIGSTOP)
+    bus.logind.freeze()
     plugin.begin("power.reboot")
     plugin.logged("asking logind to reboot")
     start = time.monotonic()

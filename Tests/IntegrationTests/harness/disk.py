@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from pathlib import Path
 
 from .processes import Process, must, run
@@ -27,10 +26,10 @@ class Disk:
         wait_until(lambda: os.path.ismount(point), 10, f"the disk is mounted: {self._process.log}")
 
     def hang(self) -> None:
-        self._process.send(signal.SIGSTOP)
+        self._process.freeze()
 
     def go_on(self) -> None:
-        self._process.send(signal.SIGCONT)
+        self._process.thaw()
 
     def dispose(self) -> None:
         self.go_on()

@@ -8,6 +8,9 @@ import subprocess
 from pathlib import Path
 from typing import Sequence
 
+from .waiting import wait_until
+
+
 class Process:
     """A process with its output in a file."""
 
@@ -60,6 +63,19 @@ class Process:
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"{self.command[0]} did not end within {timeout:g} s of the signal:\n{self.tail()}")
+
+    def freeze(self) -> None:
+        """SIGSTOP, and wait until every thread has stopped, which kill(2) does not."""
+        self.send(signal.SIGSTOP)
+        tasks = Path(f"/proc/{self.pid}/task")
+
+        def frozen() -> bool:
+            return all("\nState:\tT" in (task / "status").read_text() for task in tasks.iterdir())
+
+        wait_until(frozen, 10, f"{self.command[0]} has stopped")
+
+    def thaw(self) -> None:
+        self.send(signal.SIGCONT)
 
     def kill(self) -> None:
         """kill -9, and wait for the end."""
