@@ -16,8 +16,8 @@ from harness.wire import Response
 from test_power import Powered
 
 MESSAGE = "The disk does not answer"
-#: A look at the disk has so many seconds.
-PATIENCE = 5
+#: For so many seconds the disk is waited for by who wants to be told something, and by who wants something done.
+SHORT_PATIENCE, PATIENCE = 5, 30
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def running(supervisor: Supervisor, disk: Disk) -> Supervisor:
 
 
 def restart(supervisor: Supervisor, force: bool = False) -> Response:
-    return supervisor.api("POST", "/v1/restart", {"appId": target.APP, "force": force}, timeout=30)
+    return supervisor.api("POST", "/v1/restart", {"appId": target.APP, "force": force}, timeout=60)
 
 
 def test_it_is_told_and_nobody_waits_for_it(running: Supervisor, disk: Disk) -> None:
@@ -45,19 +45,20 @@ def test_it_is_told_and_nobody_waits_for_it(running: Supervisor, disk: Disk) -> 
     with PingProbe(running) as pings:
         begun = time.monotonic()
         device = running.device()
+        assert SHORT_PATIENCE - 0.5 < time.monotonic() - begun < SHORT_PATIENCE + 2
+        refused = restart(running)
         assert PATIENCE - 0.5 < time.monotonic() - begun < PATIENCE + 2
     assert pings.worst < 1 and len(pings.times) > 10
     (lock,) = device["locks"]
     path = f"{running.data_folder()}/resin-updates.lock"
     assert (lock["appId"], lock["path"], lock["reason"]) == (target.APP, path, MESSAGE)
 
-    # Who asks from now on is told at once.
+    # Who comes from now on waits no more.
     begun = time.monotonic()
     assert running.device()["locks"] == device["locks"]
     healthy = running.api("GET", "/v1/healthy")
     assert healthy.status == 500 and healthy.body.startswith(b"The disk has not answered for ")
-    for force in (False, True):
-        refused = restart(running, force)
+    for refused in (refused, restart(running), restart(running, force=True)):
         assert (refused.status, refused.body, refused.header("Retry-After")) == (503, MESSAGE.encode(), "5")
     status = running.ctl("status")
     assert status.returncode == 0 and "UNHEALTHY: The disk has not answered for" in status.stdout
@@ -75,7 +76,7 @@ def test_it_is_told_and_nobody_waits_for_it(running: Supervisor, disk: Disk) -> 
 def test_an_update_waits_for_it_and_goes_on_by_itself(running: Supervisor, disk: Disk) -> None:
     disk.hang()
     running.write_target(target.app(release="b"))
-    wait_until(lambda: MESSAGE in running.ctl("status").stdout, 20, "it is told")
+    wait_until(lambda: MESSAGE in running.ctl("status").stdout, 60, "it is told")
     assert running.settled(release="a")
     disk.go_on()
     running.wait_settled(release="b")
@@ -87,7 +88,7 @@ def test_it_does_not_keep_the_supervisor_from_its_end(running: Supervisor, disk:
     assert running.device()["locks"]
     begun = time.monotonic()
     assert running.stop() == 1
-    assert time.monotonic() - begun < 12
+    assert time.monotonic() - begun < 18, "systemd would have killed it"
     assert "The disk does not answer, not waiting any longer" in running.log
     disk.go_on()
     running.start()
@@ -100,10 +101,12 @@ def test_a_forced_reboot_does_not_wait_for_it(supervisor: Supervisor, disk: Disk
     supervisor.start()
     powered.runs()
     disk.hang()
+    begun = time.monotonic()
     refused = powered.power("reboot")
     assert refused.status == 500 and MESSAGE.encode() in refused.body
     assert not powered.stopped() and powered.asked() == []
     accepted = powered.power("reboot", {"force": True})
     assert accepted.status == 202, accepted.body
+    assert time.monotonic() - begun < PATIENCE + 15
     assert powered.stopped() and powered.asked() == ["power.reboot"]
     assert "The disk is not waited for" in supervisor.log

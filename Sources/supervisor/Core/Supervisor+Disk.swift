@@ -4,30 +4,35 @@ import Synchronization
 /// A disk that does not answer: a card that dies, a file server that is gone. Whoever asks such a disk blocks until it is
 /// back, and that is the worker's only thread. What can be said or refused without the disk is.
 extension Supervisor {
-    /// How long a disk may take for a look.
-    static let diskPatience: Duration = .seconds(5)
+    /// How long a disk may take before its silence is an ailment and operations are refused. A card that an image is written
+    /// to takes many seconds for a file of ours, and is none.
+    static let diskPatience: Duration = .seconds(30)
+    /// How long it may take for what somebody wants to be told now.
+    static let diskShortPatience: Duration = .seconds(5)
 
     private static let noAnswer = SupervisorError(.unavailable, "The disk does not answer", retryAfter: 5)
 
     /// Throws `unavailable` where the disk does not answer. For what is about to change something: it would be done when the
     /// disk is back, at a time at which nobody expects it any more.
-    func requireDisk() async throws(SupervisorError) {
+    func requireDisk(within patience: Duration = diskPatience) async throws(SupervisorError) {
         let directory = parts.directories.dataDirectory
-        _ = try await look { try? FileSystem.status(directory + "/.") }
+        _ = try await look(within: patience) { try? FileSystem.status(directory + "/.") }
     }
 
-    /// Runs on the worker what changes nothing. Throws `unavailable` after ``diskPatience``, and at once while an earlier look
-    /// is still out; what comes of it later is dropped.
+    /// Runs on the worker what changes nothing. Throws `unavailable` where the disk has been silent for `patience`, be it
+    /// towards an earlier look; what comes of this one later is dropped.
     func look<Value: Sendable>(
+        within patience: Duration = diskPatience,
         _ body: @escaping @Sendable () throws -> Value
     ) async throws(SupervisorError) -> Value {
-        guard diskSilentSince == nil else { throw Self.noAnswer }
         let clock = parts.clock
         let begun = clock.now
+        let limit = (diskSilentSince ?? begun) + patience - begun
+        guard limit > .zero else { throw Self.noAnswer }
         let result: Result<Value, SupervisorError> = await withCheckedContinuation { continuation in
             let answer = FirstAnswer(continuation)
             let alarm = Task(executorPreference: parts.executor) {
-                do { try await clock.sleep(for: Self.diskPatience) } catch { return }
+                do { try await clock.sleep(for: limit) } catch { return }
                 await self.giveUp(answer, begun)
             }
             Task(executorPreference: parts.executor) {
@@ -45,7 +50,7 @@ extension Supervisor {
     private func giveUp<Value>(_ answer: FirstAnswer<Result<Value, SupervisorError>>, _ begun: Duration) {
         guard answer.resume(returning: .failure(Self.noAnswer)), diskSilentSince == nil else { return }
         diskSilentSince = begun
-        logger.error("The disk has not answered for \(Self.diskPatience.components.seconds) s")
+        logger.error("The disk has not answered for \((parts.clock.now - begun).components.seconds) s")
     }
 
     private func give<Value>(

@@ -14,12 +14,15 @@ extension Supervisor {
     private var allApps: Set<AppID> { Set(instances.map(\.key.app)) }
 
     /// The locks of users in force. Throws where the disk does not answer.
-    func heldLocks(of apps: some Sequence<AppID>) async throws(SupervisorError) -> [HeldLock] {
+    func heldLocks(
+        of apps: some Sequence<AppID>,
+        within patience: Duration = diskPatience
+    ) async throws(SupervisorError) -> [HeldLock] {
         let scopes = scopes(of: apps)
         let files = lockFiles
         // Nearly always nobody holds one, and the kernel has that in memory; the worker's thread would have to be woken.
         if scopes.allSatisfy({ files.areFree($0, locksInMemory) }) { return [] }
-        return try await look { scopes.flatMap { files.held($0) } }
+        return try await look(within: patience) { scopes.flatMap { files.held($0) } }
     }
 
     /// Takes the update locks of all given applications, or none.
@@ -107,7 +110,7 @@ extension Supervisor {
     public func locks() async -> JSONValue {
         let held: [HeldLock]
         do throws(SupervisorError) {
-            held = try await heldLocks(of: allApps)
+            held = try await heldLocks(of: allApps, within: Self.diskShortPatience)
         } catch {
             held = scopes(of: allApps).flatMap {
                 lockFiles.heldAsFarAsKnown($0, locksInMemory, otherwise: error.message)

@@ -112,7 +112,7 @@ extension Supervisor {
     private func enterForPower(force: Bool) async -> PowerGate.Event {
         do throws(SupervisorError) {
             do throws(SupervisorError) {
-                try await requireDisk()
+                try await requireDisk(within: force ? Self.diskShortPatience : Self.diskPatience)
             } catch {
                 // Nor may what holds a gate and waits for it keep us from the reboot that is to cure it.
                 guard force else { throw error }
@@ -168,7 +168,7 @@ extension Supervisor {
         let failure = await stopAll(instances, within: limit)
         for key in Set(powerHold.stopped.map(\.key)).sorted() where !isAlive(key) {
             do throws(SupervisorError) {
-                try await requireDisk()
+                try await requireDisk(within: Self.diskShortPatience)
                 try await swapLocks(key)
             } catch {
                 // It is done again before the service starts.

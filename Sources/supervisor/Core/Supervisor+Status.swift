@@ -11,7 +11,7 @@ extension Supervisor {
         if case .away(let since, let reason) = engineState, now - since > Self.enginePatience {
             return "The container engine is away for \((now - since).components.seconds) s: \(reason)"
         }
-        if let since = diskSilentSince {
+        if let since = diskSilentSince, now - since >= Self.diskPatience {
             return "The disk has not answered for \((now - since).components.seconds) s"
         }
         for step in steps.values where now - step.since > step.limit {

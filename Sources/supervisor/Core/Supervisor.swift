@@ -113,7 +113,7 @@ public actor Supervisor: DeviceAPI {
     private(set) var instances: [CurrentState.Instance] = []
     /// Whether the engine has listed them at least once.
     var hasListed = false
-    /// When a look at the disk began that has not come back in time; nil since one did.
+    /// When a look at the disk began that has not come back in time; nil since it did.
     var diskSilentSince: Duration?
     var crashes = CrashTracker()
     /// Looks whether a crash loop is over, when that may be.

@@ -24,8 +24,8 @@ public struct HeldLock: Sendable, Hashable {
 /// The files of the update lock on the host.
 ///
 /// Held means that something exists at the path, whatever it is. The supervisor's own are known by owner, boot id and a
-/// random token that it keeps in its runtime directory. Everything here but `areFree` and `heldAsFarAsKnown`
-/// may block.
+/// random token that it keeps in its runtime directory. Everything here but `areFree` and
+/// `heldAsFarAsKnown` may block.
 struct UpdateLockFiles: Sendable {
     /// Names in a service's lock directory.
     static let names = ["updates.lock", "resin-updates.lock"]
