@@ -30,6 +30,22 @@ struct SupervisorDiskTests {
         }
     }
 
+    @Test func `a new key is refused in time, and the old one goes on when the disk is back`() async {
+        await Bench.run(target: Self.one) { bench in
+            let key = await bench.supervisor.currentKey()
+            bench.worker.hang()
+            let regenerate = bench.call { try await $0.regenerateKey() }
+            await bench.advance(.seconds(31))
+            #expect(regenerate.error?.code == .unavailable)
+            #expect(regenerate.error?.message.hasSuffix("the old one goes on: The disk does not answer") == true)
+            bench.worker.goOn()
+            await bench.advance(.seconds(120))
+            #expect(await bench.supervisor.currentKey() == key)
+            let new = try await bench.answer { try await $0.regenerateKey() }
+            #expect(new != key)
+        }
+    }
+
     @Test func `its silence is an ailment until it answers`() async {
         await Bench.run(target: Self.one) { bench in
             bench.worker.hang()

@@ -15,8 +15,10 @@ extension Supervisor {
     /// Throws `unavailable` where the disk does not answer. For what is about to change something: it would be done when the
     /// disk is back, at a time at which nobody expects it any more.
     func requireDisk(within patience: Duration = diskPatience) async throws(SupervisorError) {
-        let directory = parts.directories.dataDirectory
-        _ = try await look(within: patience) { try? FileSystem.status(directory + "/.") }
+        let directories = [parts.store.directory, parts.directories.dataDirectory]
+        try await look(within: patience) {
+            for directory in directories { _ = try? FileSystem.status(directory + "/.") }
+        }
     }
 
     /// Runs on the worker what changes nothing. Throws `unavailable` where the disk has been silent for `patience`, be it

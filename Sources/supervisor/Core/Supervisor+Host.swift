@@ -77,6 +77,7 @@ extension Supervisor {
         if isEnabled != tcpPingIsEnabled {
             let store = parts.store
             do throws(SupervisorError) {
+                try await requireDisk()
                 try await onWorker { try store.save(tcpPingIsEnabled: isEnabled) }
             } catch {
                 throw SupervisorError(.unavailable, "The choice could not be kept: \(error)")

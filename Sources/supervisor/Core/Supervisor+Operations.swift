@@ -205,6 +205,7 @@ extension Supervisor {
                 defer { supervisor.isChangingKey = false }
                 let store = supervisor.parts.store
                 do throws(SupervisorError) {
+                    try await supervisor.requireDisk()
                     try await supervisor.onWorker { try store.save(key: key) }
                     supervisor.apiKey = key
                     supervisor.keyIsSaved = true
