@@ -112,6 +112,8 @@ struct SupervisorDiskTests {
             await bench.change(target: Self.newer)
             await bench.advance(.seconds(90))
             #expect(bench.engine.calls == [])
+            let update = await bench.supervisor.status()["update"]
+            #expect(update?["targetError"] == "The disk does not answer")
             bench.worker.goOn()
             await bench.settle()
             #expect(bench.container(1).image == "app:2")

@@ -57,6 +57,8 @@ struct UpdateLockFiles: Sendable {
     struct InMemory: Sendable {
         var locks = false
         var data = false
+
+        fileprivate func holds(_ place: Place) -> Bool { place.service == nil ? data : locks }
     }
 
     func inMemory() -> InMemory {
@@ -70,20 +72,20 @@ struct UpdateLockFiles: Sendable {
     /// where only that could tell.
     func areFree(_ scope: Scope, _ inMemory: InMemory) -> Bool {
         places(of: scope).allSatisfy {
-            FileSystem.isKnownAbsent($0.path, inMemory: $0.service == nil ? inMemory.data : inMemory.locks)
+            FileSystem.isKnownAbsent($0.path, inMemory: inMemory.holds($0))
         }
     }
 
     /// What can be told without a disk: a path of which only that could tell counts as held, for the reason that is given.
     func heldAsFarAsKnown(_ scope: Scope, _ inMemory: InMemory, otherwise reason: String) -> [HeldLock] {
         places(of: scope).compactMap { place in
-            if place.service == nil ? inMemory.data : inMemory.locks { return look(at: place) }
+            if inMemory.holds(place) { return look(at: place) }
             guard !FileSystem.isKnownAbsent(place.path, inMemory: false) else { return nil }
             return HeldLock(app: place.app, service: place.service, path: place.path, reason: reason)
         }
     }
 
-    private struct Place {
+    fileprivate struct Place {
         var app: AppID
         var service: String?
         var directory: String
