@@ -69,11 +69,11 @@ fresh-deb:
 
 device: fresh-deb ## the virtual device in the background; scripts/device --help says more
 	@scripts/device up
-	@echo "Try scripts/device exec -- supervisorctl status; scripts/device down ends it."
+	@echo "Try scripts/device exec -- superctl status; scripts/device down ends it."
 
 board: fresh-deb ## the same on a machine of its own, emulated by QEMU, with a LED; scripts/board --help says more
 	@scripts/board up
-	@echo "Try scripts/board exec -- supervisorctl status; scripts/board down ends it."
+	@echo "Try scripts/board exec -- superctl status; scripts/board down ends it."
 
 device-test: fresh-deb ## the tests on the device and on the board; PYTEST="-k name" picks tests
 	@scripts/setup device-test

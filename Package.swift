@@ -53,8 +53,8 @@ let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swi
 let package = Package(
     name: "supervisor",
     products: [
-        .executable(name: "supervisor", targets: ["supervisor"]),
-        .executable(name: "supervisorctl", targets: ["supervisorctl"]),
+        .executable(name: "device-supervisor", targets: ["device-supervisor"]),
+        .executable(name: "superctl", targets: ["superctl"]),
         .library(name: "SupervisorPluginAPI", targets: ["SupervisorPluginAPI"]),
     ],
     dependencies: [
@@ -97,7 +97,7 @@ let package = Package(
 
         // The programs.
         program(
-            "supervisor",
+            "device-supervisor",
             "supervisor/App",
             [
                 "SupervisorPluginAPI", "UnitFile", "SupervisorSystemd", "SupervisorReactor", "SupervisorCore",
@@ -105,7 +105,7 @@ let package = Package(
             ] + nio
         ),
         program(
-            "supervisorctl",
+            "superctl",
             "supervisor/Control",
             ["SupervisorPluginAPI", "UnixHTTP", "CLinux", nioHTTP] + nio
         ),
@@ -159,8 +159,8 @@ let package = Package(
         tests(of: "supervisor-plugin-tcp-ping", ["SupervisorPluginAPI"]),
         tests(of: "supervisor-plugin-storage", ["SupervisorPluginAPI"]),
         tests(of: "supervisor-plugin-check", ["SupervisorPluginAPI"]),
-        tests(of: "supervisor", ["UnitFile", "SupervisorCore", "SupervisorPluginAPI"]),
-        tests(of: "supervisorctl", ["SupervisorPluginAPI"]),
+        tests(of: "device-supervisor", ["UnitFile", "SupervisorCore", "SupervisorPluginAPI"]),
+        tests(of: "superctl", ["SupervisorPluginAPI"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -192,7 +192,7 @@ def report(rows: list[Row]) -> int:
 
 def stripped_size() -> float:
     copy = ROOT / "stripped"
-    subprocess.run(["strip", "-o", str(copy), str(binary("supervisor"))], check=True)
+    subprocess.run(["strip", "-o", str(copy), str(binary("device-supervisor"))], check=True)
     return copy.stat().st_size / 1e6
 
 

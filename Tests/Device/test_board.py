@@ -25,7 +25,7 @@ def blink_and_count(board: Machine) -> tuple[int, float]:
     """
     script = f"""
         exec {{idle}}<> <(:)
-        printf 'header = "Authorization: Bearer %s"' "$(</var/lib/supervisor/api-key)" |
+        printf 'header = "Authorization: Bearer %s"' "$(</var/lib/device-supervisor/api-key)" |
             curl -sf -m 60 -o /dev/null -X POST -K - http://127.0.0.1:{PORT}/v1/blink &
         read -r old <{LED}/brightness
         n=0 first=0 last=0 begin=${{EPOCHREALTIME/./}}
@@ -63,8 +63,8 @@ def test_a_killed_led_plugin_leaves_the_led_as_it_was(board: Machine) -> None:
 
 
 def test_the_units_limits_are_in_force(board: Machine) -> None:
-    assert int(board.show("supervisor", "TasksCurrent")) <= int(board.show("supervisor", "TasksMax"))
-    board.sh("supervisorctl call hostname.get")
+    assert int(board.show("device-supervisor", "TasksCurrent")) <= int(board.show("device-supervisor", "TasksMax"))
+    board.sh("superctl call hostname.get")
     (unit,) = board.sh(
         "systemctl list-units --no-legend --plain --state running 'supervisor-plugin-hostnamed@*' | cut -d' ' -f1"
     ).split()

@@ -9,8 +9,8 @@ from harness.device import Machine
 from harness.waiting import wait_until
 
 BASE = [
-    "supervisor",
-    *(f"supervisor-plugin-{name}" for name in ("logind", "hostnamed", "redsocks", "led", "tcp-ping", "storage")),
+    "device-supervisor",
+    *(f"device-supervisor-plugin-{name}" for name in ("logind", "hostnamed", "redsocks", "led", "tcp-ping", "storage")),
 ]
 
 
@@ -27,7 +27,7 @@ def test_all_processes_idle_take_at_most_20_mb(device: Machine, measured: Callab
     time.sleep(35)
     device.sh("sync")
     script = (
-        "for p in /proc/[0-9]*; do u=$(stat -c %U $p 2>/dev/null); case $u in supervisor*) "
+        "for p in /proc/[0-9]*; do u=$(stat -c %U $p 2>/dev/null); case $u in *supervisor*) "
         "echo \"$(cat $p/comm) $(awk '/^Pss:/ { print $2 }' $p/smaps_rollup)\";; esac; done 2>/dev/null; true"
     )
     sizes = [line.split() for line in device.sh(script).splitlines()]
@@ -41,7 +41,7 @@ def test_boot_to_ping(device: Machine, measured: Callable[[str], None]) -> None:
     device.sh("systemctl reboot")
     wait_until(lambda: device.facts["boots"] == boots + 1 and device.facts["leader"], 60, "it boots")
     begin = time.monotonic()
-    wait_until(lambda: device.run("test", "-e", "/run/supervisor/control.sock").status == 0, 60, "it has come so far")
+    wait_until(lambda: device.run("test", "-e", "/run/device-supervisor/control.sock").status == 0, 60, "it has come so far")
     device.wait_pings()
     took = time.monotonic() - begin
     measured(f"boot of the device to /ping answered: {took:.1f} s")

@@ -18,7 +18,7 @@ OPERATIONS = {
     "storage": "storage.reap",
     "tcp-ping": "tcp-ping.status",
 }
-DROP_IN = "/etc/supervisor/supervisor.conf.d/90-test.conf"
+DROP_IN = "/etc/device-supervisor/device-supervisor.conf.d/90-test.conf"
 
 
 @pytest.fixture
@@ -32,14 +32,14 @@ def untouched(device: Machine):  # type: ignore[no-untyped-def]
 
 def test_a_masked_plugin_is_gone_and_nothing_else(untouched: Machine) -> None:
     device, name = untouched, "hostnamed"
-    device.sh("supervisorctl call hostname.get")
+    device.sh("superctl call hostname.get")
     device.sh(f"systemctl mask --now supervisor-plugin-{name}.socket")
     try:
         answer = device.api("PATCH", "/v1/device/host-config", {"network": {"hostname": "nobody-sets-it"}})
         assert answer.status in (501, 503), answer
         # Whoever asks learns it; so does who looks.
         wait_until(lambda: device.plugin(name)["state"] in ("absent", "masked"), 30, "it is known to be absent")
-        assert "mask" in device.sh("supervisorctl plugins")
+        assert "mask" in device.sh("superctl plugins")
         assert device.pings() and device.api("GET", "/v1/healthy").status == 200
     finally:
         socket = f"supervisor-plugin-{name}.socket"
@@ -57,29 +57,29 @@ def test_reload_takes_a_good_file_and_refuses_a_bad_one(untouched: Machine) -> N
     pid = device.pid()
     try:
         device.write(DROP_IN, "[Applications]\nPollIntervalSec=45\n")
-        assert device.run("systemctl", "reload", "supervisor").status == 0
+        assert device.run("systemctl", "reload", "device-supervisor").status == 0
         device.write(DROP_IN, "[Applications]\nPollIntervalSec=soon\n")
-        assert device.run("systemctl", "reload", "supervisor").status != 0
-        assert "PollIntervalSec" in device.journal("-u", "supervisor", "-n", "50")
+        assert device.run("systemctl", "reload", "device-supervisor").status != 0
+        assert "PollIntervalSec" in device.journal("-u", "device-supervisor", "-n", "50")
         assert device.pid() == pid and device.pings()
     finally:
         device.sh(f"rm -f {DROP_IN}")
-        device.sh("systemctl reload supervisor")
+        device.sh("systemctl reload device-supervisor")
     assert device.pid() == pid
 
 
 def test_a_configuration_that_stops_is_not_started_for_ever(device: Machine) -> None:
     try:
         device.write(DROP_IN, "[API]\nPort=lots\n")
-        device.run("systemctl", "restart", "supervisor")
-        wait_until(lambda: device.show("supervisor", "ExecMainStatus") == "78", 10, "it says that its file is bad")
-        restarts = device.show("supervisor", "NRestarts")
+        device.run("systemctl", "restart", "device-supervisor")
+        wait_until(lambda: device.show("device-supervisor", "ExecMainStatus") == "78", 10, "it says that its file is bad")
+        restarts = device.show("device-supervisor", "NRestarts")
         time.sleep(3)
-        assert device.show("supervisor", "NRestarts") == restarts
+        assert device.show("device-supervisor", "NRestarts") == restarts
         assert device.wait_app()["State"]["Running"]
-        assert "Port" in device.journal("-u", "supervisor", "-n", "50")
+        assert "Port" in device.journal("-u", "device-supervisor", "-n", "50")
     finally:
-        device.sh(f"rm -f {DROP_IN}; systemctl restart supervisor")
+        device.sh(f"rm -f {DROP_IN}; systemctl restart device-supervisor")
     device.wait_pings()
 
 
@@ -92,7 +92,7 @@ def test_a_killed_core_is_back_and_its_apps_have_not_noticed(untouched: Machine)
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_a_killed_plugin_is_there_when_it_is_needed(untouched: Machine, name: str) -> None:
-    device, call = untouched, f"supervisorctl call {OPERATIONS[name]}"
+    device, call = untouched, f"superctl call {OPERATIONS[name]}"
     device.sh(call)
     instances = f"systemctl list-units --no-legend --plain --state running 'supervisor-plugin-{name}@*' | cut -d' ' -f1"
     killed = device.sh(instances).split()
@@ -102,7 +102,7 @@ def test_a_killed_plugin_is_there_when_it_is_needed(untouched: Machine, name: st
     assert device.sh(instances).split() not in ([], killed)
     assert device.pings()
     # Nothing is left of the one that was killed.
-    assert device.sh("systemctl list-units --no-legend --plain --failed 'supervisor*'") == ""
+    assert device.sh("systemctl list-units --no-legend --plain --failed 'device-supervisor*' 'supervisor*'") == ""
 
 
 def test_a_core_that_hangs_is_ended_by_the_watchdog(untouched: Machine, measured: Callable[[str], None]) -> None:
@@ -112,7 +112,7 @@ def test_a_core_that_hangs_is_ended_by_the_watchdog(untouched: Machine, measured
     wait_until(lambda: untouched.pid() not in (0, pid), 60, "systemd has started another")
     untouched.wait_pings()
     measured(f"a core that hangs is replaced after {time.monotonic() - begin:.1f} s")
-    assert "watchdog" in untouched.journal("-u", "supervisor", "-n", "50").lower()
+    assert "watchdog" in untouched.journal("-u", "device-supervisor", "-n", "50").lower()
 
 
 def test_a_restart_of_docker_converges(device: Machine) -> None:
@@ -130,7 +130,7 @@ def test_a_restart_of_the_supervisor_during_an_update_converges(device: Machine)
         for number in range(3, 7):
             device.write_target(demo_target(commit=str(number) * 40))
             time.sleep(0.1 * number)
-            device.sh("systemctl restart supervisor")
+            device.sh("systemctl restart device-supervisor")
 
         def settled() -> bool:
             answer = device.api("GET", f"/v1/apps/{APP}")
@@ -146,6 +146,6 @@ def test_a_restart_of_the_supervisor_during_an_update_converges(device: Machine)
 
 def test_the_whole_target_stops_and_starts(untouched: Machine) -> None:
     untouched.sh("systemctl stop supervisor.target")
-    assert untouched.run("systemctl", "is-active", "supervisor").out.strip() == "inactive"
+    assert untouched.run("systemctl", "is-active", "device-supervisor").out.strip() == "inactive"
     untouched.sh("systemctl start supervisor.target")
     untouched.wait_pings()

@@ -20,7 +20,7 @@ def packages() -> list[Path]:
 
 
 def next_version(file: Path, folder: Path) -> Path:
-    """The same package as its next version has it: 1:0.1.0 is 1:0.1.1 in everything that it says of versions."""
+    """The same package as its next version has it: 0.1.0 is 0.1.1 in everything that it says of versions."""
     tree = folder / file.stem
     subprocess.run(["dpkg-deb", "--raw-extract", file, tree], check=True)
     control = tree / "DEBIAN/control"
@@ -56,25 +56,25 @@ def installed(own_device: Machine) -> Machine:
 
 def test_shells_find_their_completion(installed: Machine) -> None:
     for file, first in (
-        ("bash-completion/completions/supervisorctl", "# Completion of supervisorctl for bash"),
-        ("zsh/vendor-completions/_supervisorctl", "#compdef supervisorctl"),
-        ("fish/vendor_completions.d/supervisorctl.fish", "# Completion of supervisorctl for fish"),
+        ("bash-completion/completions/superctl", "# Completion of superctl for bash"),
+        ("zsh/vendor-completions/_superctl", "#compdef superctl"),
+        ("fish/vendor_completions.d/superctl.fish", "# Completion of superctl for fish"),
     ):
         assert installed.sh(f"head -n 1 /usr/share/{file}").startswith(first)
-    script = "/usr/share/bash-completion/completions/supervisorctl"
-    assert "-F _supervisorctl" in installed.sh(f"bash -c 'source {script}; complete -p supervisorctl'")
+    script = "/usr/share/bash-completion/completions/superctl"
+    assert "-F _superctl" in installed.sh(f"bash -c 'source {script}; complete -p superctl'")
 
 
 def test_an_upgrade_while_apps_run_leaves_them_alone(installed: Machine, tmp_path: Path) -> None:
     device = installed
     before, pid = device.wait_app(), device.pid()
-    there = device.sh("dpkg-query -W -f '${Package} ${db:Status-Status}\\n' 'supervisor*'").splitlines()
+    there = device.sh("dpkg-query -W -f '${Package} ${db:Status-Status}\\n' 'device-supervisor*'").splitlines()
     names = [line.split()[0] for line in there if line.endswith(" installed")]
-    assert "supervisor" in names and len(names) > 5
-    version = device.sh("dpkg-query -W -f '${Version}' supervisor")
+    assert "device-supervisor" in names and len(names) > 5
+    version = device.sh("dpkg-query -W -f '${Version}' device-supervisor")
     copy(device, *names, upgraded=tmp_path)
     device.sh(f"{QUIET} install /root/debs/*.deb 2>&1", timeout=180)
-    assert device.sh("dpkg-query -W -f '${Version}' supervisor") != version
+    assert device.sh("dpkg-query -W -f '${Version}' device-supervisor") != version
     device.wait_pings()
     assert device.pid() != pid
     after = device.wait_app()
@@ -85,19 +85,19 @@ def test_an_upgrade_while_apps_run_leaves_them_alone(installed: Machine, tmp_pat
 def test_a_swap_of_the_board_changes_plugins_without_a_restart_of_the_core(installed: Machine) -> None:
     device = installed
     pid = device.pid()
-    copy(device, "supervisor-board-qemu", "supervisor-plugin-led")
+    copy(device, "device-supervisor-board-qemu", "device-supervisor-plugin-led")
     device.sh(f"{QUIET} install /root/debs/*.deb 2>&1", timeout=180)
-    assert device.run("dpkg-query", "-W", "-f", "${db:Status-Status}", "supervisor-board-generic").out != "installed"
+    assert device.run("dpkg-query", "-W", "-f", "${db:Status-Status}", "device-supervisor-board-generic").out != "installed"
     wait_until(lambda: device.plugin("led")["state"] in ("idle", "ready"), 30, "the board's plugin is there")
     assert device.pid() == pid and device.pings()
 
 
 def test_remove_keeps_data_and_purge_does_not(installed: Machine) -> None:
     device = installed
-    names = device.sh("dpkg -l 'supervisor*' | awk '/^ii/ { print $2 }'").split()
+    names = device.sh("dpkg -l 'device-supervisor*' | awk '/^ii/ { print $2 }'").split()
     device.sh(f"{QUIET} remove {' '.join(names)} 2>&1", timeout=180)
-    assert device.run("systemctl", "is-active", "supervisor").out.strip() != "active"
-    assert device.run("test", "-d", "/var/lib/supervisor").status == 0
+    assert device.run("systemctl", "is-active", "device-supervisor").out.strip() != "active"
+    assert device.run("test", "-d", "/var/lib/device-supervisor").status == 0
     assert device.sh("systemctl list-units --no-legend --plain 'supervisor-plugin*'") == ""
     device.sh(f"dpkg --purge {' '.join(names)} 2>&1", timeout=180)
     # `-xdev` keeps out of /proc and /run; dpkg's and systemd's own records are not ours.

@@ -7,7 +7,7 @@ import pytest
 from harness.device import LED, Machine
 from harness.waiting import wait_until
 
-CORE = "supervisor"
+CORE = "device-supervisor"
 PLUGINS = ["logind", "hostnamed", "redsocks", "led", "tcp-ping", "storage"]
 USERS = [CORE] + [f"supervisor-{name}" for name in PLUGINS]
 LOGIN1 = ("org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager")
@@ -39,13 +39,13 @@ CAN = {
 #: Who may read (-r), write (-w) or enter (-x) what; nobody else of ours. The engine's socket is the unit's, by its
 #: group, and not the user's every process.
 FILES = {
-    "-r /var/lib/supervisor/api-key": {CORE},
-    "-w /var/lib/supervisor": {CORE},
-    "-w /run/supervisor/control.sock": {CORE},
+    "-r /var/lib/device-supervisor/api-key": {CORE},
+    "-w /var/lib/device-supervisor": {CORE},
+    "-w /run/device-supervisor/control.sock": {CORE},
     "-w /run/docker.sock": set(),
-    "-x /etc/supervisor/proxy": {"supervisor-redsocks"},
+    "-x /etc/device-supervisor/proxy": {"supervisor-redsocks"},
     "-w /etc/hostname": set(),
-    "-w /etc/supervisor": set(),
+    "-w /etc/device-supervisor": set(),
     "-w /run/supervisor-plugins": set(),
 }
 LED_FILES = {f"-w {LED}/{file}": {"supervisor-led"} for file in ("brightness", "trigger")}
@@ -88,7 +88,7 @@ def test_the_users_own_operations_work(machine: Machine) -> None:
 
 def test_what_the_core_may_not_it_has_done_by_its_plugins(machine: Machine) -> None:
     # Reboot and power-off are tried elsewhere, for the machine goes with them.
-    assert machine.run("supervisorctl", "call", "power.status").status == 0
+    assert machine.run("superctl", "call", "power.status").status == 0
     name = machine.sh("hostname")
     for wanted in ("through-the-plugin", name):
         answer = machine.api("PATCH", "/v1/device/host-config", {"network": {"hostname": wanted}})
@@ -107,7 +107,7 @@ def test_what_the_core_may_not_it_has_done_by_its_plugins(machine: Machine) -> N
 def test_only_the_core_connects_to_a_plugins_socket(machine: Machine, user: str) -> None:
     lines = machine.sh("cd /run/supervisor-plugins && stat -c '%n %F %U %G %a' *").splitlines()
     sockets = dict(line.split(" ", 1) for line in lines)
-    assert sockets == {f"{plugin}.sock": "socket root supervisor 660" for plugin in PLUGINS}
+    assert sockets == {f"{plugin}.sock": "socket root device-supervisor 660" for plugin in PLUGINS}
     paths = [f"UNIX-CONNECT:/run/supervisor-plugins/{name}" for name in sockets]
     answers = machine.run_each([["timeout", "10", "socat", "-u", path, "-"] for path in paths], user=user)
     for path, done in zip(paths, answers, strict=True):
@@ -116,7 +116,7 @@ def test_only_the_core_connects_to_a_plugins_socket(machine: Machine, user: str)
 
 def test_the_core_has_no_capability(machine: Machine) -> None:
     *lines, user, groups = machine.sh(
-        f"pid=$(systemctl show -P MainPID supervisor); cat /proc/$pid/status; id -u {CORE};"
+        f"pid=$(systemctl show -P MainPID device-supervisor); cat /proc/$pid/status; id -u {CORE};"
         "echo $(getent group $(sed -n 's/^Groups://p' /proc/$pid/status) | cut -d: -f1)"
     ).splitlines()
     status = dict(line.split(":", 1) for line in lines if ":" in line)
@@ -141,13 +141,13 @@ def test_a_plugins_unit_runs_as_its_user_with_its_capabilities(machine: Machine,
 
 def test_every_unit_of_ours_is_hardened(machine: Machine) -> None:
     lines = machine.sh(
-        "units=$(systemctl list-unit-files --no-legend 'supervisor*.service' | awk '{ print $1 }');"
+        "units=$(systemctl list-unit-files --no-legend 'device-supervisor*.service' 'supervisor*.service' | awk '{ print $1 }');"
         "for unit in ${units//@./@test.} redsocks.service; do"
         " echo $unit $(systemd-analyze security --no-pager $unit | tail -n 1); done",
         timeout=300,
     ).splitlines()
     scores = {line.split()[0]: float(line.split(":")[1].split()[0]) for line in lines}
-    assert {"supervisor.service", "supervisor-plugin-logind@test.service", "redsocks.service"} <= set(scores)
+    assert {"device-supervisor.service", "supervisor-plugin-logind@test.service", "redsocks.service"} <= set(scores)
     assert {unit: score for unit, score in scores.items() if score > 2.0} == {}
 
 
@@ -160,4 +160,4 @@ def test_files_and_sockets_are_closed_to_who_has_no_business_with_them(machine: 
 
 
 def test_the_key_is_the_cores_file(machine: Machine) -> None:
-    assert machine.sh("stat -c '%U %a' /var/lib/supervisor/api-key") == "supervisor 600"
+    assert machine.sh("stat -c '%U %a' /var/lib/device-supervisor/api-key") == "device-supervisor 600"

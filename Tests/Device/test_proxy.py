@@ -145,7 +145,7 @@ def test_credentials_reach_the_proxy_and_nobody_else(world: World) -> None:
     device = world.device
     assert password not in device.journal("-b")
     assert password not in device.sh("cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' ' '; true")
-    readable = "find /etc /run /var/lib/supervisor -xdev -type f -perm -004 2>/dev/null"
+    readable = "find /etc /run /var/lib/device-supervisor -xdev -type f -perm -004 2>/dev/null"
     assert device.sh(f"{readable} | xargs -r grep -lF {shlex.quote(login)} || true") == ""
 
 

@@ -33,7 +33,7 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if all(binary(name).exists() for name in ("supervisor", "supervisorctl")):
+    if all(binary(name).exists() for name in ("device-supervisor", "superctl")):
         return
     for item in items:
         if item.path.name != "test_harness.py":
@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     # A suite that skipped everything for want of the programs has shown nothing.
-    if exitstatus == 0 and not binary("supervisor").exists() and session.testscollected > 0:
+    if exitstatus == 0 and not binary("device-supervisor").exists() and session.testscollected > 0:
         names = {Path(item.location[0]).name for item in session.items}
         if names != {"test_harness.py"}:
             session.exitstatus = 1

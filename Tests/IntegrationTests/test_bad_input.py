@@ -196,7 +196,7 @@ def test_a_configuration_that_is_no_unit_file_stops_the_start(supervisor: Superv
 
 
 def test_a_drop_in_is_merged(supervisor: Supervisor) -> None:
-    folder = supervisor.config_file.with_name("supervisor.conf.d")
+    folder = supervisor.config_file.with_name("device-supervisor.conf.d")
     folder.mkdir()
     (folder / "10-ping.conf").write_text("[API]\nPingRequiresKey=yes\n")
     (folder / "20-ping.conf").write_text("[API]\nPingRequiresKey=no\n")
@@ -211,7 +211,7 @@ def test_a_drop_in_is_merged(supervisor: Supervisor) -> None:
     [(["--nonsense"], 64), (["--config"], 64), (["unexpected"], 64), (["--config", "/no/such/file"], 78)],
 )
 def test_a_wrong_command_line_ends_at_once(options: list[str], status: int) -> None:
-    done = run([binary("supervisor"), *options], timeout=10)
+    done = run([binary("device-supervisor"), *options], timeout=10)
     assert done.returncode == status and done.stderr, done
 
 

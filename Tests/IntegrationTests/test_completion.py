@@ -23,7 +23,7 @@ SHELLS = ["bash", "zsh", "fish"]
 
 
 def script_of(shell: str) -> str:
-    done = subprocess.run([binary("supervisorctl"), "completion", shell], capture_output=True, text=True, timeout=20)
+    done = subprocess.run([binary("superctl"), "completion", shell], capture_output=True, text=True, timeout=20)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -44,7 +44,7 @@ class Typing:
             "PS1": "ready> ",
             "SUPERVISOR_CONTROL_SOCKET": str(control),
         }
-        (folder / "supervisorctl").symlink_to(binary("supervisorctl"))
+        (folder / "superctl").symlink_to(binary("superctl"))
         commands = {
             "bash": ["bash", "--norc", "--noprofile", "-i"],
             "zsh": ["zsh", "-f", "-i"],
@@ -68,7 +68,7 @@ class Typing:
             if by_name:
                 functions = folder / "functions"
                 functions.mkdir()
-                shutil.copy(self.script, functions / "_supervisorctl")
+                shutil.copy(self.script, functions / "_superctl")
                 self.send(f"fpath=({functions} $fpath)\n")
                 self.read_until("ready> ")
             self.send("autoload -U compinit; compinit -u -D; unsetopt beep; zstyle ':completion:*' list-prompt ''\n")
@@ -132,30 +132,30 @@ def typing(tmp_path: Path) -> Iterator[Callable[..., Typing]]:
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
 def test_a_line_is_completed(device: Supervisor, typing: Callable[..., Typing], shell: str) -> None:
     line = typing(shell, device.control)
-    line.completes("supervisorctl resta", "restart ")
-    line.completes("supervisorctl re", "reboot", "reload", "restart")
-    line.completes("supervisorctl restart --fo", "--force ")
-    line.completes(f"supervisorctl restart {str(target.APP)[:3]}", f"{target.APP} ")
-    line.completes("supervisorctl restart de", "demo ")
-    line.completes(f"supervisorctl logs demo {target.SERVICE[:2]}", f"{target.SERVICE} ")
-    line.completes(f"supervisorctl logs -n 5 demo {target.SERVICE[:2]}", f"{target.SERVICE} ")
-    line.completes("supervisorctl call --record wanted", "wanted-file ")
-    line.completes("supervisorctl help pow", "power-off ")
-    line.completes("supervisorctl completion z", "zsh ")
+    line.completes("superctl resta", "restart ")
+    line.completes("superctl re", "reboot", "reload", "restart")
+    line.completes("superctl restart --fo", "--force ")
+    line.completes(f"superctl restart {str(target.APP)[:3]}", f"{target.APP} ")
+    line.completes("superctl restart de", "demo ")
+    line.completes(f"superctl logs demo {target.SERVICE[:2]}", f"{target.SERVICE} ")
+    line.completes(f"superctl logs -n 5 demo {target.SERVICE[:2]}", f"{target.SERVICE} ")
+    line.completes("superctl call --record wanted", "wanted-file ")
+    line.completes("superctl help pow", "power-off ")
+    line.completes("superctl completion z", "zsh ")
 
 
 def test_zsh_finds_the_script_by_its_name(supervisor: Supervisor, typing: Callable[..., Typing]) -> None:
     line = typing("zsh", supervisor.control, by_name=True)
-    line.completes("supervisorctl resta", "restart ")
-    line.completes("supervisorctl restart --fo", "--force ")
+    line.completes("superctl resta", "restart ")
+    line.completes("superctl restart --fo", "--force ")
 
 
 def test_fish_offers_words(device: Supervisor, tmp_path: Path) -> None:
     if not shutil.which("fish"):
         pytest.skip("no fish here")
-    script = tmp_path / "supervisorctl.fish"
+    script = tmp_path / "superctl.fish"
     script.write_text(script_of("fish"))
-    (tmp_path / "supervisorctl").symlink_to(binary("supervisorctl"))
+    (tmp_path / "superctl").symlink_to(binary("superctl"))
 
     def offered(typed: str) -> dict[str, str]:
         done = subprocess.run(
@@ -173,15 +173,15 @@ def test_fish_offers_words(device: Supervisor, tmp_path: Path) -> None:
         assert done.returncode == 0 and not done.stderr, done.stderr
         return dict((line.split("\t", 1) + [""])[:2] for line in done.stdout.splitlines())
 
-    assert offered("supervisorctl resta") == {"restart": "Make an application's containers anew and start them."}
-    assert set(offered("supervisorctl re")) == {"reboot", "reload", "restart"}
-    assert "--force" in offered("supervisorctl restart --fo")
-    assert "--force" not in offered("supervisorctl status --fo")
-    assert offered("supervisorctl restart 1") == {str(target.APP): "demo"}
-    assert offered("supervisorctl restart de") == {"demo": f"application {target.APP}"}
-    assert offered(f"supervisorctl logs -n 5 demo {target.SERVICE[:2]}") == {target.SERVICE: "running"}
-    assert set(offered("supervisorctl completion z")) == {"zsh"}
-    assert offered("supervisorctl key ") == {}
+    assert offered("superctl resta") == {"restart": "Make an application's containers anew and start them."}
+    assert set(offered("superctl re")) == {"reboot", "reload", "restart"}
+    assert "--force" in offered("superctl restart --fo")
+    assert "--force" not in offered("superctl status --fo")
+    assert offered("superctl restart 1") == {str(target.APP): "demo"}
+    assert offered("superctl restart de") == {"demo": f"application {target.APP}"}
+    assert offered(f"superctl logs -n 5 demo {target.SERVICE[:2]}") == {target.SERVICE: "running"}
+    assert set(offered("superctl completion z")) == {"zsh"}
+    assert offered("superctl key ") == {}
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -196,7 +196,7 @@ def test_the_script_is_accepted_without_a_word(tmp_path: Path, shell: str) -> No
 
 def test_without_a_supervisor_nothing_is_offered(supervisor: Supervisor, typing: Callable[..., Typing]) -> None:
     line = typing("bash", supervisor.control)
-    line.send("supervisorctl restart d\t")
+    line.send("superctl restart d\t")
     time.sleep(1)
     line.send("\x15echo still\x20there\n")
     assert "not reachable" not in line.read_until("still there")

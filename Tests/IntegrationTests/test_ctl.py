@@ -1,4 +1,4 @@
-"""supervisorctl, and the control socket under it."""
+"""superctl, and the control socket under it."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ def test_without_a_supervisor_it_says_so(supervisor: Supervisor) -> None:
 
 def test_a_stranger_has_no_permission(device: Supervisor) -> None:
     stranger = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"]
-    done = run([*stranger, binary("supervisorctl"), "status", "--socket", device.control])
+    done = run([*stranger, binary("superctl"), "status", "--socket", device.control])
     assert done.returncode == 77 and done.stderr
 
 
@@ -218,7 +218,7 @@ def test_config_tells_where_each_value_comes_from(running: Supervisor) -> None:
     text = running.ctl("config").stdout
     assert re.search(rf"^Port={running.port} +# {re.escape(str(running.config_file))}:\d+$", text, re.M), text
 
-    drop_in = running.root / "supervisor.conf.d" / "50-test.conf"
+    drop_in = running.root / "device-supervisor.conf.d" / "50-test.conf"
     drop_in.parent.mkdir()
     drop_in.write_text("[API]\nMaxConnections=99\nPort=1\n")
     assert running.ctl("reload").returncode == 0
@@ -270,7 +270,7 @@ def test_update_waits_for_the_end_if_it_is_asked_to(running: Supervisor) -> None
 
 def test_a_screen_gets_colours_and_a_progress_line_and_nobody_else(running: Supervisor, proxy, published) -> None:
     def on_screen(*arguments: str, **environment: str) -> str:
-        words = " ".join([str(binary("supervisorctl")), *arguments, "--socket", str(running.control)])
+        words = " ".join([str(binary("superctl")), *arguments, "--socket", str(running.control)])
         done = subprocess.run(
             ["script", "-qec", words, "/dev/null"],
             env={**os.environ, "TERM": "xterm", **environment},

@@ -22,12 +22,12 @@ LOCKED, GONE = 75, 69
 
 
 class Reading:
-    """A supervisorctl that runs on and prints lines."""
+    """A superctl that runs on and prints lines."""
 
     def __init__(self, supervisor: Supervisor, *arguments: str) -> None:
         self.lines: list[str] = []
         self.popen = subprocess.Popen(
-            [binary("supervisorctl"), *arguments, "--socket", str(supervisor.control)],
+            [binary("superctl"), *arguments, "--socket", str(supervisor.control)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -286,7 +286,7 @@ def test_a_flood_of_lines_costs_the_supervisor_nothing(supervisor: Supervisor) -
     supervisor.start()
     supervisor.wait_settled()
     reader = subprocess.Popen(
-        [binary("supervisorctl"), "logs", "demo", "-f", "--socket", str(supervisor.control)], stdout=subprocess.PIPE
+        [binary("superctl"), "logs", "demo", "-f", "--socket", str(supervisor.control)], stdout=subprocess.PIPE
     )
     try:
         assert reader.stdout and reader.stdout.readline()

@@ -315,7 +315,7 @@ def reload(supervisor: Supervisor) -> None:
 
 
 def story(supervisor: Supervisor, name: str) -> str:
-    """The line of `supervisorctl plugins` about a plugin."""
+    """The line of `superctl plugins` about a plugin."""
     lines = supervisor.ctl("plugins").stdout.splitlines()
     return next(line for line in lines if line.split()[:1] == [name])
 

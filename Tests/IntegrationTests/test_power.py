@@ -89,7 +89,7 @@ def test_a_lock_refuses_it_and_nothing_is_stopped(powered: Powered, kind: str, o
 
 
 @pytest.mark.parametrize("command, kind, operation", [("reboot", *KINDS[0]), ("power-off", *KINDS[1])])
-def test_supervisorctl_passes_the_same_gate(powered: Powered, command: str, kind: str, operation: str) -> None:
+def test_superctl_passes_the_same_gate(powered: Powered, command: str, kind: str, operation: str) -> None:
     supervisor = powered.supervisor
     lock = supervisor.lock_folder() / "updates.lock"
     lock.touch()

@@ -98,7 +98,7 @@ struct SupervisorStatusTests {
         }
     }
 
-    // MARK: For supervisorctl
+    // MARK: For superctl
 
     @Test func `the status names applications, containers and what is to come`() async {
         await Bench.run(target: Self.one) { bench in

@@ -47,7 +47,7 @@ struct ManifestTests {
             Priority=-3
             [Launch]
             Mode=socket
-            Socket=/run/supervisor/led.sock
+            Socket=/run/device-supervisor/led.sock
             Lifecycle=persistent
             IdleTimeoutSec=1min
             StartTimeoutSec=2
@@ -60,7 +60,7 @@ struct ManifestTests {
             Empty=
             """
         )
-        #expect(manifest.launch == .socket(path: "/run/supervisor/led.sock"))
+        #expect(manifest.launch == .socket(path: "/run/device-supervisor/led.sock"))
         #expect(manifest.lifecycle == .persistent)
         #expect(manifest.provides == ["led.blink", "x.y"])
         #expect(manifest.isEssential)

@@ -31,7 +31,7 @@ struct JournalTests {
             receiver.nextText() == """
                 MESSAGE=stopped code=0 took="3 s"
                 PRIORITY=5
-                SYSLOG_IDENTIFIER=supervisor
+                SYSLOG_IDENTIFIER=device-supervisor
                 SUPERVISOR_REQUEST_ID=r1
                 SUPERVISOR_APP_ID=2167
                 SUPERVISOR_SERVICE=main

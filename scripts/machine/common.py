@@ -14,7 +14,7 @@ from typing import Callable, Iterator, Sequence, TypeVar
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 #: Layers that are slow to make and the same for every checkout.
-CACHE = Path(os.environ.get("SUPERVISOR_MACHINE_CACHE", "/var/tmp/supervisor-machine"))
+CACHE = Path(os.environ.get("SUPERVISOR_MACHINE_CACHE", "/var/tmp/device-supervisor"))
 #: Where the packages are.
 PACKAGES = Path(os.environ.get("SUPERVISOR_DEB_DIR", REPOSITORY / ".build/deb"))
 

@@ -139,11 +139,11 @@ def packages(board: str) -> list[Path]:
     chosen = []
     for file in sorted(PACKAGES.glob("*.deb")):
         name = file.name.split("_")[0]
-        if name.endswith("-dbgsym") or (name.startswith("supervisor-board-") and name != f"supervisor-board-{board}"):
+        if name.endswith("-dbgsym") or (name.startswith("device-supervisor-board-") and name != f"device-supervisor-board-{board}"):
             continue
         chosen.append(file)
-    if chosen and not any(file.name.startswith(f"supervisor-board-{board}_") for file in chosen):
-        raise Failure(f"there is no package supervisor-board-{board} in {PACKAGES}")
+    if chosen and not any(file.name.startswith(f"device-supervisor-board-{board}_") for file in chosen):
+        raise Failure(f"there is no package device-supervisor-board-{board} in {PACKAGES}")
     return chosen
 
 

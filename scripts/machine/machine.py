@@ -19,7 +19,7 @@ from machine import layers
 from machine.common import REPOSITORY, Failure, run, say, wait_until
 from machine.network import Outside, free_outside
 
-API_KEY = "var/lib/supervisor/api-key"
+API_KEY = "var/lib/device-supervisor/api-key"
 
 
 class Machine:
@@ -133,7 +133,7 @@ class Machine:
 
     {me} status{named} --json
     {me} exec{named} -- bash
-    {me} exec{named} -- supervisorctl status
+    {me} exec{named} -- superctl status
     {me} exec{named} -- docker ps
     {me} exec{named} -- systemctl reboot      # it comes back; so does the app
     curl http://{self.read()["address"]}:8080/      # the demo app's page, from outside

@@ -57,7 +57,7 @@ enum PluginMain {
         """
         supervisor-plugin-\(P.name) \(P.version): \(P.summary)
         It is started by the supervisor, which speaks with it over standard input and output.
-        `supervisorctl plugins` shows it at work, `supervisor-plugin-check PROGRAM` tries one by hand.
+        `superctl plugins` shows it at work, `supervisor-plugin-check PROGRAM` tries one by hand.
 
         """
     }

@@ -37,7 +37,7 @@ struct RedsocksPlugin: Plugin {
 extension Proxy.Options {
     /// Of [Settings] of the manifest. Throws `invalidArgument` that names the key.
     init(settings: [String: String]) throws(PluginError) {
-        let folder = "/etc/supervisor/proxy"
+        let folder = "/etc/device-supervisor/proxy"
         guard let configuration = ProxyFileNames.Name(settings["ConfigFile"] ?? "\(folder)/redsocks.conf") else {
             throw PluginError(.invalidArgument, "ConfigFile is not the absolute path of a file")
         }

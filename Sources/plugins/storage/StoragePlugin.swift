@@ -10,8 +10,8 @@ struct StoragePlugin: Plugin {
 
     init(_ context: PluginContext) async throws(PluginError) {
         let leftovers = Leftovers(
-            dataDirectory: try Self.directory(context, "DataDirectory", or: "/var/lib/supervisor/data"),
-            lockDirectory: try Self.directory(context, "LockDirectory", or: "/run/supervisor-locks")
+            dataDirectory: try Self.directory(context, "DataDirectory", or: "/var/lib/device-supervisor/data"),
+            lockDirectory: try Self.directory(context, "LockDirectory", or: "/run/device-supervisor-locks")
         )
         reaping = SharedReaping { isCancelled in leftovers.reap(isCancelled: isCancelled) }
     }

@@ -1,6 +1,6 @@
 import Logging
 
-/// What `supervisor` was started with.
+/// What `device-supervisor` was started with.
 struct CommandLineOptions: Equatable {
     /// nil reads the search path.
     var configurationFile: String?
@@ -17,7 +17,7 @@ struct CommandLineOptions: Equatable {
     }
 
     static let help = """
-        Usage: supervisor [--config FILE] [--log-level LEVEL] [--prepare]
+        Usage: device-supervisor [--config FILE] [--log-level LEVEL] [--prepare]
 
         Runs the containers of this device, guards them with an update lock and gives them an HTTP API.
 
@@ -32,7 +32,7 @@ struct CommandLineOptions: Equatable {
         again. Exit status: 0; 1 when it cannot run; 64 wrong use; 75 when another supervisor runs; 78 wrong
         configuration.
 
-        See supervisor(8), supervisor.conf(5), supervisorctl(1).
+        See device-supervisor(8), device-supervisor.conf(5), superctl(1).
 
         """
 
@@ -55,9 +55,9 @@ struct CommandLineOptions: Equatable {
                 }
                 options.logLevel = level
             case "--prepare": options.prepares = true
-            case "--version": return .print("supervisor \(Version.text)\n")
+            case "--version": return .print("device-supervisor \(Version.text)\n")
             case "--help", "-h": return .print(help)
-            default: return .wrong("\(argument) is unknown; see supervisor --help")
+            default: return .wrong("\(argument) is unknown; see device-supervisor --help")
             }
         }
         return .run(options)

@@ -24,7 +24,7 @@ struct ConfigurationReader {
     }
 
     func read() throws(UnitFileError) -> Configuration {
-        let stateDirectory = try path("StateDirectory", in: "Supervisor") ?? "/var/lib/supervisor"
+        let stateDirectory = try path("StateDirectory", in: "Supervisor") ?? "/var/lib/device-supervisor"
         let socket = try path("Socket", in: "Engine", limit: Self.socketPathLimit)
         var configuration = Configuration(
             stateDirectory: stateDirectory,
@@ -32,7 +32,7 @@ struct ConfigurationReader {
                 "RuntimeDirectory",
                 in: "Supervisor",
                 limit: Self.socketPathLimit - "/control.sock".utf8.count
-            ) ?? "/run/supervisor",
+            ) ?? "/run/device-supervisor",
             deviceType: try deviceType(),
             uuid: try uuid(),
             port: try file.last("Port", in: "API")?.integer(in: 1...65535) ?? 48484,
@@ -43,14 +43,14 @@ struct ConfigurationReader {
             engineSocketIsGiven: socket != nil,
             target: try path("Target", in: "Applications") ?? Self.join(stateDirectory, "apps.json"),
             dataDirectory: try path("DataDirectory", in: "Applications") ?? Self.join(stateDirectory, "data"),
-            lockDirectory: try path("LockDirectory", in: "Applications") ?? "/run/supervisor-locks",
+            lockDirectory: try path("LockDirectory", in: "Applications") ?? "/run/device-supervisor-locks",
             pollInterval: try file.last("PollIntervalSec", in: "Applications")?
                 .duration(in: .seconds(1)...(.seconds(86_400))) ?? .seconds(60),
             pluginSearchPath: try pluginSearchPath() ?? [
-                "/etc/supervisor/plugins.d",
-                "/run/supervisor/plugins.d",
-                "/usr/local/lib/supervisor/plugins.d",
-                "/usr/lib/supervisor/plugins.d",
+                "/etc/device-supervisor/plugins.d",
+                "/run/device-supervisor/plugins.d",
+                "/usr/local/lib/device-supervisor/plugins.d",
+                "/usr/lib/device-supervisor/plugins.d",
             ]
         )
         configuration.sources = try sources()

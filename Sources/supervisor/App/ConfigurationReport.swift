@@ -1,7 +1,7 @@
 import SupervisorPluginAPI
 import UnitFile
 
-/// The configuration in force and where each of its values comes from, for `supervisorctl config`.
+/// The configuration in force and where each of its values comes from, for `superctl config`.
 struct ConfigurationReport {
     var inForce: Configuration
     /// As the files were read last: what of it takes a restart is not in force.

@@ -6,7 +6,7 @@ struct ConfigurationSurroundings: Sendable {
     /// Where engines listen, the one to prefer first; never empty.
     var engineSockets = ["/var/run/docker.sock", "/var/run/balena-engine.sock", "/run/podman/podman.sock"]
     /// The first line of this file is the device type.
-    var deviceTypeFile = "/etc/supervisor/device-type"
+    var deviceTypeFile = "/etc/device-supervisor/device-type"
 
     /// The first socket that exists, else the first: the engine may come later.
     var engineSocket: String {

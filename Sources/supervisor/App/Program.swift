@@ -27,7 +27,7 @@ enum Program {
             print(text, terminator: "")
             return Status.ok
         case .wrong(let text):
-            let line = Array("supervisor: \(text)\n".utf8)
+            let line = Array("device-supervisor: \(text)\n".utf8)
             _ = write(STDERR_FILENO, line, line.count)
             return Status.usage
         }
@@ -74,6 +74,7 @@ enum Program {
         let signals = try SignalDescriptor([SIGTERM, SIGINT, SIGHUP, SIGCHLD])
         let store = StateStore(directory: configuration.stateDirectory)
         for problem in store.makeDirectory() { logger.error("\(problem)") }
+        if let hint = FormerState.hint(for: configuration.stateDirectory) { logger.warning("\(hint)") }
         guard try RuntimeDirectory.becomeTheOnlyOne(in: configuration.stateDirectory) else {
             logger.critical("Another supervisor works on \(configuration.stateDirectory)")
             return Status.taken

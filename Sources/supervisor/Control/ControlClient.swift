@@ -130,7 +130,7 @@ struct ControlClient: Sendable {
                 .noPermission,
                 """
                 no permission to use \(error.path)
-                Run it as root, or as a member of the group supervisor.
+                Run it as root, or as a member of the group device-supervisor.
                 """
             )
         case .connectFailed(EAGAIN):
@@ -140,8 +140,8 @@ struct ControlClient: Sendable {
                 .unreachable,
                 """
                 the supervisor is not reachable: \(error)
-                See whether it runs: systemctl status supervisor
-                If its socket is elsewhere, name it: supervisorctl --socket PATH …
+                See whether it runs: systemctl status device-supervisor
+                If its socket is elsewhere, name it: superctl --socket PATH …
                 """
             )
         case .closed, .timedOut:
@@ -149,7 +149,7 @@ struct ControlClient: Sendable {
                 .unreachable,
                 """
                 \(error); what was asked may have been done or not
-                See how it is: supervisorctl status, journalctl -u supervisor
+                See how it is: superctl status, journalctl -u device-supervisor
                 """
             )
         case .answerTooLarge, .malformedAnswer, .invalidRequest, .cancelled:

@@ -64,7 +64,7 @@ public protocol DeviceAPI: Actor {
     /// The API key, for operators.
     func currentKey() -> String
 
-    /// Everything that `supervisorctl status` shows.
+    /// Everything that `superctl status` shows.
     func status() async -> JSONValue
 
     /// The update locks in force: an array of {appId, service, path, holder, since, reason?}.
@@ -73,7 +73,7 @@ public protocol DeviceAPI: Actor {
     /// Returns when no update lock is held.
     func waitUntilUnlocked() async throws(SupervisorError)
 
-    /// Everything that `supervisorctl plugins` shows.
+    /// Everything that `superctl plugins` shows.
     func plugins() async -> JSONValue
 
     /// Drives one operation of a plugin by hand, past all that the core thinks of it: {"result":…} or {"error":…} and more.

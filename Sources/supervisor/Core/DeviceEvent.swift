@@ -1,8 +1,8 @@
 import SupervisorPluginAPI
 
-/// Something that the device did or that happened to it, for those who watch it: `supervisorctl events`.
+/// Something that the device did or that happened to it, for those who watch it: `superctl events`.
 ///
-/// Names and members are a contract with scripts; docs/man/supervisorctl.1 lists them.
+/// Names and members are a contract with scripts; docs/man/superctl.1 lists them.
 struct DeviceEvent: Sendable, Hashable {
     /// What it is about and what became of it: "container.started".
     var name: String
@@ -128,7 +128,7 @@ struct DeviceEvent: Sendable, Hashable {
         DeviceEvent("engine.away", ["reason": .string(reason)])
     }
 
-    /// `state` as `supervisorctl plugins` has it.
+    /// `state` as `superctl plugins` has it.
     static func plugin(_ name: String, state: String, reason: String?) -> DeviceEvent {
         DeviceEvent(
             "plugin.\(state)",

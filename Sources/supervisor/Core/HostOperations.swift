@@ -25,7 +25,7 @@ public protocol HostOperations: Sendable {
     /// nil while every essential provider is up or absent, otherwise one line. Asked on the event loop.
     func ailment() -> String?
 
-    /// Everything that `supervisorctl plugins` shows: an array, an element for each manifest.
+    /// Everything that `superctl plugins` shows: an array, an element for each manifest.
     func plugins() async -> JSONValue
 
     /// Drives one operation by hand. Returns {"result":…} or {"error":…}, with "provider", "durationMicroseconds" and, if
@@ -44,7 +44,7 @@ public enum HostEvent: Sendable, Hashable {
     /// The last provider of these operations is gone.
     case gone(operations: [String])
     case notification(method: String, parameters: JSONObject)
-    /// A plugin is in another state now, in the words of `supervisorctl plugins`; with the reason where it has one.
+    /// A plugin is in another state now, in the words of `superctl plugins`; with the reason where it has one.
     case state(plugin: String, String, reason: String?)
 }
 

@@ -83,7 +83,7 @@ extension Supervisor {
         )
     }
 
-    // MARK: For supervisorctl
+    // MARK: For superctl
 
     public func status() async -> JSONValue {
         let locks = await locks()

@@ -18,7 +18,7 @@ public final class JournalSocket: Sendable {
     private let dropped = Mutex(0)
 
     /// `identifier` is what journalctl shows before the process id. nil where there is no descriptor to be had.
-    public init?(identifier: String = "supervisor", path: String = JournalSocket.standardPath) {
+    public init?(identifier: String = "device-supervisor", path: String = JournalSocket.standardPath) {
         guard let socket = DatagramSocket(path: path, patience: nil) else { return nil }
         self.identifier = identifier
         self.socket = socket

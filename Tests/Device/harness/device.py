@@ -140,14 +140,14 @@ class Machine:
     def show(self, unit: str, property: str) -> str:
         return self.sh(f"systemctl show -P {property} {shlex.quote(unit)}")
 
-    def pid(self, unit: str = "supervisor.service") -> int:
+    def pid(self, unit: str = "device-supervisor.service") -> int:
         return int(self.show(unit, "MainPID"))
 
     # ---- the API, from the machine itself
 
     @property
     def key(self) -> str:
-        return self.sh("cat /var/lib/supervisor/api-key")
+        return self.sh("cat /var/lib/device-supervisor/api-key")
 
     def api(
         self, method: str, path: str, body: object = None, *, host: str = "127.0.0.1", seconds: float = 60
@@ -179,7 +179,7 @@ class Machine:
         """The API answers and the demo app runs; asked in one go."""
         script = (
             f"printf 'url = http://127.0.0.1:{PORT}/ping\nheader = \"Authorization: Bearer %s\"' "
-            "\"$(cat /var/lib/supervisor/api-key)\" | curl -s -m 3 -K - && echo && "
+            "\"$(cat /var/lib/device-supervisor/api-key)\" | curl -s -m 3 -K - && echo && "
             f"docker ps -q --filter label=io.supervisor.app-id={APP}"
         )
         lines = self.run("bash", "-c", script).out.split()
@@ -187,7 +187,7 @@ class Machine:
 
     def plugin(self, name: str) -> dict[str, Any]:
         """What the supervisor says about one plugin."""
-        plugins = json.loads(self.sh("curl -s --unix-socket /run/supervisor/control.sock http://c/control/plugins"))
+        plugins = json.loads(self.sh("curl -s --unix-socket /run/device-supervisor/control.sock http://c/control/plugins"))
         (found,) = [plugin for plugin in plugins if plugin["name"] == name]
         return found
 
@@ -221,7 +221,7 @@ class Machine:
         return self.in_app(script, service, detach=not wait)
 
     def write_target(self, target: dict[str, Any]) -> None:
-        self.write("/var/lib/supervisor/apps.json", json.dumps(target), "supervisor:supervisor")
+        self.write("/var/lib/device-supervisor/apps.json", json.dumps(target), "device-supervisor:device-supervisor")
 
 
 def demo_target(network_mode: str = "host", commit: str = "1" * 40, **environment: str) -> dict[str, Any]:

@@ -30,7 +30,7 @@ OPERATIONS = {
 def executable(name: str) -> Path:
     """The program of a plugin, as it is built, or as it ships beside the directory of the programs."""
     built = binary(f"supervisor-plugin-{name}")
-    return built if built.exists() else built.parent.parent / "libexec/supervisor/plugins" / name
+    return built if built.exists() else built.parent.parent / "libexec/device-supervisor/plugins" / name
 
 
 class Scripted:
@@ -205,7 +205,7 @@ class Plugins:
         return wait_until(there, deadline, f"{name} is {state}")
 
     def call(self, operation: str, parameters: dict[str, Any] | None = None) -> "tuple[int, str]":
-        """supervisorctl call; its status and what it printed."""
+        """superctl call; its status and what it printed."""
         done = self.supervisor.ctl("call", operation, json.dumps(parameters or {}))
         return done.returncode, done.stdout or done.stderr
 

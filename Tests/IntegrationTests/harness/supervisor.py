@@ -53,7 +53,7 @@ def make_readable(user: User, variable: str, copies: Path) -> None:
     """
     folder = Path(os.environ[variable])
     plugins = [file for file in sorted(folder.glob("supervisor-plugin-*")) if file.is_file() and os.access(file, os.X_OK)]
-    programs = [file for name in ("supervisor", "supervisorctl") if (file := folder / name).exists()] + plugins
+    programs = [file for name in ("device-supervisor", "superctl") if (file := folder / name).exists()] + plugins
     libraries = {
         Path(words[2])
         for program in programs
@@ -98,7 +98,7 @@ class Supervisor:
         self.locks = root / "locks"
         self.data = root / "data"
         self.target_file = self.state / "apps.json"
-        self.config_file = root / "supervisor.conf"
+        self.config_file = root / "device-supervisor.conf"
         self.log_file = root / "supervisor.log"
         self.settings = settings or {}
         self.process: Process | None = None
@@ -116,7 +116,7 @@ class Supervisor:
     # ---- files
 
     def write_config(self, settings: dict[str, dict[str, str]] | None = None) -> None:
-        """supervisor.conf; `settings` are added to, or replace, what every test has."""
+        """device-supervisor.conf; `settings` are added to, or replace, what every test has."""
         interfaces = f"lo {self.engine.bridge} apps" if self.engine.bridge else "lo"
         sections: dict[str, dict[str, str]] = {
             "Supervisor": {"StateDirectory": str(self.state), "RuntimeDirectory": str(self.run_folder)},
@@ -167,10 +167,10 @@ class Supervisor:
     # ---- the process
 
     def command(self, *options: str | Path) -> list[str | Path]:
-        return self.user.command(binary("supervisor", self.release), "--config", self.config_file, *options)
+        return self.user.command(binary("device-supervisor", self.release), "--config", self.config_file, *options)
 
     def prepare(self) -> "subprocess.CompletedProcess[str]":
-        """supervisor --prepare; what it says goes to the log too, as it would with a journal."""
+        """device-supervisor --prepare; what it says goes to the log too, as it would with a journal."""
         done = run(self.command("--prepare"), timeout=20)
         with open(self.log_file, "a") as log:
             log.write(done.stderr)
@@ -310,7 +310,7 @@ class Supervisor:
             raise AssertionError(f"{error}\n--- log:\n{self.log[-4000:]}") from None
 
     def app_status(self, app: int = targets.APP) -> dict[str, Any]:
-        """What supervisorctl is told of one app."""
+        """What superctl is told of one app."""
         apps = {each["appId"]: each for each in self.control_json("/control/status")["apps"]}
         assert app in apps, f"app {app} is not among {sorted(apps)}"
         return apps[app]
@@ -342,8 +342,8 @@ class Supervisor:
             raise AssertionError(f"{error}\n--- log:\n{self.log[-4000:]}") from None
 
     def ctl(self, *arguments: str, timeout: float = 30) -> "subprocess.CompletedProcess[str]":
-        """supervisorctl, as root, as an operator runs it."""
-        return run([binary("supervisorctl"), *arguments, "--socket", str(self.control)], timeout)
+        """superctl, as root, as an operator runs it."""
+        return run([binary("superctl"), *arguments, "--socket", str(self.control)], timeout)
 
     def send_signal(self, number: signal.Signals) -> None:
         assert self.process

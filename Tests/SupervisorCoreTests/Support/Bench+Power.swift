@@ -9,7 +9,7 @@ extension Bench {
         call { try await $0.reboot(force: force, requestID: "r1") }
     }
 
-    /// What `supervisorctl status` knows of it.
+    /// What `superctl status` knows of it.
     var power: JSONValue? {
         get async { await supervisor.status()["power"] }
     }

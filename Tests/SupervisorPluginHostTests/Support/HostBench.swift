@@ -108,7 +108,7 @@ struct HostBench: Sendable {
         try await host.call(named: operation, parameters, recordsFrames: records)
     }
 
-    /// The element of one plugin of what `supervisorctl plugins` shows.
+    /// The element of one plugin of what `superctl plugins` shows.
     func plugin(_ name: String = "test") async -> JSONValue {
         await host.plugins().arrayValue?.first { $0["name"]?.stringValue == name } ?? .null
     }

@@ -57,7 +57,7 @@ struct ValueSyntax: Sendable, Hashable {
 
 /// What a shell may complete a value with.
 enum ValueKind: Sendable, Hashable {
-    /// A number or name among `apps` of `supervisorctl status --json`.
+    /// A number or name among `apps` of `superctl status --json`.
     case application
     /// One of these words.
     case choice([String])
@@ -66,7 +66,7 @@ enum ValueKind: Sendable, Hashable {
     case file
     /// Nothing to choose from.
     case json
-    /// Among `provides` of `supervisorctl plugins --json`.
+    /// Among `provides` of `superctl plugins --json`.
     case operation
     /// The name of a service of the application that is named before it.
     case service

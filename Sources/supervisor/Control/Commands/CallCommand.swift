@@ -6,7 +6,7 @@ struct CallCommand: ControlCommand {
         name: "call",
         abstract: "Have a plugin do one operation, and print its result as JSON.",
         discussion: """
-            For authors and for looking into trouble: supervisorctl call led.blink '{"durationMs":500}'. What the core \
+            For authors and for looking into trouble: superctl call led.blink '{"durationMs":500}'. What the core \
             guards does not guard here: power.reboot reboots, whatever lock is held.
             """,
         operands: [

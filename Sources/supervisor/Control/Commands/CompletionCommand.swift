@@ -5,9 +5,9 @@ struct CompletionCommand: ControlCommand {
 
     static let syntax = CommandSyntax(
         name: "completion",
-        abstract: "Print what a shell needs to complete supervisorctl's arguments.",
+        abstract: "Print what a shell needs to complete superctl's arguments.",
         discussion: """
-            With the name of a shell, its script: source <(supervisorctl completion bash). The package installs all three. \
+            With the name of a shell, its script: source <(superctl completion bash). The package installs all three. \
             With apps, services or operations, the words that the scripts offer, each with a tab and what it is.
             """,
         operands: [
@@ -31,14 +31,14 @@ struct CompletionCommand: ControlCommand {
 
     func act(_ client: ControlClient) async throws(ControlFailure) -> String {
         switch subject {
-        case "bash": BashCompletion.script(for: Supervisorctl.syntax)
-        case "zsh": ZshCompletion.script(for: Supervisorctl.syntax)
-        case "fish": FishCompletion.script(for: Supervisorctl.syntax)
+        case "bash": BashCompletion.script(for: Superctl.syntax)
+        case "zsh": ZshCompletion.script(for: Superctl.syntax)
+        case "fish": FishCompletion.script(for: Superctl.syntax)
         case "apps": Self.apps(try await client.getJSON("/control/status"))
         case "services": try Self.services(of: application, try await client.getJSON("/control/status"))
         case "operations": Self.operations(try await client.getJSON("/control/plugins"))
         default:
-            throw Supervisorctl.syntax.wrong(
+            throw Superctl.syntax.wrong(
                 "there is nothing to print for \(PlainText.safe(subject))",
                 in: Self.syntax
             )

@@ -19,7 +19,7 @@ struct ConfigCommand: ControlCommand {
         return json ? configuration.text : Self.text(configuration.arrayValue ?? [], style: Terminal.output.style)
     }
 
-    /// In the syntax of supervisor.conf, the source of each value in a comment.
+    /// In the syntax of device-supervisor.conf, the source of each value in a comment.
     static func text(_ entries: [JSONValue], style: TextStyle = .plain) -> String {
         var lines: [String] = []
         var section: String?

@@ -12,6 +12,6 @@ struct HelpCommand: ControlCommand {
     }
 
     func act(_ client: ControlClient) async throws(ControlFailure) -> String {
-        try Supervisorctl.help(command)
+        try Superctl.help(command)
     }
 }

@@ -102,7 +102,7 @@ final class LogPrinter: Sendable {
             return true
         }
         if let lost = line["count"]?.integerValue, line["event"] != nil {
-            return Terminal.write("supervisorctl: \(lost) lines were not read in time\n", to: STDERR_FILENO)
+            return Terminal.write("superctl: \(lost) lines were not read in time\n", to: STDERR_FILENO)
         }
         return Terminal.write((isRaw ? line.text : text(line)) + "\n")
     }

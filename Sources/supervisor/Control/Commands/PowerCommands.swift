@@ -69,7 +69,7 @@ struct PowerRequest {
         let table = LockReport(locks).lines(now: Int64(time(nil)), indent: 2).joined(separator: "\n")
         return ControlFailure(
             .notNow,
-            "\(error.message)\n\(table)\nWait for them with supervisorctl locks --wait, or go ahead with --force."
+            "\(error.message)\n\(table)\nWait for them with superctl locks --wait, or go ahead with --force."
         )
     }
 }

@@ -5,7 +5,7 @@ struct StopCommand: ControlCommand {
         name: "stop",
         abstract: "Stop an application's container.",
         discussion: """
-            The container is kept. It runs again after supervisorctl start, and after a restart of the device or of \
+            The container is kept. It runs again after superctl start, and after a restart of the device or of \
             the supervisor.
             """,
         operands: [AppArgument.syntax],

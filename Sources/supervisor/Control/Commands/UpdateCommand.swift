@@ -5,7 +5,7 @@ struct UpdateCommand: ControlCommand {
         name: "update",
         abstract: "Start an update check now.",
         discussion: """
-            Returns at once; supervisorctl status shows how it goes. With --wait it returns when the check is through: with \
+            Returns at once; superctl status shows how it goes. With --wait it returns when the check is through: with \
             0 when the device is what its target says, with 75 where an update lock is in the way, with 1 after any other \
             failure.
             """,

@@ -35,7 +35,7 @@ struct ControlSocket {
     ///
     /// A file that a killed supervisor left behind is replaced. Throws where somebody answers there, and where the file
     /// is no socket.
-    init(path: String, group: String = "supervisor") throws(Failure) {
+    init(path: String, group: String = "device-supervisor") throws(Failure) {
         try Self.removeStale(path)
         var address = try Self.address(path)
         let descriptor = try Self.makeDescriptor()
