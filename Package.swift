@@ -32,7 +32,7 @@ func plugin(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
 }
 
 func tests(of name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    let own: [Target.Dependency] = [.target(name: name)]
+    let own: [Target.Dependency] = [.target(name: name), "TestSupport"]
     let folder = name.split(separator: "-").map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
     return .testTarget(
         name: "\(folder)Tests",
@@ -63,36 +63,40 @@ let package = Package(
     ],
     targets: [
         // What Swift cannot import by itself.
-        .target(name: "CLinux", path: "Sources/supervisor/CLinux"),
+        .target(name: "CLinux", path: "Sources/Support/CLinux"),
         .systemLibrary(
             name: "CSystemd",
-            path: "Sources/supervisor/CSystemd",
+            path: "Sources/Support/CSystemd",
             providers: [.apt(["libsystemd-dev"])]
         ),
 
-        // The contract with plugins; its JSON codec serves everything else too.
-        ours("SupervisorPluginAPI", "SupervisorPluginAPI", ["CLinux"]),
+        // Leaves: they know nothing of what a supervisor does.
+        ours("JSON", "Support/JSON"),
+        ours("UnitFile", "Support/UnitFile"),
+        ours("SupervisorPorts", "Support/Ports"),
+        ours("SupervisorEventLoop", "Support/EventLoop", ["SupervisorPorts", "CLinux", logging] + nio),
+        ours("UnixHTTP", "Support/UnixHTTP", nio + [nioHTTP]),
+
+        // The contract with plugins: the operations, and the SDK, which brings them and the codec along.
+        ours("HostOperations", "Support/HostOperations", ["JSON"]),
+        ours("SupervisorPluginAPI", "SupervisorPluginAPI", ["HostOperations", "JSON", "CLinux"]),
 
         // The daemon's modules.
-        ours("UnitFile", "supervisor/UnitFile"),
         ours("SupervisorSystemd", "supervisor/Systemd", ["CSystemd", "CLinux", logging]),
-        ours("SupervisorReactor", "supervisor/Reactor", ["CLinux", "SupervisorCore", logging] + nio),
-        ours("UnixHTTP", "supervisor/UnixHTTP", nio + [nioHTTP]),
-        ours("SupervisorCore", "supervisor/Core", ["SupervisorPluginAPI", "CLinux", logging]),
-        ours(
-            "SupervisorEngine",
-            "supervisor/Engine",
-            ["SupervisorCore", "SupervisorPluginAPI", "UnixHTTP", logging] + nio
-        ),
+        ours("SupervisorCore", "supervisor/Core", ["HostOperations", "JSON", "SupervisorPorts", "CLinux", logging]),
+        ours("SupervisorEngine", "supervisor/Engine", ["SupervisorCore", "JSON", "UnixHTTP", logging] + nio),
         ours(
             "SupervisorPluginHost",
             "supervisor/PluginHost",
-            ["SupervisorCore", "SupervisorPluginAPI", "UnitFile", "SupervisorReactor", "CLinux", logging] + nio
+            [
+                "SupervisorCore", "SupervisorPluginAPI", "HostOperations", "JSON", "UnitFile", "SupervisorEventLoop",
+                "SupervisorPorts", "CLinux", logging,
+            ] + nio
         ),
         ours(
             "SupervisorHTTP",
             "supervisor/HTTP",
-            ["SupervisorCore", "SupervisorPluginAPI", "SupervisorReactor", "CLinux", logging, nioHTTP] + nio
+            ["SupervisorCore", "JSON", "SupervisorEventLoop", "CLinux", logging, nioHTTP] + nio
         ),
 
         // The programs.
@@ -100,14 +104,14 @@ let package = Package(
             "device-supervisor",
             "supervisor/App",
             [
-                "SupervisorPluginAPI", "UnitFile", "SupervisorSystemd", "SupervisorReactor", "SupervisorCore",
+                "SupervisorPluginAPI", "UnitFile", "SupervisorSystemd", "SupervisorEventLoop", "SupervisorCore",
                 "SupervisorEngine", "SupervisorPluginHost", "SupervisorHTTP", "UnixHTTP", "CLinux", logging,
             ] + nio
         ),
         program(
             "superctl",
             "supervisor/Control",
-            ["SupervisorPluginAPI", "UnixHTTP", "CLinux", nioHTTP] + nio
+            ["JSON", "UnixHTTP", "CLinux", nioHTTP] + nio
         ),
 
         // The plugins, what they share, and what their authors need.
@@ -136,20 +140,30 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // What tests share.
+        .target(name: "TestSupport", path: "Tests/Support", swiftSettings: settings),
+
+        tests(of: "JSON"),
         tests(of: "SupervisorPluginAPI"),
         tests(of: "UnitFile"),
         tests(of: "SupervisorSystemd", [logging]),
-        tests(of: "SupervisorReactor", ["SupervisorCore"] + nio),
+        tests(of: "SupervisorEventLoop", ["SupervisorPorts"] + nio),
         tests(of: "UnixHTTP", nio + [nioHTTP]),
-        tests(of: "SupervisorCore", ["SupervisorPluginAPI", "CLinux", logging]),
-        tests(of: "SupervisorEngine", ["SupervisorPluginAPI", "SupervisorCore", "UnixHTTP", nioHTTP] + nio),
+        tests(of: "SupervisorCore", ["HostOperations", "JSON", "SupervisorPorts", "CLinux", logging]),
+        tests(of: "SupervisorEngine", ["JSON", "SupervisorCore", "UnixHTTP", nioHTTP] + nio),
         tests(
             of: "SupervisorHTTP",
-            ["SupervisorPluginAPI", "SupervisorCore", "SupervisorReactor", nioHTTP, nioEmbedded] + nio
+            [
+                "HostOperations", "JSON", "SupervisorCore", "SupervisorEventLoop", "SupervisorPorts", nioHTTP,
+                nioEmbedded,
+            ] + nio
         ),
         tests(
             of: "SupervisorPluginHost",
-            ["SupervisorCore", "SupervisorPluginAPI", "UnitFile", "SupervisorReactor", "CLinux", logging] + nio
+            [
+                "SupervisorCore", "SupervisorPluginAPI", "UnitFile", "SupervisorEventLoop", "SupervisorPorts", "CLinux",
+                logging,
+            ] + nio
         ),
         tests(of: "DBus", ["CDBus", "SupervisorPluginAPI"]),
         tests(of: "supervisor-plugin-logind", ["SupervisorPluginAPI", "DBus"]),
@@ -159,8 +173,8 @@ let package = Package(
         tests(of: "supervisor-plugin-tcp-ping", ["SupervisorPluginAPI"]),
         tests(of: "supervisor-plugin-storage", ["SupervisorPluginAPI"]),
         tests(of: "supervisor-plugin-check", ["SupervisorPluginAPI"]),
-        tests(of: "device-supervisor", ["UnitFile", "SupervisorCore", "SupervisorPluginAPI"]),
-        tests(of: "superctl", ["SupervisorPluginAPI"]),
+        tests(of: "device-supervisor", ["UnitFile", "SupervisorCore", "JSON"]),
+        tests(of: "superctl", ["JSON"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,5 +1,6 @@
+import HostOperations
+import JSON
 import SupervisorCore
-import SupervisorPluginAPI
 import Testing
 
 @testable import SupervisorEngine

@@ -1,5 +1,5 @@
+import JSON
 import SupervisorCore
-import SupervisorPluginAPI
 import Testing
 
 @testable import SupervisorEngine

@@ -1,6 +1,6 @@
+import JSON
 import NIOCore
 import SupervisorCore
-import SupervisorPluginAPI
 import Synchronization
 import Testing
 

@@ -3,7 +3,7 @@ import Logging
 import NIOConcurrencyHelpers
 import NIOCore
 import SupervisorCore
-import SupervisorReactor
+import SupervisorEventLoop
 import Testing
 
 @testable import SupervisorHTTP

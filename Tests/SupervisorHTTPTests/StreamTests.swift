@@ -1,7 +1,7 @@
 import Glibc
+import JSON
 import NIOCore
 import SupervisorCore
-import SupervisorPluginAPI
 import Testing
 
 @testable import SupervisorHTTP

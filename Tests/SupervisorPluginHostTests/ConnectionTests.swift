@@ -3,7 +3,7 @@ import Logging
 import NIOCore
 import SupervisorCore
 import SupervisorPluginAPI
-import SupervisorReactor
+import SupervisorEventLoop
 import Testing
 
 @testable import SupervisorPluginHost

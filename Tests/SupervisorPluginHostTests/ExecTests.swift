@@ -3,7 +3,7 @@ import Glibc
 import Logging
 import SupervisorCore
 import SupervisorPluginAPI
-import SupervisorReactor
+import SupervisorEventLoop
 import Testing
 
 @testable import SupervisorPluginHost

@@ -2,7 +2,7 @@ import Glibc
 import Logging
 import SupervisorCore
 import SupervisorPluginAPI
-import SupervisorReactor
+import SupervisorEventLoop
 import Testing
 
 @testable import SupervisorPluginHost

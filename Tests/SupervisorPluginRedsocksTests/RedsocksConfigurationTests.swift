@@ -1,6 +1,7 @@
 import Glibc
 import SupervisorPluginAPI
 import Testing
+import TestSupport
 
 @testable import supervisor_plugin_redsocks
 

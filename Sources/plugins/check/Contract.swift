@@ -2,20 +2,14 @@ import SupervisorPluginAPI
 
 /// What docs/plugin-protocol.md says of each operation.
 enum Contract {
-    private static let operations: [any HostOperation.Type] = [
-        PowerReboot.self, PowerPowerOff.self, PowerStatus.self, HostnameGet.self, HostnameSet.self, ProxyGet.self,
-        ProxySet.self, ProxyClear.self, LEDBlink.self, TCPPingEnable.self, TCPPingDisable.self, TCPPingStatus.self,
-        StorageReap.self,
-    ]
-
     /// nil for an operation that the protocol does not define.
     static func isIdempotent(_ operation: String) -> Bool? {
-        operations.first { $0.name == operation }?.isIdempotent
+        KnownOperations.operation(named: operation)?.isIdempotent
     }
 
     /// Why this is no result of the operation; nil where it is, or where the protocol does not define it.
     static func fault(in result: JSONObject, of operation: String) -> String? {
-        guard let type = operations.first(where: { $0.name == operation }) else { return nil }
+        guard let type = KnownOperations.operation(named: operation) else { return nil }
         return fault(in: result, type)
     }
 

@@ -1,4 +1,4 @@
-import SupervisorPluginAPI
+import JSON
 import UnitFile
 
 /// The configuration in force and where each of its values comes from, for `superctl config`.

@@ -1,13 +1,13 @@
 import CLinux
 import Glibc
+import JSON
 import Logging
 import NIOCore
 import SupervisorCore
 import SupervisorEngine
+import SupervisorEventLoop
 import SupervisorHTTP
-import SupervisorPluginAPI
 import SupervisorPluginHost
-import SupervisorReactor
 import SupervisorSystemd
 
 /// Joins the parts, runs them, and takes them apart again. Lives on the event loop.

@@ -3,7 +3,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import SupervisorCore
-import SupervisorReactor
+import SupervisorEventLoop
 import SupervisorSystemd
 
 /// The program from its arguments to its exit status.

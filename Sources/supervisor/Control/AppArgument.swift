@@ -1,4 +1,4 @@
-import SupervisorPluginAPI
+import JSON
 
 /// The application that a command is about.
 struct AppArgument {

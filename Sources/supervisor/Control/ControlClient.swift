@@ -1,8 +1,8 @@
 import Glibc
+import JSON
 import NIOCore
 import NIOHTTP1
 import NIOPosix
-import SupervisorPluginAPI
 import UnixHTTP
 
 /// The supervisor's side of the control socket, with its failures told for people.

@@ -1,5 +1,5 @@
+import JSON
 import NIOCore
-import SupervisorPluginAPI
 import UnixHTTP
 
 /// Takes a body of lines, each a JSON value, as they come.

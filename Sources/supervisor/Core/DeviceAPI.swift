@@ -1,4 +1,4 @@
-public import SupervisorPluginAPI
+public import JSON
 
 /// What the HTTP API and the control socket can ask of the device.
 ///

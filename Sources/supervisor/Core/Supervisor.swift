@@ -1,5 +1,7 @@
+import HostOperations
+public import JSON
 public import Logging
-public import SupervisorPluginAPI
+public import SupervisorPorts
 
 /// What the core is told by the configuration.
 public struct SupervisorSettings: Sendable, Hashable {
@@ -338,6 +340,11 @@ public actor Supervisor: DeviceAPI {
             return try await parts.worker.run(body)
         } catch let error as SupervisorError {
             throw error
+        } catch let error as WorkerError {
+            switch error.code {
+            case .full: throw SupervisorError(.busy, error.description, retryAfter: 5)
+            case .finished: throw SupervisorError(.unavailable, error.description)
+            }
         } catch {
             throw SupervisorError(.failed, "\(error)")
         }

@@ -1,5 +1,6 @@
+internal import HostOperations
+internal import JSON
 internal import SupervisorCore
-internal import SupervisorPluginAPI
 
 extension ContainerSpecification {
     /// The body of `POST /containers/create`. What the specification leaves open is left out, so that the image's own or

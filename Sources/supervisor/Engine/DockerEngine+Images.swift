@@ -1,6 +1,6 @@
+internal import JSON
 internal import NIOHTTP1
 public import SupervisorCore
-internal import SupervisorPluginAPI
 internal import UnixHTTP
 
 extension DockerEngine {

@@ -1,7 +1,7 @@
+internal import JSON
 internal import Logging
 internal import NIOHTTP1
 public import SupervisorCore
-internal import SupervisorPluginAPI
 internal import UnixHTTP
 
 extension DockerEngine {

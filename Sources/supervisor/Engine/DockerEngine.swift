@@ -1,8 +1,8 @@
+internal import JSON
 public import Logging
 public import NIOCore
 internal import NIOHTTP1
 public import SupervisorCore
-internal import SupervisorPluginAPI
 internal import UnixHTTP
 
 /// A container engine that speaks the Docker Engine API over a unix socket: docker, balena-engine, podman.

@@ -1,5 +1,5 @@
+internal import JSON
 internal import SupervisorCore
-internal import SupervisorPluginAPI
 
 extension EngineContainer {
     /// An entry of `GET /containers/json`.

@@ -1,5 +1,5 @@
+internal import JSON
 internal import SupervisorCore
-internal import SupervisorPluginAPI
 internal import UnixHTTP
 
 extension EngineError {

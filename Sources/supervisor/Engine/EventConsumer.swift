@@ -1,6 +1,6 @@
+internal import JSON
 internal import NIOCore
 internal import SupervisorCore
-internal import SupervisorPluginAPI
 internal import UnixHTTP
 
 /// Reads the stream of `GET /events`.

@@ -1,5 +1,5 @@
+internal import JSON
 internal import SupervisorCore
-internal import SupervisorPluginAPI
 
 /// The bridge driver's option for the name of the bridge on the host.
 private let bridgeName = "com.docker.network.bridge.name"

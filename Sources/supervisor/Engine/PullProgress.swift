@@ -1,4 +1,4 @@
-internal import SupervisorPluginAPI
+internal import JSON
 
 /// How far a download is, from the messages of `POST /images/create`.
 ///

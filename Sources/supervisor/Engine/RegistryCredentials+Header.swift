@@ -1,5 +1,5 @@
+internal import JSON
 internal import SupervisorCore
-internal import SupervisorPluginAPI
 
 extension RegistryCredentials {
     /// The value of the header X-Registry-Auth: JSON in the URL-safe Base64 of RFC 4648, section 5, with its padding.

@@ -1,7 +1,8 @@
 public import Logging
 public import NIOCore
 public import SupervisorCore
-public import SupervisorReactor
+public import SupervisorEventLoop
+public import SupervisorPorts
 
 /// The HTTP API of the device: on the network, one listener per interface, and on the control socket.
 ///

@@ -1,7 +1,8 @@
 import Logging
 import NIOCore
 import SupervisorCore
-import SupervisorReactor
+import SupervisorEventLoop
+import SupervisorPorts
 
 /// What all connections of a server share. On the event loop only.
 final class ServerState {

@@ -1,7 +1,8 @@
 internal import NIOCore
 public import SupervisorCore
 public import SupervisorPluginAPI
-internal import SupervisorReactor
+internal import SupervisorEventLoop
+import SupervisorPorts
 
 extension PluginHost: HostOperations {
     /// How long `connect` keeps a plugin from being ended as idle.
@@ -46,7 +47,7 @@ extension PluginHost: HostOperations {
             parameters,
             by: plugin,
             requestID: nil,
-            isIdempotent: OperationContract.isIdempotent(operation),
+            isIdempotent: KnownOperations.operation(named: operation)?.isIdempotent,
             recorder: recorder
         )
         if let recorder { plugin.forget(recorder) }

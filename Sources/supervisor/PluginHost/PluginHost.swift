@@ -1,8 +1,9 @@
 internal import Glibc
 public import Logging
 internal import NIOCore
-public import SupervisorCore
-public import SupervisorReactor
+import SupervisorCore
+public import SupervisorEventLoop
+public import SupervisorPorts
 
 /// The plugins of this device: finds their manifests, starts and ends them, and gives the core's calls to the right one.
 ///

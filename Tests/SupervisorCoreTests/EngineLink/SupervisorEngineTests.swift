@@ -1,5 +1,5 @@
+import JSON
 import Logging
-import SupervisorPluginAPI
 import Testing
 
 @testable import SupervisorCore

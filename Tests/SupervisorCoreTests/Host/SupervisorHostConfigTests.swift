@@ -1,4 +1,5 @@
-import SupervisorPluginAPI
+import HostOperations
+import JSON
 import Testing
 
 @testable import SupervisorCore

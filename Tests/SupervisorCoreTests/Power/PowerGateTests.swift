@@ -1,5 +1,7 @@
-import SupervisorPluginAPI
+import HostOperations
+import JSON
 import Testing
+import TestSupport
 
 @testable import SupervisorCore
 

@@ -1,5 +1,6 @@
 import Glibc
-import SupervisorPluginAPI
+import HostOperations
+import JSON
 import Testing
 
 @testable import SupervisorCore

@@ -1,5 +1,5 @@
 import Glibc
-import SupervisorPluginAPI
+import JSON
 import Testing
 
 @testable import SupervisorCore

@@ -1,6 +1,6 @@
 import Glibc
+import JSON
 import Logging
-import SupervisorPluginAPI
 import Testing
 
 @testable import SupervisorCore

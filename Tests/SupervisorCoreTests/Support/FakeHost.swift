@@ -1,4 +1,5 @@
-import SupervisorPluginAPI
+import HostOperations
+import JSON
 
 @testable import SupervisorCore
 

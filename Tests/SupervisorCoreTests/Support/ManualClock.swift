@@ -1,4 +1,5 @@
 import SupervisorCore
+import SupervisorPorts
 
 /// Time that stands still until a test moves it.
 ///

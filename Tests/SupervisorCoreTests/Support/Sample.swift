@@ -1,4 +1,4 @@
-import SupervisorPluginAPI
+import JSON
 
 @testable import SupervisorCore
 

@@ -1,5 +1,6 @@
 import Glibc
 import SupervisorCore
+import SupervisorPorts
 
 /// Runs blocking work at once, on the test's thread, letting others go before and after as a real worker does; while it
 /// hangs, as on a disk that does not answer, none.

@@ -1,7 +1,7 @@
+import JSON
 import NIOCore
 import SupervisorCore
-import SupervisorPluginAPI
-import SupervisorReactor
+import SupervisorEventLoop
 import Testing
 
 /// A device that answers at once, fails or waits as it is told, and keeps account of what it was asked.

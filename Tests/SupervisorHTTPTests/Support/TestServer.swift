@@ -3,9 +3,10 @@ import Logging
 import NIOCore
 import NIOPosix
 import SupervisorCore
-import SupervisorReactor
+import SupervisorEventLoop
 
 @testable import SupervisorHTTP
+import SupervisorPorts
 
 /// 784111777 is the example of RFC 9110, section 5.6.7.
 struct FixedClock: SupervisorClock {

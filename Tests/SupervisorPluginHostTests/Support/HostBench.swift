@@ -4,7 +4,7 @@ import NIOCore
 import NIOPosix
 import SupervisorCore
 import SupervisorPluginAPI
-import SupervisorReactor
+import SupervisorEventLoop
 import Synchronization
 
 @testable import SupervisorPluginHost

@@ -1,5 +1,5 @@
 import Glibc
-import SupervisorPluginAPI
+import JSON
 
 struct CallCommand: ControlCommand {
     static let syntax = CommandSyntax(

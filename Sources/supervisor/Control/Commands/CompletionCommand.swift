@@ -1,4 +1,4 @@
-import SupervisorPluginAPI
+import JSON
 
 struct CompletionCommand: ControlCommand {
     private static let shells = ["bash", "zsh", "fish"]

@@ -1,4 +1,4 @@
-import SupervisorPluginAPI
+import JSON
 
 struct ConfigCommand: ControlCommand {
     static let syntax = CommandSyntax(

@@ -1,4 +1,4 @@
-import SupervisorPluginAPI
+import JSON
 
 struct EventsCommand: ControlCommand {
     static let syntax = CommandSyntax(

@@ -1,5 +1,5 @@
 import Glibc
-import SupervisorPluginAPI
+import JSON
 
 struct LocksCommand: ControlCommand {
     static let syntax = CommandSyntax(

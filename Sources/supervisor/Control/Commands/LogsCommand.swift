@@ -1,5 +1,5 @@
 import Glibc
-import SupervisorPluginAPI
+import JSON
 import Synchronization
 
 struct LogsCommand: ControlCommand {

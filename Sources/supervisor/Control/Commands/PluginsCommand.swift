@@ -1,4 +1,4 @@
-import SupervisorPluginAPI
+import JSON
 
 struct PluginsCommand: ControlCommand {
     static let syntax = CommandSyntax(

@@ -1,4 +1,4 @@
-import SupervisorPluginAPI
+import JSON
 
 struct PurgeCommand: ControlCommand {
     static let syntax = CommandSyntax(

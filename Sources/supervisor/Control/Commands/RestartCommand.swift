@@ -1,4 +1,4 @@
-import SupervisorPluginAPI
+import JSON
 
 struct RestartCommand: ControlCommand {
     static let syntax = CommandSyntax(

@@ -1,4 +1,4 @@
-import SupervisorPluginAPI
+import JSON
 
 struct StartCommand: ControlCommand {
     static let syntax = CommandSyntax(

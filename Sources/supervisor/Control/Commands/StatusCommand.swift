@@ -1,5 +1,5 @@
 import Glibc
-import SupervisorPluginAPI
+import JSON
 
 struct StatusCommand: ControlCommand {
     static let syntax = CommandSyntax(

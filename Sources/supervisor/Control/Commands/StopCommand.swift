@@ -1,4 +1,4 @@
-import SupervisorPluginAPI
+import JSON
 
 struct StopCommand: ControlCommand {
     static let syntax = CommandSyntax(

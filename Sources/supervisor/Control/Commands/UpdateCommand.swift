@@ -1,4 +1,4 @@
-import SupervisorPluginAPI
+import JSON
 
 struct UpdateCommand: ControlCommand {
     static let syntax = CommandSyntax(

@@ -1,4 +1,4 @@
-import SupervisorPluginAPI
+import JSON
 
 struct VolumesCommand: ControlCommand {
     static let syntax = CommandSyntax(

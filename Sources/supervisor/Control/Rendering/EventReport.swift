@@ -1,4 +1,4 @@
-import SupervisorPluginAPI
+import JSON
 
 /// An event of the device for people, on one line.
 struct EventReport {

@@ -1,4 +1,4 @@
-import SupervisorPluginAPI
+import JSON
 
 /// Who holds which update lock, for people.
 struct LockReport {

@@ -1,4 +1,4 @@
-import SupervisorPluginAPI
+import JSON
 
 /// The plugins for people, a line each. What needs somebody stands out by capital letters: INVALID, TRIPPED, BACKING-OFF.
 struct PluginReport {

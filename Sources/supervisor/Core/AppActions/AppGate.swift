@@ -1,3 +1,5 @@
+import SupervisorPorts
+
 /// Lets operations on one application run one at a time, in the order in which they came.
 ///
 /// A value of the core actor; only that one touches it.

@@ -1,4 +1,4 @@
-import SupervisorPluginAPI
+import JSON
 
 /// Makes the complete specification of a service's container out of its target and this device.
 struct ContainerBuilder: Sendable {

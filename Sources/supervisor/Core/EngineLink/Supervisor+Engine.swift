@@ -1,4 +1,5 @@
 import Logging
+import SupervisorPorts
 
 /// Following the engine: whether it is there, and what happens to our containers.
 extension Supervisor {

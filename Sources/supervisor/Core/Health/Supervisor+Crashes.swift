@@ -1,4 +1,5 @@
 import Logging
+import SupervisorPorts
 
 /// Services whose process keeps dying: they are shown as such. It is the engine that starts them again, with a back-off of
 /// its own, and nothing here adds to that.

@@ -1,4 +1,5 @@
 import Logging
+import SupervisorPorts
 import Synchronization
 
 /// A disk that does not answer: a card that dies, a file server that is gone. Whoever asks such a disk blocks until it is

@@ -1,4 +1,5 @@
-import SupervisorPluginAPI
+import HostOperations
+import JSON
 
 /// The part of the host's configuration that the API shows and changes.
 struct HostConfiguration: Sendable, Hashable {

@@ -1,4 +1,5 @@
-import SupervisorPluginAPI
+import HostOperations
+import JSON
 
 /// What PATCH /v1/device/host-config asks for: a JSON merge over what is set.
 ///

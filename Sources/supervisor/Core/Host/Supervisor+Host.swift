@@ -1,5 +1,6 @@
+import HostOperations
+public import JSON
 import Logging
-public import SupervisorPluginAPI
 
 /// What plugins tell, and the operations of the host that need no thought.
 extension Supervisor {

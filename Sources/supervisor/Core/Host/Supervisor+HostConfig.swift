@@ -1,5 +1,6 @@
+import HostOperations
+public import JSON
 import Logging
-public import SupervisorPluginAPI
 
 /// Proxy and hostname of the host. At start both are left as they are.
 extension Supervisor {

@@ -1,6 +1,6 @@
 import CLinux
 import Glibc
-import SupervisorPluginAPI
+import JSON
 
 /// Credentials for registries, as the operator has put them into the state directory: `registries.json` in the form of
 /// docker's own config.json, `{"auths":{"HOST[:PORT]":{"auth":"…"}}}`, where `auth` is USER:PASSWORD in Base64, or

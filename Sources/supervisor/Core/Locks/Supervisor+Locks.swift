@@ -1,4 +1,5 @@
-public import SupervisorPluginAPI
+public import JSON
+import SupervisorPorts
 
 /// The update lock, as the core uses it.
 extension Supervisor {

@@ -1,4 +1,5 @@
-public import SupervisorPluginAPI
+public import HostOperations
+public import JSON
 
 /// What the core wants done to the host. It names operations, never those who do them.
 ///

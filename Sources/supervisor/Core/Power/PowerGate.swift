@@ -1,4 +1,4 @@
-import SupervisorPluginAPI
+import HostOperations
 
 /// The one gate that reboot and power-off pass: who asked, how far it is, and what comes next.
 ///

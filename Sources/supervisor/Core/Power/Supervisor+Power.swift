@@ -1,5 +1,7 @@
+import HostOperations
+import JSON
 import Logging
-import SupervisorPluginAPI
+import SupervisorPorts
 
 /// Reboot and power-off: everything that `PowerGate` decides is done here.
 extension Supervisor {

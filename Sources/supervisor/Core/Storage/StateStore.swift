@@ -1,5 +1,5 @@
 import Glibc
-public import SupervisorPluginAPI
+public import JSON
 
 /// Everything that outlives a supervisor: the device's identity, the API key, the last good target, which images we
 /// downloaded, and what the user chose.

@@ -1,5 +1,6 @@
+import HostOperations
 import Logging
-import SupervisorPluginAPI
+import SupervisorPorts
 
 /// What a storage plugin could not do is tried again, later and later.
 struct ReapingRetry {

@@ -1,4 +1,4 @@
-import SupervisorPluginAPI
+import JSON
 
 /// Reading the compose keys of a service, in the forms of the Compose file format that a target state uses.
 extension Composition {

@@ -1,5 +1,6 @@
+import JSON
 import Logging
-import SupervisorPluginAPI
+import SupervisorPorts
 
 /// The target: read from its file, kept when it is good.
 extension Supervisor {

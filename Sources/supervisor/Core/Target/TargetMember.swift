@@ -1,4 +1,4 @@
-import SupervisorPluginAPI
+import JSON
 
 /// A value of a target state together with its path, so that an error can say where it is.
 struct TargetMember {

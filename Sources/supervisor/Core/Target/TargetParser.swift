@@ -1,4 +1,4 @@
-public import SupervisorPluginAPI
+public import JSON
 
 /// Reads a target state. Refuses what it does not understand where that would change what runs; a member that it does
 /// not know is a warning.

@@ -1,4 +1,4 @@
-import SupervisorPluginAPI
+import JSON
 
 extension TargetState {
     /// What our containers and networks say that they were made from: the last resort where every file of the target is

@@ -1,4 +1,4 @@
-public import SupervisorPluginAPI
+public import JSON
 
 /// What should run on this device: the `local` object of the device state format, version 2.
 public struct TargetState: Sendable, Hashable {

@@ -1,4 +1,5 @@
 import Logging
+import SupervisorPorts
 
 /// The update cycle: makes the device what the target says.
 extension Supervisor {

@@ -1,4 +1,4 @@
-import SupervisorPluginAPI
+import JSON
 
 /// Something that the device did or that happened to it, for those who watch it: `superctl events`.
 ///

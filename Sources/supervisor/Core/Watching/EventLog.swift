@@ -1,4 +1,4 @@
-import SupervisorPluginAPI
+import JSON
 
 /// The events of late, and those who watch for more.
 struct EventLog {

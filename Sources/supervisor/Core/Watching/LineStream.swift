@@ -1,4 +1,4 @@
-public import SupervisorPluginAPI
+public import JSON
 
 /// Lines of JSON on their way to one reader, who takes them at his own pace.
 ///

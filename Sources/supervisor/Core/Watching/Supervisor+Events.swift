@@ -1,4 +1,5 @@
-import SupervisorPluginAPI
+import JSON
+import SupervisorPorts
 
 /// Telling what the device does to those who watch it.
 extension Supervisor {

@@ -1,6 +1,6 @@
 import CLinux
 import Glibc
-public import SupervisorPluginAPI
+public import JSON
 
 /// What applications write.
 extension Supervisor {

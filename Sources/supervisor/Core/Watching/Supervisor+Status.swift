@@ -1,5 +1,6 @@
 import Glibc
-public import SupervisorPluginAPI
+public import JSON
+import SupervisorPorts
 
 /// What the core tells of itself and of the device.
 extension Supervisor {

@@ -2,6 +2,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import SupervisorCore
+import SupervisorPorts
 
 /// One client: reads a request, has it answered, writes the response, and so on, one request at a time.
 ///

@@ -1,6 +1,6 @@
 import NIOCore
 import SupervisorCore
-import SupervisorReactor
+import SupervisorEventLoop
 
 /// Owns the tasks that bring lines to clients who watch.
 ///

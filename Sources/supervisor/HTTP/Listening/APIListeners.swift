@@ -3,7 +3,7 @@ import Glibc
 import Logging
 import NIOCore
 import NIOPosix
-import SupervisorReactor
+import SupervisorEventLoop
 
 /// The listening sockets of the API: one per interface, opened and closed as interfaces and settings come and go.
 ///

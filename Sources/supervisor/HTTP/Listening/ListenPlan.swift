@@ -1,4 +1,4 @@
-import SupervisorReactor
+import SupervisorEventLoop
 
 /// Where the API is to listen.
 enum ListenPlan {

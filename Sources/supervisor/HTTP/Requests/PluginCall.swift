@@ -1,5 +1,5 @@
+import JSON
 import SupervisorCore
-import SupervisorPluginAPI
 
 /// The body of POST /control/call: {"operation":"led.blink","parameters":{…},"record":false}.
 struct PluginCall: Sendable {

@@ -1,5 +1,5 @@
+import JSON
 import SupervisorCore
-import SupervisorPluginAPI
 
 /// The arguments that a request carries in its body.
 struct RequestBody: Sendable {

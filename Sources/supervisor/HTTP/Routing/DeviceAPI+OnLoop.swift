@@ -1,5 +1,5 @@
+import JSON
 import SupervisorCore
-import SupervisorPluginAPI
 
 /// What is answered within a channel handler: the device runs on the same event loop, so that the handler is inside
 /// already. Anywhere else these trap.

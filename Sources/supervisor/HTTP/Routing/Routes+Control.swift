@@ -1,6 +1,6 @@
+import JSON
 import NIOHTTP1
 import SupervisorCore
-import SupervisorPluginAPI
 
 extension [Route] {
     /// What the control socket serves besides API v1.

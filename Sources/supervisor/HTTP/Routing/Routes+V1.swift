@@ -1,6 +1,6 @@
+import JSON
 import NIOHTTP1
 import SupervisorCore
-import SupervisorPluginAPI
 
 extension [Route] {
     /// API v1 as the reference has it.

@@ -1,6 +1,6 @@
+import JSON
 import NIOHTTP1
 import SupervisorCore
-import SupervisorPluginAPI
 
 extension SupervisorError {
     /// The status that the API has for this kind of failure.

@@ -1,5 +1,5 @@
+import JSON
 import NIOHTTP1
-import SupervisorPluginAPI
 
 /// An answer before it is written.
 struct Response: Sendable, Hashable {

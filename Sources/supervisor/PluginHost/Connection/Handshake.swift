@@ -18,25 +18,10 @@ enum Handshake {
             }
             guard seen.insert(operation.name).inserted else { return "offers \(operation.name) twice" }
             // The other way round is a plugin that is more careful than it has to be.
-            if operation.isIdempotent, OperationContract.isIdempotent(operation.name) == false {
+            if operation.isIdempotent, KnownOperations.operation(named: operation.name)?.isIdempotent == false {
                 return "calls \(operation.name) idempotent, which it is not"
             }
         }
         return nil
     }
-}
-
-/// What the contract says about the operations that it knows.
-enum OperationContract {
-    private static let operations: [String: Bool] = {
-        let all: [any HostOperation.Type] = [
-            PowerReboot.self, PowerPowerOff.self, PowerStatus.self, HostnameGet.self, HostnameSet.self, ProxyGet.self,
-            ProxySet.self, ProxyClear.self, LEDBlink.self, TCPPingEnable.self, TCPPingDisable.self, TCPPingStatus.self,
-            StorageReap.self,
-        ]
-        return Dictionary(all.map { ($0.name, $0.isIdempotent) }) { first, _ in first }
-    }()
-
-    /// nil for an operation that the contract does not know.
-    static func isIdempotent(_ operation: String) -> Bool? { operations[operation] }
 }

@@ -3,6 +3,7 @@ import NIOCore
 import NIOPosix
 import SupervisorCore
 import SupervisorPluginAPI
+import SupervisorPorts
 
 /// Whom a connection tells what happens on it. Called on the event loop.
 protocol PluginConnectionDelegate: AnyObject {

@@ -2,7 +2,8 @@ import Logging
 import NIOCore
 import SupervisorCore
 import SupervisorPluginAPI
-import SupervisorReactor
+import SupervisorEventLoop
+import SupervisorPorts
 
 /// What every plugin of the host stands on.
 struct HostSurroundings: Sendable {

@@ -1,5 +1,6 @@
 import SupervisorCore
-import SupervisorReactor
+import SupervisorEventLoop
+import SupervisorPorts
 
 /// One timer that rings no later than it was last asked to, possibly earlier: a ring is a reason to look, not a promise
 /// that something is due. A deadline that moves into the future therefore costs nothing.

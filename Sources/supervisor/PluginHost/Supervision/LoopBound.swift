@@ -1,5 +1,5 @@
 import NIOCore
-import SupervisorReactor
+import SupervisorEventLoop
 
 /// A value of the event loop, to be carried through a task and used on the loop again.
 struct LoopBound<Value>: Sendable {

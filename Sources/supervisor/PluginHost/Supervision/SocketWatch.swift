@@ -1,7 +1,8 @@
 import Glibc
 import Logging
 import SupervisorCore
-import SupervisorReactor
+import SupervisorEventLoop
+import SupervisorPorts
 
 /// Notices when something comes to a path or goes from it. Watches the directory, and where that is not there, the next
 /// one above it that is.

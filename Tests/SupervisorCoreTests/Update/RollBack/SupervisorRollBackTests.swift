@@ -1,4 +1,4 @@
-import SupervisorPluginAPI
+import JSON
 import Testing
 
 @testable import SupervisorCore

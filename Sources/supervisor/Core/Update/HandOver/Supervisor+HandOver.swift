@@ -1,4 +1,5 @@
 import Logging
+import SupervisorPorts
 
 /// A successor that runs beside its predecessor.
 struct HandOver: Sendable {

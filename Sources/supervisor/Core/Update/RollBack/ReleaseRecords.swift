@@ -1,4 +1,4 @@
-import SupervisorPluginAPI
+import JSON
 
 /// What is known of the releases of services that are to be rolled back when they fail: for each the last good one, and
 /// the one that gave way to it.

@@ -1,4 +1,5 @@
 import Logging
+import SupervisorPorts
 
 /// Releases that fail give way to the last good one, where their label asks for it.
 extension Supervisor {

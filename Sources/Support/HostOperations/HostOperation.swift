@@ -1,0 +1,54 @@
+public import JSON
+
+/// An operation of the plugin protocol: its name, and what goes in and comes out.
+public protocol HostOperation: Sendable {
+    /// Such as "led.blink".
+    static var name: String { get }
+    /// Whether a call whose outcome is unknown may be sent again.
+    static var isIdempotent: Bool { get }
+    associatedtype Parameters: PluginPayload
+    associatedtype Reply: PluginPayload
+}
+
+/// Parameters or result of an operation: a JSON object whose unknown members are ignored.
+public protocol PluginPayload: Sendable {
+    /// Throws `invalidArgument` that names the member.
+    init(json: JSONObject) throws(PluginError)
+    var json: JSONObject { get }
+}
+
+/// `{}`.
+public struct EmptyPayload: PluginPayload, Hashable {
+    public init() {}
+    public init(json: JSONObject) throws(PluginError) {}
+    public var json: JSONObject { [:] }
+}
+
+extension JSONObject {
+    /// A member that must be there and be a string.
+    public func string(_ name: String) throws(PluginError) -> String {
+        guard let value = self[name]?.stringValue else {
+            throw PluginError(.invalidArgument, "\(name) is not a string")
+        }
+        return value
+    }
+
+    /// A member that must be there and be a whole number within bounds.
+    public func integer(_ name: String, in range: ClosedRange<Int64>) throws(PluginError) -> Int64 {
+        guard let value = self[name]?.integerValue, range.contains(value) else {
+            throw PluginError(
+                .invalidArgument,
+                "\(name) is not a whole number from \(range.lowerBound) to \(range.upperBound)"
+            )
+        }
+        return value
+    }
+
+    /// A member that must be there and be true or false.
+    public func bool(_ name: String) throws(PluginError) -> Bool {
+        guard let value = self[name]?.boolValue else {
+            throw PluginError(.invalidArgument, "\(name) is neither true nor false")
+        }
+        return value
+    }
+}

@@ -1,0 +1,122 @@
+public import JSON
+
+/// A transparent proxy. Every value of this type is valid: whoever makes one has checked it, so that nothing but what
+/// stands here ever reaches redsocks.conf.
+public struct ProxySettings: PluginPayload, Hashable {
+    public enum Kind: String, Sendable, Hashable, CaseIterable {
+        case socks4, socks5
+        case httpConnect = "http-connect"
+        case httpRelay = "http-relay"
+    }
+
+    public let type: Kind
+    /// A host name of RFC 1123 or an IPv4 address of four plain decimals.
+    public let ip: String
+    public let port: UInt16
+    /// At most 255 bytes, free of control characters. A secret like the password.
+    public let login: String?
+    public let password: String?
+    /// IPv4 addresses and subnets (`a.b.c.d/n`) that are reached directly.
+    public let noProxy: [String]
+
+    /// Throws `invalidArgument` that names the member and says what is allowed, and never shows a value.
+    public init(
+        type: String,
+        ip: String,
+        port: Int64,
+        login: String? = nil,
+        password: String? = nil,
+        noProxy: [String] = []
+    ) throws(PluginError) {
+        guard let kind = Kind(rawValue: type) else {
+            throw Self.error("type", "one of \(Kind.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        guard Self.isHost(ip) else {
+            throw Self.error("ip", "a host name, or an IPv4 address of four decimal numbers without leading zeros")
+        }
+        guard (1...65535).contains(port) else { throw Self.error("port", "1 to 65535") }
+        try Self.check(login, "login")
+        try Self.check(password, "password")
+        guard noProxy.count <= Self.maximumExceptions else {
+            throw Self.error("noProxy", "at most \(Self.maximumExceptions) addresses")
+        }
+        for (index, exception) in noProxy.enumerated() where !IPv4Network.isValid(exception) {
+            throw Self.error("noProxy[\(index)]", "an IPv4 address, or a subnet such as 10.0.0.0/8")
+        }
+        self.type = kind
+        self.ip = ip
+        self.port = UInt16(port)
+        self.login = login
+        self.password = password
+        self.noProxy = noProxy
+    }
+
+    /// `port` is a number.
+    public init(json: JSONObject) throws(PluginError) {
+        var exceptions: [String] = []
+        if let noProxy = json["noProxy"], !noProxy.isNull {
+            guard let array = noProxy.arrayValue else { throw Self.error("noProxy", "an array of strings") }
+            for (index, element) in array.enumerated() {
+                guard let text = element.stringValue else { throw Self.error("noProxy[\(index)]", "a string") }
+                exceptions.append(text)
+            }
+        }
+        try self.init(
+            type: try json.string("type"),
+            ip: try json.string("ip"),
+            port: try json.integer("port", in: 1...65535),
+            login: try Self.optional("login", json),
+            password: try Self.optional("password", json),
+            noProxy: exceptions
+        )
+    }
+
+    public var json: JSONObject {
+        var json: JSONObject = ["type": .string(type.rawValue), "ip": .string(ip), "port": .integer(Int64(port))]
+        if let login { json["login"] = .string(login) }
+        if let password { json["password"] = .string(password) }
+        if !noProxy.isEmpty { json["noProxy"] = .array(noProxy.map(JSONValue.string)) }
+        return json
+    }
+
+    // MARK: Checks
+
+    /// More than the rules of any firewall should hold for this.
+    public static let maximumExceptions = 1024
+    /// What redsocks takes for punctuation even in quotes.
+    private static let inexpressible: Set<String> = ["{", "}", "=", ";", "//", "/*"]
+
+    private static func optional(_ name: String, _ json: JSONObject) throws(PluginError) -> String? {
+        switch json[name] {
+        case nil, .null?: return nil
+        case .string(let text)?: return text
+        default: throw error(name, "a string")
+        }
+    }
+
+    private static func check(_ secret: String?, _ name: String) throws(PluginError) {
+        guard let secret else { return }
+        let isPlain = secret.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
+        guard (1...255).contains(secret.utf8.count), isPlain else {
+            throw error(name, "1 to 255 bytes without control characters")
+        }
+        guard !inexpressible.contains(secret) else {
+            throw error(name, "anything but one of { } = ; // /* alone, which redsocks cannot express")
+        }
+    }
+
+    private static func isHost(_ text: String) -> Bool {
+        // What consists of digits and dots is meant as an address, and inet_aton reads much that is none.
+        let isNumeric = text.utf8.allSatisfy { $0 == UInt8(ascii: ".") || (0x30...0x39).contains($0) }
+        if isNumeric { return IPv4Network.isAddress(text) }
+        guard Hostname.isValid(text), let last = text.utf8.split(separator: UInt8(ascii: ".")).last else {
+            return false
+        }
+        // RFC 1123: the highest label is alphabetic, which keeps out 0x7f.1 and 1.2.3.0x4 too.
+        return last.first.map { !(0x30...0x39).contains($0) } ?? false
+    }
+
+    private static func error(_ member: String, _ allowed: String) -> PluginError {
+        PluginError(.invalidArgument, "\(member) is wrong, allowed: \(allowed)")
+    }
+}
