@@ -50,7 +50,10 @@ import UnitFile
     @Test func `the program looks where the documentation says`() {
         #expect(
             Configuration.searchPath.directories
-                == ["/etc/device-supervisor", "/run/device-supervisor", "/usr/local/lib/device-supervisor", "/usr/lib/device-supervisor"]
+                == [
+                    "/etc/device-supervisor", "/run/device-supervisor", "/usr/local/lib/device-supervisor",
+                    "/usr/lib/device-supervisor",
+                ]
         )
         let surroundings = ConfigurationSurroundings()
         #expect(surroundings.deviceTypeFile == "/etc/device-supervisor/device-type")

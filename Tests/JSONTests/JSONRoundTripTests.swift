@@ -1,6 +1,6 @@
 import JSON
-import Testing
 import TestSupport
+import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct JSONRoundTripTests {
     /// `value` as it reads back: a double without a fraction is written like an integer, up to where Swift's

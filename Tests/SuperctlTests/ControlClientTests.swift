@@ -9,7 +9,10 @@ struct ControlClientTests {
         arguments: [
             (423, "Updates are locked", .notNow, "Updates are locked"),
             (503, #"{"Data":"","Error":"the engine is away"}"#, .notNow, "the engine is away"),
-            (400, "device-supervisor.conf:3: Port: not a number", .failed, "device-supervisor.conf:3: Port: not a number"),
+            (
+                400, "device-supervisor.conf:3: Port: not a number", .failed,
+                "device-supervisor.conf:3: Port: not a number"
+            ),
             (404, "App not found", .failed, "App not found"),
             (500, "", .failed, "the supervisor answered with status 500 and no reason"),
             (500, "bell\u{7}", .failed, "bell\u{FFFD}"),

@@ -1,8 +1,8 @@
 import Glibc
 import Logging
 import NIOCore
-import SupervisorPorts
 import SupervisorEventLoop
+import SupervisorPorts
 import Testing
 
 @Suite(.timeLimit(.minutes(1)))

@@ -1,7 +1,7 @@
 import Glibc
 import NIOCore
-import SupervisorPorts
 import SupervisorEventLoop
+import SupervisorPorts
 import Testing
 
 @Suite(.timeLimit(.minutes(1)))

@@ -2,8 +2,8 @@ import Glibc
 import Logging
 import NIOCore
 import SupervisorCore
-import SupervisorPluginAPI
 import SupervisorEventLoop
+import SupervisorPluginAPI
 import Testing
 
 @testable import SupervisorPluginHost

@@ -2,8 +2,8 @@ import CLinux
 import Glibc
 import Logging
 import SupervisorCore
-import SupervisorPluginAPI
 import SupervisorEventLoop
+import SupervisorPluginAPI
 import Testing
 
 @testable import SupervisorPluginHost

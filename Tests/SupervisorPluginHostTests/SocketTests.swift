@@ -1,8 +1,8 @@
 import Glibc
 import Logging
 import SupervisorCore
-import SupervisorPluginAPI
 import SupervisorEventLoop
+import SupervisorPluginAPI
 import Testing
 
 @testable import SupervisorPluginHost

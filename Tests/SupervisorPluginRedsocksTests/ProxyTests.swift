@@ -326,7 +326,9 @@ final class FakeServices: ServiceManager {
     }
 
     @Test func `settings of the manifest are checked`() throws {
-        #expect(try Proxy.Options(settings: [:]).files.configuration.path == "/etc/device-supervisor/proxy/redsocks.conf")
+        #expect(
+            try Proxy.Options(settings: [:]).files.configuration.path == "/etc/device-supervisor/proxy/redsocks.conf"
+        )
         for settings in [
             ["ConfigFile": "a"], ["NoProxyFile": "/"], ["Program": "redsocks"], ["Unit": "redsocks"],
             ["Unit": "a b.service"],

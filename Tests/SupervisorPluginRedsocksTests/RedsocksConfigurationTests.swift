@@ -1,7 +1,7 @@
 import Glibc
 import SupervisorPluginAPI
-import Testing
 import TestSupport
+import Testing
 
 @testable import supervisor_plugin_redsocks
 

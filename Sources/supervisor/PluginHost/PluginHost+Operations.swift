@@ -1,7 +1,7 @@
 internal import NIOCore
 public import SupervisorCore
-public import SupervisorPluginAPI
 internal import SupervisorEventLoop
+public import SupervisorPluginAPI
 import SupervisorPorts
 
 extension PluginHost: HostOperations {

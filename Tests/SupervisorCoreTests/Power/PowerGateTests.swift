@@ -1,7 +1,7 @@
 import HostOperations
 import JSON
-import Testing
 import TestSupport
+import Testing
 
 @testable import SupervisorCore
 

@@ -4,9 +4,9 @@ import NIOCore
 import NIOPosix
 import SupervisorCore
 import SupervisorEventLoop
+import SupervisorPorts
 
 @testable import SupervisorHTTP
-import SupervisorPorts
 
 /// 784111777 is the example of RFC 9110, section 5.6.7.
 struct FixedClock: SupervisorClock {

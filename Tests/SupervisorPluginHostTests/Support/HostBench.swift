@@ -3,8 +3,8 @@ import Logging
 import NIOCore
 import NIOPosix
 import SupervisorCore
-import SupervisorPluginAPI
 import SupervisorEventLoop
+import SupervisorPluginAPI
 import Synchronization
 
 @testable import SupervisorPluginHost

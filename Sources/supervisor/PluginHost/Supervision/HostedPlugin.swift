@@ -1,8 +1,8 @@
 import Logging
 import NIOCore
 import SupervisorCore
-import SupervisorPluginAPI
 import SupervisorEventLoop
+import SupervisorPluginAPI
 import SupervisorPorts
 
 /// What every plugin of the host stands on.
