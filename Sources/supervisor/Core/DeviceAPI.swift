@@ -12,7 +12,7 @@ public protocol DeviceAPI: Actor {
     /// nil while the device is healthy, otherwise one line that names what is wrong.
     func ailment() -> String?
 
-    /// The body of GET /v1/device, members in the order of the reference, ours after them.
+    /// The body of GET /v1/device, members in the order of docs/api.md.
     func device() async -> JSONValue
 
     /// The body of GET /v1/apps/:appId. Never waits for an update.

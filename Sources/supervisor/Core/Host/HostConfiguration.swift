@@ -10,7 +10,7 @@ struct HostConfiguration: Sendable, Hashable {
     /// The hostname of a device for which nobody has chosen one: the first 7 characters of its uuid.
     static func defaultHostname(uuid: String) -> String { String(uuid.prefix(7)) }
 
-    /// The body of GET /v1/device/host-config, in the order of the reference; the port is a string.
+    /// The body of GET /v1/device/host-config, in the order of docs/api.md; the port is a string.
     var json: JSONValue {
         ["network": ["proxy": proxyJSON, "hostname": hostname.map(JSONValue.string) ?? .null]]
     }

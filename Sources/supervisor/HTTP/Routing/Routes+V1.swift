@@ -3,7 +3,7 @@ import NIOHTTP1
 import SupervisorCore
 
 extension [Route] {
-    /// API v1 as the reference has it.
+    /// API v1, which docs/api.md describes.
     static let v1: [Route] = answers + applications + host
 
     private static let answers: [Route] = [
