@@ -79,7 +79,7 @@ def test_the_container_gets_its_folders_and_nothing_else_of_the_host(networked: 
     assert container["HostConfig"]["RestartPolicy"]["Name"] == "always"
     labels = container["Config"]["Labels"]
     assert labels["io.supervisor.app-id"] == str(target.APP)
-    assert labels["io.device-supervisor.service-name"] == target.SERVICE
+    assert labels["io.supervisor.service-name"] == target.SERVICE
     assert labels["io.supervisor.commit"] == target.commit("a")
     assert labels["io.supervisor.config"]
 

@@ -19,7 +19,7 @@ from .waiting import wait_until
 #: Debian's own command line client; another one may come first in PATH.
 DOCKER = "/usr/bin/docker" if os.path.exists("/usr/bin/docker") else "docker"
 APP_LABEL = "io.supervisor.app-id"
-SERVICE_LABEL = "io.device-supervisor.service-name"
+SERVICE_LABEL = "io.supervisor.service-name"
 
 
 class EngineError(Exception):
