@@ -24,7 +24,7 @@ func program(_ name: String, _ path: String, _ dependencies: [Target.Dependency]
 func plugin(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .executableTarget(
         name: "supervisor-plugin-\(name)",
-        dependencies: ["SupervisorPluginAPI"] + dependencies,
+        dependencies: ["SupervisorPluginAPI", "SupervisorVersion"] + dependencies,
         path: "Sources/plugins/\(name)",
         exclude: ["\(name).plugin"],
         swiftSettings: settings
@@ -70,6 +70,9 @@ let package = Package(
             providers: [.apt(["libsystemd-dev"])]
         ),
 
+        // The version, once for all programs.
+        ours("SupervisorVersion", "Support/Version"),
+
         // The contract with plugins; its JSON codec serves everything else too.
         ours("SupervisorPluginAPI", "SupervisorPluginAPI", ["CLinux"]),
 
@@ -101,13 +104,14 @@ let package = Package(
             "supervisor/App",
             [
                 "SupervisorPluginAPI", "UnitFile", "SupervisorSystemd", "SupervisorReactor", "SupervisorCore",
-                "SupervisorEngine", "SupervisorPluginHost", "SupervisorHTTP", "UnixHTTP", "CLinux", logging,
+                "SupervisorEngine", "SupervisorPluginHost", "SupervisorHTTP", "SupervisorVersion", "UnixHTTP", "CLinux",
+                logging,
             ] + nio
         ),
         program(
             "superctl",
             "supervisor/Control",
-            ["SupervisorPluginAPI", "UnixHTTP", "CLinux", nioHTTP] + nio
+            ["SupervisorPluginAPI", "SupervisorVersion", "UnixHTTP", "CLinux", nioHTTP] + nio
         ),
 
         // The plugins, what they share, and what their authors need.
@@ -126,7 +130,7 @@ let package = Package(
         plugin("storage", ["CLinux"]),
         program("supervisor-plugin-check", "plugins/check", ["SupervisorPluginAPI", "CLinux"]),
         // For tests alone.
-        program("supervisor-plugin-scripted", "plugins/scripted", ["SupervisorPluginAPI"]),
+        program("supervisor-plugin-scripted", "plugins/scripted", ["SupervisorPluginAPI", "SupervisorVersion"]),
 
         // For scripts/bench alone.
         .executableTarget(
