@@ -72,6 +72,7 @@ def progress(what: str) -> Iterator[Callable[[str], None]]:
     shower.start()
     try:
         yield enter
+        step = ""
     except BaseException:
         step = "not done"
         raise

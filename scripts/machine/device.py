@@ -130,15 +130,20 @@ class Device(Machine):
             return 255, ""
         return done.returncode, done.stdout
 
+    @property
+    def journal(self) -> list[str]:
+        """Options of journalctl for it. Without --merge, `-f` shows nothing more after a reboot."""
+        return ["--merge", "-D", str(self.folder / "journal")]
+
     def logs(self, follow: bool) -> NoReturn:
-        command = ["journalctl", "--no-pager", "-o", "short-precise", "-D", str(self.folder / "journal")]
+        command = ["journalctl", "--no-pager", "-o", "short-precise", *self.journal]
         if not self.folder.exists():
             raise Failure(f"there is no {self.name}", 69)
         os.execvp(command[0], command + (["-f", "-n", "200"] if follow else []))
 
     def records(self) -> Iterator[dict[str, Any]]:
         fields = f"--output-fields={','.join(JOURNAL_FIELDS)}"
-        command = ["journalctl", "-f", "-n", "0", "-a", "-o", "json", fields, "-D", str(self.folder / "journal")]
+        command = ["journalctl", "-f", "-n", "0", "-a", "-o", "json", fields, *self.journal]
         # In a session of its own it outlives a Ctrl-C, and shows how the supervisor ends.
         with subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "--", *command],

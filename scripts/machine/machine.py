@@ -21,8 +21,8 @@ from machine.network import Outside, free_outside
 
 API_KEY = "var/lib/device-supervisor/api-key"
 #: What `records` gives of each entry of the journal, beside its time.
-JOURNAL_FIELDS = ("MESSAGE", "SYSLOG_IDENTIFIER", "_SYSTEMD_UNIT", "UNIT", "_PID")
-#: Units of the supervisor and its plugins, and what systemd says about them.
+JOURNAL_FIELDS = ("MESSAGE", "PRIORITY", "SYSLOG_IDENTIFIER", "_SYSTEMD_UNIT", "UNIT", "_PID")
+#: The units of the supervisor and its plugins.
 OURS = re.compile(r"(device-supervisor|supervisor-plugin-)")
 
 
@@ -142,12 +142,12 @@ class Machine:
 
     {me} exec{named} -- superctl status
     {me} exec{named} -- superctl plugins
-    {me} exec{named} -- superctl reboot       # it comes back, and so does the app
-    {me} exec{named} -- bash                  # a shell of root on it
-    {me} logs{named} -f                       # its whole journal
-    curl http://{self.read()["address"]}:8080/                     # the demo app's page, from outside
+    {me} exec{named} -- superctl reboot    # the device comes back, and so does the app
+    {me} exec{named} -- bash               # a root shell on the device
+    {me} logs{named} -f                    # the whole journal
+    curl http://{self.read()["address"]}:8080/                  # the page of the demo app
 
-  Ctrl-C here ends it. Until then, what the supervisor and its plugins log follows:
+  Ctrl-C here ends it. The log of the supervisor and its plugins follows:
 """
 
     def settle(self) -> None:
@@ -163,7 +163,9 @@ class Machine:
     def follow(self) -> None:
         """Prints what the supervisor and its plugins log from now on."""
         for record in self.records():
-            if OURS.match(record.get("UNIT") or record.get("_SYSTEMD_UNIT") or ""):
+            # What systemd says about a unit has the unit's name in UNIT; that one has started or stopped is no news.
+            about = record.get("UNIT", "") if record.get("PRIORITY", "") <= "4" else ""
+            if OURS.match(record.get("_SYSTEMD_UNIT", "")) or OURS.match(about):
                 print(line_of_journal(record), flush=True)
 
     def up(self, board: str | None, wait: bool = True) -> None:
