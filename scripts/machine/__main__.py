@@ -145,7 +145,8 @@ def end(machine: Machine) -> None:
         for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(ending, signal.SIG_IGN)
         machine.down(now=True)
-    say(f"{machine.name} is off; nothing of it runs. Its disk stays until scripts/{machine.kind} reset")
+    named = "" if machine.name == machine.kind else f" --name {machine.name}"
+    say(f"{machine.name} is off; nothing of it runs. Its disk stays until scripts/{machine.kind} reset{named}")
 
 
 try:

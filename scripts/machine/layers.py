@@ -1,8 +1,8 @@
 """The file systems that machines run on, in layers that are made once and kept.
 
 base: Debian as mmdebstrap makes it. kernel: Debian's kernel and its modules (boards only). host: what makes the base a
-host of ours, and the packages. fetched: packages of Debian that a test installs. Each layer is a folder named after a digest of all that goes into it; machines put them
-on top of each other with overlayfs and write to a layer of their own.
+host of ours, and the packages. fetched: packages of Debian that a test installs. Each layer is a folder named after a
+digest of all that goes into it; machines put them on top of each other with overlayfs and write to a layer of their own.
 """
 
 from __future__ import annotations
@@ -138,7 +138,8 @@ def packages(board: str) -> list[Path]:
     chosen = []
     for file in sorted(PACKAGES.glob("*.deb")):
         name = file.name.split("_")[0]
-        if name.endswith("-dbgsym") or (name.startswith("device-supervisor-board-") and name != f"device-supervisor-board-{board}"):
+        of_other_board = name.startswith("device-supervisor-board-") and name != f"device-supervisor-board-{board}"
+        if name.endswith("-dbgsym") or of_other_board:
             continue
         chosen.append(file)
     if chosen and not any(file.name.startswith(f"device-supervisor-board-{board}_") for file in chosen):

@@ -122,7 +122,7 @@ class Machine:
         raise NotImplementedError
 
     def records(self) -> Iterator[dict[str, Any]]:
-        """New entries of its journal with the fields of JOURNAL_FIELDS, as they come and as `journalctl -o json` has them."""
+        """New entries of its journal as they come, in the form of `journalctl -o json` with JOURNAL_FIELDS."""
         raise NotImplementedError
 
     def clean(self, state: dict[str, Any]) -> None:
@@ -137,18 +137,23 @@ class Machine:
         """What a newcomer tries next."""
         me = f"scripts/{self.kind}"
         named = "" if self.name == self.kind else f" --name {self.name}"
-        return f"""
-  {self.name} is up. Try in another terminal:
-
-    {me} exec{named} -- superctl status
-    {me} exec{named} -- superctl plugins
-    {me} exec{named} -- superctl reboot    # the device comes back, and so does the app
-    {me} exec{named} -- bash               # a root shell on the device
-    {me} logs{named} -f                    # the whole journal
-    curl http://{self.read()["address"]}:8080/                  # the page of the demo app
-
-  Ctrl-C here ends it. The log of the supervisor and its plugins follows:
-"""
+        rows = [
+            (f"{me} exec{named} -- superctl status", ""),
+            (f"{me} exec{named} -- superctl plugins", ""),
+            (f"{me} exec{named} -- superctl reboot", "the device comes back, and so does the app"),
+            (f"{me} exec{named} -- bash", "a root shell on the device"),
+            (f"{me} logs{named} -f", "the whole journal"),
+            (f"curl http://{self.read()['address']}:8080/", "the page of the demo app"),
+        ]
+        width = max(len(command) for command, _ in rows)
+        shown = [f"    {command:{width}}   # {what}" if what else f"    {command}" for command, what in rows]
+        return "\n".join(
+            [
+                f"\n  {self.name} is up. Try in another terminal:\n",
+                *shown,
+                "\n  Ctrl-C here ends it. The log of the supervisor and its plugins follows:\n",
+            ]
+        )
 
     def settle(self) -> None:
         """Waits until the demo app runs, where the packages are there; says so when it does not."""
