@@ -44,8 +44,8 @@ def offer(device: Machine, files: list[Path], folder: Path) -> None:
     send(device, repository, SOURCE, folder / "repository.tar")
     device.write("/etc/apt/sources.list.d/ours.list", f"deb [trusted=yes] file:{SOURCE} ./\n")
     # Debian's own sources stay as they are known: the device reaches no network.
-    only = ("Dir::Etc::sourcelist=/etc/apt/sources.list.d/ours.list", "Dir::Etc::sourceparts=-", "APT::Get::List-Cleanup=0")
-    device.sh(f"apt-get -qq {' '.join('-o ' + setting for setting in only)} update 2>&1", timeout=120)
+    only = "-o Dir::Etc::sourcelist=/etc/apt/sources.list.d/ours.list -o Dir::Etc::sourceparts=-"
+    device.sh(f"apt-get -qq {only} -o APT::Get::List-Cleanup=0 update 2>&1", timeout=120)
 
 
 def ours(device: Machine) -> list[str]:

@@ -2,7 +2,8 @@
 
 base: Debian as mmdebstrap makes it. kernel: Debian's kernel and its modules (boards only). host: what makes the base a
 host of ours, and the packages. fetched: packages of Debian that a test installs. Each layer is a folder named after a
-digest of all that goes into it; machines put them on top of each other with overlayfs and write to a layer of their own.
+digest of all that goes into it; machines put them on top of each other with overlayfs and write to a layer of their
+own.
 """
 
 from __future__ import annotations
@@ -182,8 +183,8 @@ def host(board: str, base: Path) -> Path:
 def fetched(names: list[str], base: Path) -> Path:
     """Packages of Debian with what they need beyond the base.
 
-    `archives` in it has the .deb files and `lists` the package lists, both as apt keeps them: a machine that has them in
-    /var/cache/apt/archives and /var/lib/apt/lists installs from its own sources without a network.
+    `archives` in it has the .deb files and `lists` the package lists, both as apt keeps them: a machine that has them
+    in /var/cache/apt/archives and /var/lib/apt/lists installs from its own sources without a network.
     """
 
     def build(folder: Path) -> None:
