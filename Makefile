@@ -30,7 +30,10 @@ units-check: ## systemd reads all units without a complaint, and none is more ex
 	@scripts/setup deb
 	@scripts/units-check
 
-run: fresh-deb ## a virtual device that runs all of it and a demo app, in the foreground; Ctrl-C ends it
+run: ## a virtual device that runs all of it and a demo app, in the foreground; Ctrl-C ends it
+	@scripts/first-run
+	@scripts/setup deb device
+	@$(MAKE) --no-print-directory fresh-deb
 	@scripts/device run
 
 demo: ## the supervisor alone with the demo app, without packages and systemd; Ctrl-C ends and cleans up

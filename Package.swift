@@ -24,7 +24,7 @@ func program(_ name: String, _ path: String, _ dependencies: [Target.Dependency]
 func plugin(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .executableTarget(
         name: "supervisor-plugin-\(name)",
-        dependencies: ["SupervisorPluginAPI"] + dependencies,
+        dependencies: ["SupervisorPluginAPI", "SupervisorVersion"] + dependencies,
         path: "Sources/plugins/\(name)",
         exclude: ["\(name).plugin"],
         swiftSettings: settings
@@ -71,6 +71,7 @@ let package = Package(
         ),
 
         // Leaves: they know nothing of what a supervisor does.
+        ours("SupervisorVersion", "Support/Version"),
         ours("JSON", "Support/JSON"),
         ours("UnitFile", "Support/UnitFile"),
         ours("SupervisorPorts", "Support/Ports"),
@@ -104,14 +105,14 @@ let package = Package(
             "device-supervisor",
             "supervisor/App",
             [
-                "SupervisorPluginAPI", "UnitFile", "SupervisorSystemd", "SupervisorEventLoop", "SupervisorCore",
-                "SupervisorEngine", "SupervisorPluginHost", "SupervisorHTTP", "UnixHTTP", "CLinux", logging,
+                "JSON", "UnitFile", "SupervisorSystemd", "SupervisorEventLoop", "SupervisorPorts", "SupervisorCore",
+                "SupervisorEngine", "SupervisorPluginHost", "SupervisorHTTP", "SupervisorVersion", "CLinux", logging,
             ] + nio
         ),
         program(
             "superctl",
             "supervisor/Control",
-            ["JSON", "UnixHTTP", "CLinux", nioHTTP] + nio
+            ["JSON", "SupervisorVersion", "UnixHTTP", "CLinux", nioHTTP] + nio
         ),
 
         // The plugins, what they share, and what their authors need.
@@ -130,7 +131,7 @@ let package = Package(
         plugin("storage", ["CLinux"]),
         program("supervisor-plugin-check", "plugins/check", ["SupervisorPluginAPI", "CLinux"]),
         // For tests alone.
-        program("supervisor-plugin-scripted", "plugins/scripted", ["SupervisorPluginAPI"]),
+        program("supervisor-plugin-scripted", "plugins/scripted", ["SupervisorPluginAPI", "SupervisorVersion"]),
 
         // For scripts/bench alone.
         .executableTarget(

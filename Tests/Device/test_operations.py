@@ -145,7 +145,7 @@ def test_a_restart_of_the_supervisor_during_an_update_converges(device: Machine)
 
 
 def test_the_whole_target_stops_and_starts(untouched: Machine) -> None:
-    untouched.sh("systemctl stop supervisor.target")
+    untouched.sh("systemctl stop device-supervisor.target")
     assert untouched.run("systemctl", "is-active", "device-supervisor").out.strip() == "inactive"
-    untouched.sh("systemctl start supervisor.target")
+    untouched.sh("systemctl start device-supervisor.target")
     untouched.wait_pings()

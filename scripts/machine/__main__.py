@@ -7,9 +7,10 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 
-from machine import common
+from machine import common, layers
 from machine.board import Board
 from machine.common import Failure, say
 from machine.device import Device
@@ -17,8 +18,9 @@ from machine.machine import Machine
 
 USAGE = {
     "up": "start it, and wait until it has booted and its API answers",
-    "run": "start it, show its journal, and end it on Ctrl-C",
+    "run": "start it, say what to try, show what the supervisor logs, and end it on Ctrl-C",
     "build": "make the layers that `up` needs, and nothing else",
+    "fetch": "download packages of Debian that it lacks: fetch PACKAGE...; prints the folder they are in",
     "status": "what it is doing; with --json for programs",
     "exec": "run a command on it as root: exec -- COMMAND...",
     "logs": "its journal, of all its boots; -f goes on",
@@ -45,11 +47,13 @@ def parser(kind: str) -> argparse.ArgumentParser:
             sub.add_argument("-f", "--follow", action="store_true")
         if command == "down":
             sub.add_argument("--now", action="store_true", help="pull the plug")
+        if command == "fetch":
+            sub.add_argument("packages", nargs="+", metavar="PACKAGE")
         if command == "exec":
             sub.add_argument("words", nargs=argparse.REMAINDER, metavar="-- COMMAND")
+    # Without a help text, --help does not list it: only this program calls it.
     keep = commands.add_parser("keep")
     keep.add_argument("--name", required=True)
-    commands._choices_actions = [action for action in commands._choices_actions if action.dest != "keep"]
     return top
 
 
@@ -71,10 +75,13 @@ def main(arguments: list[str]) -> int:
     common.program = kind.kind
     options = parser(arguments[0]).parse_args(arguments[1:])
     machine = kind(options.name)
-    if options.command in ("up", "run", "build"):
+    if options.command in ("up", "run", "build", "fetch"):
         # Also where a shell that started us in the background has them ignored.
         for ending in (signal.SIGINT, signal.SIGTERM):
             signal.signal(ending, interrupt)
+        # A closed terminal is an end as well, but for nohup.
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, interrupt)
     match options.command:
         case "up":
             machine.up(options.board, wait=not options.no_wait)
@@ -82,6 +89,8 @@ def main(arguments: list[str]) -> int:
             return foreground(machine, options.board)
         case "build":
             machine.build(options.board)
+        case "fetch":
+            print(layers.fetched(options.packages, layers.base()))
         case "status":
             show(machine, options.json)
         case "exec":
@@ -111,29 +120,33 @@ def interrupt(number: int, frame: object) -> None:
 
 
 def foreground(machine: Machine, board: str | None) -> int:
-    """Up until Ctrl-C, with the journal on the terminal."""
+    """Up until Ctrl-C, with what to try and then the supervisor's log on the terminal."""
     try:
         machine.up(board)
+        machine.settle()
         print(machine.help(), flush=True)
-        child = os.fork()
-        if child == 0:
-            try:
-                machine.logs(follow=True)
-            finally:
-                os._exit(1)
+        threading.Thread(target=machine.follow, daemon=True).start()
         while machine.is_kept():
             time.sleep(0.2)
         say(f"{machine.name} has powered itself off")
-        os.kill(child, signal.SIGTERM)
-        os.waitpid(child, 0)
-        return 0
     except KeyboardInterrupt:
         print(file=sys.stderr)
-        say(f"ending {machine.name}")
-        return 0
+        say(f"ending {machine.name}; Ctrl-C again pulls the plug")
     finally:
+        end(machine)
+    return 0
+
+
+def end(machine: Machine) -> None:
+    """Powers it off; at once when somebody is impatient."""
+    try:
         machine.down()
-        say(f"{machine.name} is off; nothing of it runs. Its disk stays until scripts/{machine.kind} reset")
+    except KeyboardInterrupt:
+        for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(ending, signal.SIG_IGN)
+        machine.down(now=True)
+    named = "" if machine.name == machine.kind else f" --name {machine.name}"
+    say(f"{machine.name} is off; nothing of it runs. Its disk stays until scripts/{machine.kind} reset{named}")
 
 
 try:

@@ -18,7 +18,7 @@ from typing import Any, Iterator, NoReturn
 
 from machine import layers
 from machine.common import Failure, run
-from machine.machine import API_KEY, Boot, Machine, forget_disk_on_other_layers, namespace
+from machine.machine import API_KEY, JOURNAL_FIELDS, Boot, Machine, forget_disk_on_other_layers, namespace
 from machine.network import Outside
 
 #: Serial lines with an agent at the other end (image/libexec/agent): so many commands can run at once.
@@ -166,6 +166,20 @@ class Board(Machine):
             print(text.removeprefix("-- No entries --\n"), end="", flush=True)
             if not follow:
                 sys.exit(0)
+            time.sleep(1)
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        command = f"journalctl -a -o json --output-fields={','.join(JOURNAL_FIELDS)}"
+        cursor = ""
+        while True:
+            # The first answer is only where it begins.
+            after = f" --after-cursor={shlex.quote(cursor)}" if cursor else " -n 1"
+            status, out = self.output(["bash", "-c", command + after], seconds=60)
+            found = [json.loads(line) for line in out.splitlines() if line.startswith("{")] if status == 0 else []
+            if cursor:
+                yield from found
+            if found:
+                cursor = found[-1]["__CURSOR"]
             time.sleep(1)
 
 

@@ -6,8 +6,10 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Callable, Iterator, Sequence, TypeVar
@@ -37,26 +39,80 @@ def say(message: str) -> None:
     print(f"{program}: {message}", file=sys.stderr, flush=True)
 
 
-def run(command: Sequence[str | Path], what: str, **options: object) -> str:
-    """Runs a command to its end and returns its output. Fails with `what` and the last line that it said."""
+@contextlib.contextmanager
+def progress(what: str) -> Iterator[Callable[[str], None]]:
+    """Shows that something long is being done, and for how long already: on a terminal one line that changes every
+    second, elsewhere a line every half minute. The block may call what it gets with the name of the step it is at.
+    """
+    begin = time.monotonic()
+    step = ""
+    ended = threading.Event()
+    on_terminal = sys.stderr.isatty()
+
+    def line() -> str:
+        return f"{program}: {what}: {time.monotonic() - begin:.0f} s" + (f", {step}" if step else "")
+
+    def show() -> None:
+        while not ended.wait(1 if on_terminal else 30):
+            if on_terminal:
+                width = shutil.get_terminal_size().columns - 1
+                print(f"\r\x1b[K{line()[:width]}", end="", file=sys.stderr, flush=True)
+            else:
+                print(line(), file=sys.stderr, flush=True)
+
+    def enter(name: str) -> None:
+        nonlocal step
+        step = name
+
+    if on_terminal:
+        print(f"{program}: {what}", end="", file=sys.stderr, flush=True)
+    else:
+        say(what)
+    shower = threading.Thread(target=show, daemon=True)
+    shower.start()
     try:
-        done = subprocess.run(
+        yield enter
+        step = ""
+    except BaseException:
+        step = "not done"
+        raise
+    finally:
+        ended.set()
+        shower.join()
+        print(f"\r\x1b[K{line()}" if on_terminal else line(), file=sys.stderr, flush=True)
+
+
+def run(command: Sequence[str | Path], what: str, heard: Callable[[str], None] | None = None) -> str:
+    """Runs a command to its end and returns its output; `heard` gets each line as it comes.
+
+    Fails with `what` and the most telling line of the output.
+    """
+    lines: list[str] = []
+    try:
+        with subprocess.Popen(
             [str(part) for part in command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            **options,  # type: ignore[call-overload]
-        )
+        ) as process:
+            try:
+                assert process.stdout is not None
+                for line in process.stdout:
+                    lines.append(line)
+                    if heard is not None and line.strip():
+                        heard(line.strip())
+            except BaseException:
+                process.kill()
+                raise
     except FileNotFoundError as error:
         raise Failure(f"{what}: there is no program {error.filename}") from None
-    if done.returncode != 0:
-        lines = [line for line in done.stdout.splitlines() if line.strip()]
-        telling = [line for line in lines if line.lower().startswith(("e:", "dpkg: error", "error", "fail"))]
-        said = (telling[:1] or lines or [f"exit status {done.returncode}"])[-1].strip()
-        raise Failure(f"{what}: {said}")
-    return done.stdout
+    if process.returncode != 0:
+        said = [line.strip() for line in lines if line.strip()]
+        telling = [line for line in said if line.lower().startswith(("e:", "dpkg: error", "error", "fail"))]
+        raise Failure(f"{what}: {(telling[:1] or said or [f'exit status {process.returncode}'])[-1]}")
+    return "".join(lines)
 
 
 #: A world whose processes and mounts end with the command, and the command with this process.

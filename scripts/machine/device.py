@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -9,11 +10,11 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Iterator, NoReturn
 
 from machine import cgroups, layers
 from machine.common import CONFINED, Failure, wait_until
-from machine.machine import API_KEY, Boot, Machine, children, forget_disk_on_other_layers
+from machine.machine import API_KEY, JOURNAL_FIELDS, Boot, Machine, children, forget_disk_on_other_layers
 from machine.network import Outside
 
 #: What systemd-nspawn ends with when the host inside reboots.
@@ -129,11 +130,31 @@ class Device(Machine):
             return 255, ""
         return done.returncode, done.stdout
 
+    @property
+    def journal(self) -> list[str]:
+        """Options of journalctl for it. Without --merge, `-f` shows nothing more after a reboot."""
+        return ["--merge", "-D", str(self.folder / "journal")]
+
     def logs(self, follow: bool) -> NoReturn:
-        command = ["journalctl", "--no-pager", "-o", "short-precise", "-D", str(self.folder / "journal")]
+        command = ["journalctl", "--no-pager", "-o", "short-precise", *self.journal]
         if not self.folder.exists():
             raise Failure(f"there is no {self.name}", 69)
         os.execvp(command[0], command + (["-f", "-n", "200"] if follow else []))
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        fields = f"--output-fields={','.join(JOURNAL_FIELDS)}"
+        command = ["journalctl", "-f", "-n", "0", "-a", "-o", "json", fields, *self.journal]
+        # In a session of its own it outlives a Ctrl-C, and shows how the supervisor ends.
+        with subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", "--", *command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                yield json.loads(line)
 
 
 class NspawnBoot(Boot):

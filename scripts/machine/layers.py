@@ -1,8 +1,9 @@
 """The file systems that machines run on, in layers that are made once and kept.
 
 base: Debian as mmdebstrap makes it. kernel: Debian's kernel and its modules (boards only). host: what makes the base a
-host of ours, and the packages. Each layer is a folder named after a digest of all that goes into it; machines put them
-on top of each other with overlayfs and write to a layer of their own.
+host of ours, and the packages. fetched: packages of Debian that a test installs. Each layer is a folder named after a
+digest of all that goes into it; machines put them on top of each other with overlayfs and write to a layer of their
+own.
 """
 
 from __future__ import annotations
@@ -10,11 +11,10 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import time
 from pathlib import Path
 from typing import Callable
 
-from machine.common import CACHE, CONFINED, PACKAGES, REPOSITORY, Failure, digest, locked, run, say
+from machine.common import CACHE, CONFINED, PACKAGES, REPOSITORY, Failure, digest, locked, progress, run, say
 
 IMAGE = Path(__file__).resolve().parent / "image"
 SUITE = "bookworm"
@@ -29,7 +29,7 @@ DRIVERS = (
     " failover net_failover virtio_net"
 ).split()
 #: How many layers of a kind stay when newer ones are made; those in use always do.
-KEPT = {"base": 2, "kernel": 1, "host": 4, "image": 2}
+KEPT = {"base": 2, "kernel": 1, "host": 4, "image": 2, "fetched": 2}
 
 _in_use: list[object] = []
 
@@ -81,13 +81,13 @@ def _remove(path: Path) -> None:
 
 def base() -> Path:
     def build(folder: Path) -> None:
-        say("making the Debian base; this takes a minute, once")
-        begin = time.monotonic()
-        run(
-            [*CONFINED, "mmdebstrap", "--variant=minbase", f"--include={','.join(BASE)}", SUITE, folder],
-            "the base cannot be made",
-        )
-        say(f"the base took {time.monotonic() - begin:.0f} s")
+        with progress("making the Debian base, once: 125 MB to download") as enter:
+            run(
+                [*CONFINED, "mmdebstrap", "--variant=minbase", f"--include={','.join(BASE)}", SUITE, folder],
+                "the base cannot be made",
+                # Its steps are lines that begin with "I: "; the others are of dpkg and of scripts.
+                lambda line: enter(line[3:].rstrip(".")) if line.startswith("I: ") else None,
+            )
 
     return _layer("base", digest(SUITE, *BASE), build)
 
@@ -96,12 +96,12 @@ def kernel() -> Path:
     """vmlinuz, the initramfs `initrd`, the kernel's `version`, and the modules under usr/lib/modules."""
 
     def build(folder: Path) -> None:
-        say("fetching the kernel")
         extracted = folder / "extracted"
-        run(
-            [*CONFINED, "mmdebstrap", "--variant=extract", f"--include={KERNEL}", SUITE, extracted],
-            "the kernel cannot be fetched",
-        )
+        with progress("fetching the kernel, once"):
+            run(
+                [*CONFINED, "mmdebstrap", "--variant=extract", f"--include={KERNEL}", SUITE, extracted],
+                "the kernel cannot be fetched",
+            )
         (vmlinuz,) = (extracted / "boot").glob("vmlinuz-*")
         version = vmlinuz.name.removeprefix("vmlinuz-")
         vmlinuz.rename(folder / "vmlinuz")
@@ -139,7 +139,8 @@ def packages(board: str) -> list[Path]:
     chosen = []
     for file in sorted(PACKAGES.glob("*.deb")):
         name = file.name.split("_")[0]
-        if name.endswith("-dbgsym") or (name.startswith("device-supervisor-board-") and name != f"device-supervisor-board-{board}"):
+        of_other_board = name.startswith("device-supervisor-board-") and name != f"device-supervisor-board-{board}"
+        if name.endswith("-dbgsym") or of_other_board:
             continue
         chosen.append(file)
     if chosen and not any(file.name.startswith(f"device-supervisor-board-{board}_") for file in chosen):
@@ -159,9 +160,7 @@ def host(board: str, base: Path) -> Path:
     )
 
     def build(folder: Path) -> None:
-        if files:
-            say(f"installing {len(files)} packages for the board {board}")
-        else:
+        if not files:
             say(f"there are no packages in {PACKAGES}; the host is made without them")
         debs = folder / "debs"
         debs.mkdir()
@@ -169,10 +168,11 @@ def host(board: str, base: Path) -> Path:
             shutil.copy(file, debs)
         for name in ("tree", "work", "root"):
             (folder / name).mkdir()
-        run(
-            [*CONFINED, "/bin/bash", IMAGE / "install", base, folder, *examples],
-            "the packages cannot be installed",
-        )
+        with progress(f"installing {len(files)} packages for the board {board}" if files else "making the host"):
+            run(
+                [*CONFINED, "/bin/bash", IMAGE / "install", base, folder, *examples],
+                "the packages cannot be installed",
+            )
         for name in ("debs", "work", "root"):
             shutil.rmtree(folder / name)
         (folder / "packages").write_text("".join(file.name + "\n" for file in files))
@@ -180,18 +180,53 @@ def host(board: str, base: Path) -> Path:
     return _layer("host", key, build)
 
 
+def fetched(names: list[str], base: Path) -> Path:
+    """Packages of Debian with what they need beyond the base.
+
+    `archives` in it has the .deb files and `lists` the package lists, both as apt keeps them: a machine that has them
+    in /var/cache/apt/archives and /var/lib/apt/lists installs from its own sources without a network.
+    """
+
+    def build(folder: Path) -> None:
+        for part in ("lists/partial", "archives/partial"):
+            (folder / part).mkdir(parents=True)
+        etc = base / "etc/apt"
+        settings = {
+            "Dir::State::status": base / "var/lib/dpkg/status",
+            "Dir::State::extended_states": base / "var/lib/apt/extended_states",
+            "Dir::State::lists": folder / "lists",
+            "Dir::Cache::archives": folder / "archives",
+            "Dir::Cache::pkgcache": "",
+            "Dir::Cache::srcpkgcache": "",
+            "Dir::Etc::sourcelist": etc / "sources.list",
+            "Dir::Etc::sourceparts": etc / "sources.list.d",
+            "Dir::Etc::trustedparts": etc / "trusted.gpg.d",
+            "Acquire::Languages": "none",
+            "APT::Sandbox::User": "root",
+        }
+        apt = ["apt-get", "-q", "-y", *(word for key, value in settings.items() for word in ("-o", f"{key}={value}"))]
+        what = f"{' '.join(names)} cannot be fetched"
+        with progress(f"fetching {' '.join(names)} from Debian, once"):
+            run([*apt, "update"], what)
+            run([*apt, "install", "--no-install-recommends", "--download-only", *names], what)
+        for part in ("lists/partial", "archives/partial"):
+            _remove(folder / part)
+
+    return _layer("fetched", digest(base.name, *names), build)
+
+
 def disk(lower: list[Path], megabytes: int = 3000) -> Path:
     """The layers as one ext4 image, `disk.raw` in the folder. `lower` is ordered from the top down."""
 
     def build(folder: Path) -> None:
-        say("making the board's disk")
         (folder / "root").mkdir()
         script = (
             'mount -t overlay overlay -o "ro,lowerdir=$1" "$2/root" && '
             'mke2fs -q -F -t ext4 -L root -E lazy_itable_init=1 -d "$2/root" "$2/disk.raw" "$3"M'
         )
         trees = ":".join(str(tree) for tree in lower)
-        run([*CONFINED, "/bin/bash", "-c", script, "-", trees, folder, str(megabytes)], "the disk cannot be made")
+        with progress("making the board's disk"):
+            run([*CONFINED, "/bin/bash", "-c", script, "-", trees, folder, str(megabytes)], "the disk cannot be made")
         (folder / "root").rmdir()
 
     return _layer("image", digest(*(str(tree) for tree in lower), str(megabytes)), build)

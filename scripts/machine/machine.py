@@ -13,13 +13,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Iterator, NoReturn
 
 from machine import layers
-from machine.common import REPOSITORY, Failure, run, say, wait_until
+from machine.common import REPOSITORY, Failure, progress, run, say, wait_until
 from machine.network import Outside, free_outside
 
 API_KEY = "var/lib/device-supervisor/api-key"
+#: What `records` gives of each entry of the journal, beside its time.
+JOURNAL_FIELDS = ("MESSAGE", "PRIORITY", "SYSLOG_IDENTIFIER", "_SYSTEMD_UNIT", "UNIT", "_PID")
+#: The units of the supervisor and its plugins.
+OURS = re.compile(r"(device-supervisor|supervisor-plugin-)")
 
 
 class Machine:
@@ -114,6 +118,11 @@ class Machine:
         raise NotImplementedError
 
     def logs(self, follow: bool) -> NoReturn:
+        """Prints its journal in place of this process."""
+        raise NotImplementedError
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """New entries of its journal as they come, in the form of `journalctl -o json` with JOURNAL_FIELDS."""
         raise NotImplementedError
 
     def clean(self, state: dict[str, Any]) -> None:
@@ -128,18 +137,41 @@ class Machine:
         """What a newcomer tries next."""
         me = f"scripts/{self.kind}"
         named = "" if self.name == self.kind else f" --name {self.name}"
-        return f"""
-  {self.name} is up. In another terminal:
+        rows = [
+            (f"{me} exec{named} -- superctl status", ""),
+            (f"{me} exec{named} -- superctl plugins", ""),
+            (f"{me} exec{named} -- superctl reboot", "the device comes back, and so does the app"),
+            (f"{me} exec{named} -- bash", "a root shell on the device"),
+            (f"{me} logs{named} -f", "the whole journal"),
+            (f"curl http://{self.read()['address']}:8080/", "the page of the demo app"),
+        ]
+        width = max(len(command) for command, _ in rows)
+        shown = [f"    {command:{width}}   # {what}" if what else f"    {command}" for command, what in rows]
+        return "\n".join(
+            [
+                f"\n  {self.name} is up. Try in another terminal:\n",
+                *shown,
+                "\n  Ctrl-C here ends it. The log of the supervisor and its plugins follows:\n",
+            ]
+        )
 
-    {me} status{named} --json
-    {me} exec{named} -- bash
-    {me} exec{named} -- superctl status
-    {me} exec{named} -- docker ps
-    {me} exec{named} -- systemctl reboot      # it comes back; so does the app
-    curl http://{self.read()["address"]}:8080/      # the demo app's page, from outside
+    def settle(self) -> None:
+        """Waits until the demo app runs, where the packages are there; says so when it does not."""
+        if not self.read().get("packages"):
+            return
+        with progress("waiting for the demo app"):
+            command = ["docker", "ps", "-q", "--filter", "label=io.supervisor.app-id"]
+            runs = wait_until(lambda: self.output(command)[1].strip(), self.boot_seconds, 0.5)
+        if not runs:
+            say(f"the demo app does not run; see scripts/{self.kind} logs")
 
-  Ctrl-C ends it.
-"""
+    def follow(self) -> None:
+        """Prints what the supervisor and its plugins log from now on."""
+        for record in self.records():
+            # What systemd says about a unit has the unit's name in UNIT; that one has started or stopped is no news.
+            about = record.get("UNIT", "") if record.get("PRIORITY", "") <= "4" else ""
+            if OURS.match(record.get("_SYSTEMD_UNIT", "")) or OURS.match(about):
+                print(line_of_journal(record), flush=True)
 
     def up(self, board: str | None, wait: bool = True) -> None:
         if os.geteuid() != 0:
@@ -204,6 +236,10 @@ class Machine:
 
     def wait_up(self, begin: float, keeper: subprocess.Popen[bytes] | None = None) -> None:
         """Returns when the machine has booted and, where the packages are there, its API answers."""
+        with progress("booting"):
+            self._wait_running(begin, keeper)
+
+    def _wait_running(self, begin: float, keeper: subprocess.Popen[bytes] | None) -> None:
         while True:
             ended = keeper.poll() is not None if keeper else not self.is_kept()
             state = self.read()
@@ -330,6 +366,16 @@ class Boot:
     def end(self, kindly: bool) -> None:
         """Powers the machine off, or pulls the plug."""
         raise NotImplementedError
+
+
+def line_of_journal(record: dict[str, Any]) -> str:
+    """As journalctl has it, without date and host. A message that is no text comes as numbers."""
+    message = record.get("MESSAGE")
+    if isinstance(message, list):
+        message = bytes(message).decode(errors="replace")
+    when = time.strftime("%H:%M:%S", time.localtime(int(record["__REALTIME_TIMESTAMP"]) / 1e6))
+    pid = f"[{record['_PID']}]" if "_PID" in record else ""
+    return f"{when} {record.get('SYSLOG_IDENTIFIER', 'unknown')}{pid}: {message}"
 
 
 def namespace(kind: str) -> int:

@@ -1,10 +1,11 @@
 import DBus
 import SupervisorPluginAPI
+import SupervisorVersion
 
 @main
 struct HostnamedPlugin: Plugin {
     static let name = "hostnamed"
-    static let version = "0.1.0"
+    static let version = Version.text
     static let summary = "Reads and sets the host's name through org.freedesktop.hostname1."
 
     private let bus: SystemBus

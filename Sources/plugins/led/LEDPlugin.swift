@@ -1,10 +1,11 @@
 import Glibc
 import SupervisorPluginAPI
+import SupervisorVersion
 
 @main
 struct LEDPlugin: Plugin {
     static let name = "led"
-    static let version = "0.1.0"
+    static let version = Version.text
     static let summary = "Blinks the board's LED; --restore [FILE] puts back a LED that a killed one has left blinking."
 
     private let blinker: Blinker<ContinuousClock>

@@ -1,10 +1,11 @@
 import DBus
 import SupervisorPluginAPI
+import SupervisorVersion
 
 @main
 struct LogindPlugin: Plugin {
     static let name = "logind"
-    static let version = "0.1.0"
+    static let version = Version.text
     static let summary = "Reboots and powers off the host through org.freedesktop.login1."
 
     private let bus: SystemBus

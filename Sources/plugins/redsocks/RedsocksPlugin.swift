@@ -1,10 +1,11 @@
 import Glibc
 import SupervisorPluginAPI
+import SupervisorVersion
 
 @main
 struct RedsocksPlugin: Plugin {
     static let name = "redsocks"
-    static let version = "0.1.0"
+    static let version = Version.text
     static let summary = "Sends the host's traffic through a proxy by redsocks."
 
     private let proxy: Proxy

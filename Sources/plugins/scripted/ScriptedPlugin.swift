@@ -1,5 +1,6 @@
 import Glibc
 import SupervisorPluginAPI
+import SupervisorVersion
 
 /// A plugin that breaks every rule on demand, which is why it does not use `PluginMain`: one thread, one loop over poll(2).
 @main
@@ -349,7 +350,7 @@ struct ScriptedPlugin {
         return PluginInitialize.Reply(
             protocolVersion: version,
             pluginName: behaviour.has("wrongName") ? behaviour.text("wrongName") ?? "somebody-else" : name,
-            pluginVersion: "0.1.0",
+            pluginVersion: Version.text,
             operations: names.map {
                 let isIdempotent = $0 != PowerReboot.name && $0 != PowerPowerOff.name
                 return .init(name: $0, isIdempotent: isIdempotent != behaviour.has("wrongIdempotent"))

@@ -1,9 +1,10 @@
 import SupervisorPluginAPI
+import SupervisorVersion
 
 @main
 struct StoragePlugin: Plugin {
     static let name = "storage"
-    static let version = "0.1.0"
+    static let version = Version.text
     static let summary = "Removes what the core has renamed away, whoever owns it."
 
     private let reaping: SharedReaping

@@ -1,9 +1,10 @@
 import SupervisorPluginAPI
+import SupervisorVersion
 
 @main
 struct TCPPingPlugin: Plugin {
     static let name = "tcp-ping"
-    static let version = "0.1.0"
+    static let version = Version.text
     static let summary = "Watches the device's connectivity by a TCP heartbeat."
 
     private let heartbeat: Heartbeat?

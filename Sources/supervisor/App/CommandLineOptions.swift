@@ -1,4 +1,5 @@
 import Logging
+import SupervisorVersion
 
 /// What `device-supervisor` was started with.
 struct CommandLineOptions: Equatable {

@@ -9,6 +9,7 @@ import SupervisorEventLoop
 import SupervisorHTTP
 import SupervisorPluginHost
 import SupervisorSystemd
+import SupervisorVersion
 
 /// Joins the parts, runs them, and takes them apart again. Lives on the event loop.
 actor Daemon {

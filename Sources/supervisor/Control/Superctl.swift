@@ -1,4 +1,5 @@
 import Glibc
+import SupervisorVersion
 
 @main
 struct Superctl {
@@ -21,7 +22,7 @@ struct Superctl {
             use.
             """
         ],
-        version: "0.1.0",
+        version: Version.text,
         options: [.socket, .version, .help],
         commands: commands.map { $0.syntax }
     )
