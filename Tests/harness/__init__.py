@@ -1,0 +1,4 @@
+"""What the Python suites drive the real programs and whole machines with; none of it is our own Swift code.
+
+IntegrationTests, Device and Benchmarks share it. Python's standard library only, but for `reporting`, a plugin of pytest.
+"""
