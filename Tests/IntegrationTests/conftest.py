@@ -25,7 +25,7 @@ from harness.supervisor import Supervisor, User, binary, make_readable, new_user
 
 #: Images without a registry that are there for every test: two releases of one app.
 LOCAL_IMAGES = {"demo:1", "demo:2"}
-pytest_plugins = ["harness.reporting"]
+pytest_plugins = ["harness.parts", "harness.reporting"]
 _serial = itertools.count(1)
 
 
