@@ -99,7 +99,7 @@ class Part:
             _, status, usage = os.wait4(process.pid, 0)
             watchdog.cancel()
             _running.discard(process.pid)
-        process.returncode = self.status = os.waitstatus_to_exitcode(status)
+        process.returncode = os.waitstatus_to_exitcode(status)
         self.seconds = time.monotonic() - begin
         self.processor = usage.ru_utime + usage.ru_stime
         self.output = log.read_text(errors="replace")
@@ -107,6 +107,8 @@ class Part:
             self.output += f"\n{self.stem} was ended after {LIMIT} s\n"
         if report.exists():
             self._read(report)
+        # Last: it shows that the rest is there.
+        self.status = process.returncode
 
     def _read(self, report: Path) -> None:
         cases = list(ElementTree.parse(report).iter("testcase"))

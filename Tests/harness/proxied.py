@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from .machine import Machine, Neighbour
 from .waiting import wait_until
 
-#: Addresses that are nobody's here but the server's; not reserved, so they would go through the proxy.
+#: Addresses that only the server has here; not reserved, so they would go through the proxy.
 PROXIED, DIRECT = "45.0.0.10", "46.0.0.10"
 SERVER = textwrap.dedent(
     """
