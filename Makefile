@@ -37,12 +37,12 @@ run: ## a virtual device that runs all of it and a demo app, in the foreground; 
 	@scripts/device run
 
 demo: ## the supervisor alone with the demo app, without packages and systemd; Ctrl-C ends and cleans up
-	@scripts/setup run
-	@scripts/run
+	@scripts/setup demo
+	@scripts/demo
 
 demo-check: ## the same, non-interactively: checks the demo from inside its container, exits 0 or 1
-	@scripts/setup run
-	@scripts/run --check
+	@scripts/setup demo
+	@scripts/demo --check
 
 test: ## unit tests, then the black-box suite against a real engine
 	@scripts/setup test
@@ -86,6 +86,7 @@ format: ## rewrite the Swift sources in the project's format
 	swift format format --in-place --parallel --recursive Package.swift Sources Tests
 
 lint: ## check the format of the Swift sources, and the scripts
+	@scripts/setup lint
 	swift format lint --strict --parallel --recursive Package.swift Sources Tests
 	@scripts/lint
 

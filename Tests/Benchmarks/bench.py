@@ -11,8 +11,6 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "IntegrationTests"))
-
 #: The modules of the stages; each has run(quick) -> what goes into the file.
 STAGES = {"peers": "side_by_side", "trip": "round_trip", "profile": "request_profile", "services": "many_services"}
 

@@ -8,9 +8,10 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from device import ROOT, device
+from device import device
 from generators import pace
 from harness import target
+from harness.paths import SANDBOX_ROOT
 from harness.supervisor import Supervisor
 from harness.waiting import wait_until
 from measure import memory, switches, threads
@@ -148,7 +149,7 @@ def measure(supervisor: Supervisor, plan: Plan) -> dict[str, Any]:
         values.setdefault("update", []).append((time.monotonic() - begin) * 1000)
         assert len(ids() & before) == count - 1, "one container alone is replaced"
 
-    folder = ROOT / "requests"
+    folder = SANDBOX_ROOT / "requests"
     folder.mkdir()
     server: Server = Ours(supervisor, folder)
     server.write_requests()

@@ -17,14 +17,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "IntegrationTests"))
-
-from device import ROOT, device  # noqa: E402
-from harness import target  # noqa: E402
-from harness.processes import run  # noqa: E402
-from harness.supervisor import Supervisor, binary  # noqa: E402
-from harness.waiting import wait_until  # noqa: E402
-from harness.wire import Connection, request  # noqa: E402
+from device import device
+from harness import target
+from harness.paths import SANDBOX_ROOT
+from harness.processes import run
+from harness.supervisor import Supervisor, binary
+from harness.waiting import wait_until
+from harness.wire import Connection, request
 
 
 @dataclass
@@ -191,7 +190,7 @@ def report(rows: list[Row]) -> int:
 
 
 def stripped_size() -> float:
-    copy = ROOT / "stripped"
+    copy = SANDBOX_ROOT / "stripped"
     subprocess.run(["strip", "-o", str(copy), str(binary("device-supervisor"))], check=True)
     return copy.stat().st_size / 1e6
 

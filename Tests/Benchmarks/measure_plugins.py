@@ -15,17 +15,16 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "IntegrationTests"))
-
-from device import ROOT, device  # noqa: E402
-from harness import target  # noqa: E402
-from harness.bus import SystemBus  # noqa: E402
-from harness.plugins import OPERATIONS, Plugins, executable  # noqa: E402
-from harness.processes import must  # noqa: E402
-from harness.supervisor import Supervisor  # noqa: E402
-from harness.waiting import wait_until  # noqa: E402
-from harness.wire import Connection, request  # noqa: E402
-from measure import Row, memory, report, switches, threads  # noqa: E402
+from device import device
+from harness import target
+from harness.bus import SystemBus
+from harness.paths import SANDBOX_ROOT
+from harness.plugins import OPERATIONS, Plugins, executable
+from harness.processes import must
+from harness.supervisor import Supervisor
+from harness.waiting import wait_until
+from harness.wire import Connection, request
+from measure import Row, memory, report, switches, threads
 
 #: What is called to bring a plugin up and to time the way there and back; harmless, and done within the plugin.
 HARMLESS = {
@@ -89,7 +88,7 @@ def main() -> int:
         sys.exit("measure: start it as scripts/measure")
 
     rows: list[Row] = []
-    with device() as supervisor, SystemBus(ROOT / "bus") as bus:
+    with device() as supervisor, SystemBus(SANDBOX_ROOT / "bus") as bus:
         plugins = Plugins(supervisor)
         bus.start_logind()
         os.environ.update(bus.environment)

@@ -14,9 +14,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Iterator
 
-from device import ROOT, device
+from device import device
 from generators import PINNED
 from harness import target
+from harness.paths import SANDBOX_ROOT
 from harness.processes import Process, run as run_command
 from servers import ENDPOINTS, Ours
 from side_by_side import say
@@ -107,11 +108,11 @@ def share_of(frames: list[tuple[str, str]]) -> str:
 def profile(ours: Ours, endpoint: str, seconds: int) -> dict[str, Any]:
     """Under full load at 16 connections: the kernel's split of the time, and the shares in per cent."""
     load = Process(
-        [*PINNED, "wrk", "-t1", "-c16", f"-d{seconds + 2}s", ours.url(endpoint)], ROOT / f"wrk-{endpoint}.log"
+        [*PINNED, "wrk", "-t1", "-c16", f"-d{seconds + 2}s", ours.url(endpoint)], SANDBOX_ROOT / f"wrk-{endpoint}.log"
     )
     ticks = lambda: [int(field) for field in Path(f"/proc/{ours.pids[0]}/stat").read_text().split()[13:15]]  # noqa: E731
     before = ticks()
-    file = ROOT / f"{endpoint}.perf"
+    file = SANDBOX_ROOT / f"{endpoint}.perf"
     recorded = run_command(
         ["perf", "record", "-q", "-e", "cpu-clock", "-F", "1999", "-g", "-p", str(ours.pids[0]), "-o", file]
         + ["--", "sleep", str(seconds)],
@@ -147,7 +148,7 @@ def run(quick: bool) -> dict[str, Any]:
         supervisor.write_target(target.app())
         supervisor.start()
         supervisor.wait_settled(release="a")
-        folder = ROOT / "requests"
+        folder = SANDBOX_ROOT / "requests"
         folder.mkdir()
         ours = Ours(supervisor, folder)
         result = {}

@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from device import ROOT, device
+from device import device
 from generators import full, pace, paced
 from harness import target
+from harness.paths import SANDBOX_ROOT
 from harness.processes import Process
 from harness.waiting import wait_until
 from servers import ENDPOINTS, Ours, Server, peers, start_all, wait_quiet
@@ -45,10 +46,10 @@ def run(quick: bool) -> dict[str, Any]:
         supervisor.write_target(target.app())
         supervisor.start()
         supervisor.wait_settled(release="a")
-        folder = ROOT / "requests"
+        folder = SANDBOX_ROOT / "requests"
         folder.mkdir()
         ours = Ours(supervisor, folder)
-        others = peers(supervisor.user, ROOT / "peers", supervisor.key, ours.body("device"))
+        others = peers(supervisor.user, SANDBOX_ROOT / "peers", supervisor.key, ours.body("device"))
         try:
             return compare([ours, *others], plan)
         finally:
@@ -125,9 +126,9 @@ def compare(servers: list[Server], plan: Plan) -> dict[str, Any]:
 
 def system_calls(server: Server, endpoint: str, plan: Plan) -> dict[str, float]:
     """Those of one request at the constant rate, by their names, as strace counts them."""
-    file = ROOT / "strace"
+    file = SANDBOX_ROOT / "strace"
     command = ["strace", "-qq", "-c", "-f", "-U", "calls,name", "-o", file]
-    trace = Process([*command, *(f"--attach={pid}" for pid in server.pids)], ROOT / "strace.log")
+    trace = Process([*command, *(f"--attach={pid}" for pid in server.pids)], SANDBOX_ROOT / "strace.log")
     attached = lambda: all(  # noqa: E731
         "TracerPid:\t0" not in (task / "status").read_text()
         for pid in server.pids

@@ -8,15 +8,21 @@ from __future__ import annotations
 import itertools
 import os
 import time
+from pathlib import Path
 from typing import Callable, Iterator
 
 import pytest
 
-from harness.device import Machine, Neighbour, demo_target
-from harness.waiting import wait_until
+# A failed assertion in these shows its values, as one in a test does.
+pytest.register_assert_rewrite("harness.reporting")
 
+from harness.machine import Machine, Neighbour, demo_target  # noqa: E402
+from harness.proxied import DIRECT, PROXIED, SERVER, World  # noqa: E402
+from harness.reporting import note_measured, refuse_skip  # noqa: E402
+from harness.waiting import wait_until  # noqa: E402
+
+pytest_plugins = ["harness.reporting"]
 _serial = itertools.count(1)
-_measured: list[str] = []
 _failed = pytest.StashKey[bool]()
 #: What tests of both kinds of machine run on.
 KINDS = ["device"] if os.environ.get("SUPERVISOR_TEST_BOARD") == "0" else ["device", "board"]
@@ -38,24 +44,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=rank)
 
 
-@pytest.fixture
-def measured() -> Callable[[str], None]:
-    """Takes a line for the end of the run."""
-    return _measured.append
-
-
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     # A suite that skipped everything for want of packages has shown nothing.
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if exitstatus == 0 and reporter is not None and not reporter.stats.get("passed"):
         session.exitstatus = 1
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if _measured:
-        terminalreporter.section("measured")
-        for line in _measured:
-            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +71,7 @@ def shared_device(new_machine: Callable[..., Machine]) -> Machine:
     """A device that is booted once. Who reboots it waits until it is back."""
     device = new_machine("shared")
     took = device.up()
-    _measured.append(f"up of a new device: {took:.1f} s until its API answered")
+    note_measured(f"up of a new device: {took:.1f} s until its API answered")
     return device
 
 
@@ -86,10 +79,7 @@ def shared_device(new_machine: Callable[..., Machine]) -> Machine:
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     outcome = yield
     report = outcome.get_result()  # type: ignore[attr-defined]
-    # Where everything is to run, as in CI, a test that lacks something has failed.
-    if report.skipped and os.environ.get("SUPERVISOR_STRICT"):
-        report.outcome = "failed"
-        report.longrepr = f"skipped: {report.longrepr}"
+    refuse_skip(report)
     item.stash[_failed] = item.stash.get(_failed, False) or report.failed
 
 
@@ -159,11 +149,34 @@ def neighbour(bare: Machine) -> Iterator[Callable[[str], Neighbour]]:
         each.remove()
 
 
+@pytest.fixture
+def world(bridged: Machine, neighbour: Callable[[str], Neighbour], tmp_path: Path) -> Iterator[World]:
+    server, proxy = neighbour("server"), neighbour("proxy")
+    for address in (PROXIED, DIRECT):
+        server.ip("address", "add", f"{address}/32", "dev", "lo")
+    script = tmp_path / "server.py"
+    script.write_text(SERVER)
+    server.start("/usr/bin/python3", str(script))
+    proxy.ip("route", "add", "default", "via", server.address)
+    bridged.sh(
+        f"sed -i /^GATEWAY/d /etc/machine/network; echo GATEWAY={server.address} >>/etc/machine/network;"
+        f"ip route replace default via {server.address}"
+    )
+    world = World(bridged, server, proxy)
+    own = bridged.facts["address"]
+    wait_until(lambda: world.host_seen_as(PROXIED) == own, 10, "the server answers directly")
+    assert world.app_seen_as(PROXIED) == own
+    yield world
+    if bridged.status["state"] == "running":
+        bridged.api("PATCH", "/v1/device/host-config", {"network": {"proxy": None}})
+        bridged.sh("sed -i /^GATEWAY/d /etc/machine/network; ip route del default")
+
+
 @pytest.fixture(scope="session")
 def shared_board(new_machine: Callable[..., Machine]) -> Machine:
     board = new_machine("board", "board")
     took = board.up()
-    _measured.append(f"up of the board in QEMU: {took:.0f} s until its API answered")
+    note_measured(f"up of the board in QEMU: {took:.0f} s until its API answered")
     return board
 
 

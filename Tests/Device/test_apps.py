@@ -7,9 +7,9 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
-from harness.device import APP, PORT, Machine, Neighbour, demo_target
+from harness.machine import APP, PORT, Machine, Neighbour, demo_target
+from harness.proxied import PROXIED, World, microsocks
 from harness.waiting import wait_until
-from test_proxy import PROXIED, World, microsocks, world  # noqa: F401 (a fixture)
 
 #: curl's word for a connection that was refused.
 REFUSED = 7

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Callable
 
-from harness.device import LED, PORT, Machine
+from harness.machine import LED, PORT, Machine
 from harness.waiting import wait_until
 
 TRIGGER = f"sed 's/.*\\[\\(.*\\)\\].*/\\1/' {LED}/trigger"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Callable
 
-from harness.device import Machine
+from harness.machine import Machine
 from harness.waiting import wait_until
 
 BASE = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Callable
 
-from harness.device import APP, Machine
+from harness.machine import APP, Machine
 from harness.waiting import wait_until
 
 

@@ -6,7 +6,7 @@ from typing import Callable
 
 import pytest
 
-from harness.device import PORT, Machine, Neighbour
+from harness.machine import PORT, Machine, Neighbour
 
 #: curl's word for a connection that was refused.
 REFUSED = 7

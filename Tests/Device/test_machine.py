@@ -12,7 +12,8 @@ from typing import Callable
 
 import pytest
 
-from harness.device import REPOSITORY, ROOT, Machine
+from harness.machine import Machine
+from harness.paths import MACHINE_ROOT, REPOSITORY
 from harness.waiting import wait_until
 
 LOGIND = "org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager"
@@ -20,7 +21,7 @@ LOGIND = "org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.
 
 def traces(machine: Machine, facts: dict[str, object]) -> list[str]:
     """What is still there of a machine: processes, mounts, interfaces, control groups."""
-    folder = str(ROOT / machine.kind / machine.name)
+    folder = str(MACHINE_ROOT / machine.kind / machine.name)
     found = [line for line in Path("/proc/mounts").read_text().splitlines() if folder in line]
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -113,7 +114,7 @@ def test_down_leaves_nothing(own_device: Machine) -> None:
     assert traces(own_device, facts) == []
     own_device.down()  # again is no error
     own_device.reset()
-    assert not (ROOT / "device" / own_device.name).exists()
+    assert not (MACHINE_ROOT / "device" / own_device.name).exists()
 
 
 def test_what_a_killed_keeper_has_left_goes_with_the_next_up(own_device: Machine) -> None:
@@ -131,7 +132,7 @@ def test_what_a_killed_keeper_has_left_goes_with_the_next_up(own_device: Machine
 def test_ctrl_c_while_it_starts_leaves_nothing(own_device: Machine) -> None:
     command = [str(REPOSITORY / "scripts/device"), "up", "--name", own_device.name]
     starting = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    state = ROOT / "device" / own_device.name / "state.json"
+    state = MACHINE_ROOT / "device" / own_device.name / "state.json"
     wait_until(lambda: json.loads(state.read_text())["leader"], 60, "it is about to boot")
     facts = own_device.facts
     os.killpg(starting.pid, signal.SIGINT)

@@ -7,7 +7,7 @@ from typing import Callable
 
 import pytest
 
-from harness.device import APP, Machine, demo_target
+from harness.machine import APP, Machine, demo_target
 from harness.waiting import wait_until
 
 #: An operation of each plugin that changes nothing.

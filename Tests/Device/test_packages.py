@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.device import REPOSITORY, Machine
+from harness.machine import Machine
+from harness.paths import REPOSITORY
 from harness.waiting import wait_until
 
 QUIET = "DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0"

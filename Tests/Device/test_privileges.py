@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.device import LED, Machine
+from harness.machine import LED, Machine
 from harness.waiting import wait_until
 
 CORE = "device-supervisor"

@@ -3,85 +3,12 @@
 from __future__ import annotations
 
 import shlex
-import textwrap
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Callable
 
-import pytest
-
-from harness.device import Machine, Neighbour
+from harness.machine import Neighbour
+from harness.proxied import DIRECT, PROXIED, World, microsocks
 from harness.waiting import wait_until
-
-#: Addresses that are nobody's here but the server's; not reserved, so they would go through the proxy.
-PROXIED, DIRECT = "45.0.0.10", "46.0.0.10"
-SERVER = textwrap.dedent(
-    """
-    import http.server, sys
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            body = self.client_address[0].encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-        def log_message(self, *_): pass
-    http.server.ThreadingHTTPServer(("0.0.0.0", 80), Handler).serve_forever()
-    """
-)
-
-
-@dataclass
-class World:
-    """A server that says who asked, and a proxy on another address."""
-
-    device: Machine
-    server: Neighbour
-    proxy: Neighbour
-
-    def host_seen_as(self, address: str) -> str:
-        return self.device.run("curl", "-s", "-m", "5", f"http://{address}/").out
-
-    def app_seen_as(self, address: str) -> str:
-        id = self.device.wait_app()["Id"]
-        # Not `wget -T`, which ends a static busybox.
-        limited = ["busybox", "timeout", "5", "wget", "-qO-", f"http://{address}/"]
-        return self.device.run("docker", "exec", id, *limited).out
-
-    def set(self, **proxy: object) -> None:
-        answer = self.device.app_asks("PATCH", "/v1/device/host-config", {"network": {"proxy": proxy or None}})
-        assert "200" in answer.splitlines()[0], answer
-
-    def is_proxied(self) -> bool:
-        return self.host_seen_as(PROXIED) == self.proxy.address
-
-
-@pytest.fixture
-def world(bridged: Machine, neighbour: Callable[[str], Neighbour], tmp_path: Path) -> Iterator[World]:
-    server, proxy = neighbour("server"), neighbour("proxy")
-    for address in (PROXIED, DIRECT):
-        server.ip("address", "add", f"{address}/32", "dev", "lo")
-    script = tmp_path / "server.py"
-    script.write_text(SERVER)
-    server.start("/usr/bin/python3", str(script))
-    proxy.ip("route", "add", "default", "via", server.address)
-    bridged.sh(
-        f"sed -i /^GATEWAY/d /etc/machine/network; echo GATEWAY={server.address} >>/etc/machine/network;"
-        f"ip route replace default via {server.address}"
-    )
-    world = World(bridged, server, proxy)
-    own = bridged.facts["address"]
-    wait_until(lambda: world.host_seen_as(PROXIED) == own, 10, "the server answers directly")
-    assert world.app_seen_as(PROXIED) == own
-    yield world
-    if bridged.status["state"] == "running":
-        bridged.api("PATCH", "/v1/device/host-config", {"network": {"proxy": None}})
-        bridged.sh("sed -i /^GATEWAY/d /etc/machine/network; ip route del default")
-
-
-def microsocks(world: World, *words: str) -> None:
-    world.proxy.start("microsocks", "-i", "0.0.0.0", "-p", "1080", *words)
-    wait_until(lambda: world.proxy.run("ss", "-Hltn", "sport = :1080").out, 10, "the proxy listens")
 
 
 def test_a_proxy_carries_host_and_apps_survives_a_reboot_and_goes(world: World) -> None:

@@ -13,15 +13,19 @@ from typing import Callable, Iterator
 
 import pytest
 
-from harness import images, target
-from harness.engine import Engine
-from harness.processes import must
-from harness.registry import FailingProxy, Registry
-from harness.supervisor import Supervisor, User, binary, make_readable
+# A failed assertion in these shows its values, as one in a test does.
+pytest.register_assert_rewrite("harness.answers", "harness.reporting")
 
-ROOT = Path(os.environ.get("SUPERVISOR_TEST_ROOT", "/nonexistent"))
+from harness import images, target  # noqa: E402
+from harness.engine import Engine  # noqa: E402
+from harness.paths import SANDBOX_ROOT  # noqa: E402
+from harness.registry import FailingProxy, Registry  # noqa: E402
+from harness.reporting import refuse_skip  # noqa: E402
+from harness.supervisor import Supervisor, User, binary, make_readable, new_user  # noqa: E402
+
 #: Images without a registry that are there for every test: two releases of one app.
 LOCAL_IMAGES = {"demo:1", "demo:2"}
+pytest_plugins = ["harness.parts", "harness.reporting"]
 _serial = itertools.count(1)
 
 
@@ -48,34 +52,13 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
             session.exitstatus = 1
 
 
-_measured: list[str] = []
-
-
-@pytest.fixture
-def measured() -> Callable[[str], None]:
-    """Takes a line for the end of the run: what a test has measured is worth reading also when it passes."""
-    return _measured.append
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if _measured:
-        terminalreporter.section("measured")
-        for line in _measured:
-            terminalreporter.write_line(line)
-
-
 @pytest.fixture(scope="session")
 def user() -> User:
-    """A user without privileges, made as the package makes it, and a group of its own for the engine's socket."""
-    must(["groupadd", "--system", "supervisor-engine"])
-    must(["useradd", "--system", "--no-create-home", "--user-group", "--shell", "/usr/sbin/nologin", "supervisor-test"])
-    uid = int(must(["id", "-u", "supervisor-test"]))
-    gid = int(must(["id", "-g", "supervisor-test"]))
-    engine_gid = int(must(["getent", "group", "supervisor-engine"]).split(":")[2])
-    user = User("supervisor-test", uid, gid, engine_gid)
+    """A user without privileges, who can read the programs."""
+    user = new_user()
     for variable in ("SUPERVISOR_BIN_DIR", "SUPERVISOR_RELEASE_DIR"):
-        if (Path(os.environ.get(variable, "")) / "supervisor").is_file():
-            make_readable(user, variable, ROOT / variable)
+        if (Path(os.environ.get(variable, "")) / "device-supervisor").is_file():
+            make_readable(user, variable, SANDBOX_ROOT / variable)
     return user
 
 
@@ -87,7 +70,7 @@ def new_engine(user: User) -> Iterator[Callable[..., Engine]]:
     def make(**options: object) -> Engine:
         number = next(_serial)
         options.setdefault("bridge", f"bridge{number}" if made else "docker0")
-        engine = Engine(ROOT / f"e{number}", group="supervisor-engine", **options)  # type: ignore[arg-type]
+        engine = Engine(SANDBOX_ROOT / f"e{number}", group="supervisor-engine", **options)  # type: ignore[arg-type]
         made.append(engine)
         try:
             engine.start()
@@ -137,7 +120,7 @@ def checked(engine: Engine) -> str:
 
 @pytest.fixture(scope="session")
 def shared_registry() -> Iterator[tuple[Registry, FailingProxy]]:
-    registry = Registry(ROOT / "registry")
+    registry = Registry(SANDBOX_ROOT / "registry")
     proxy = FailingProxy(registry.address)
     yield registry, proxy
     proxy.stop()
@@ -181,7 +164,7 @@ def new_supervisor(user: User) -> Iterator[Callable[..., Supervisor]]:
     made: list[Supervisor] = []
 
     def make(engine: Engine, **options: object) -> Supervisor:
-        supervisor = Supervisor(ROOT / f"s{next(_serial)}", engine, user, **options)  # type: ignore[arg-type]
+        supervisor = Supervisor(SANDBOX_ROOT / f"s{next(_serial)}", engine, user, **options)  # type: ignore[arg-type]
         made.append(supervisor)
         return supervisor
 
@@ -212,7 +195,7 @@ def shipped(engine: Engine, new_supervisor: Callable[..., Supervisor]) -> Superv
 
     `release` of it tells which build it is.
     """
-    there = (Path(os.environ.get("SUPERVISOR_RELEASE_DIR", "")) / "supervisor").is_file()
+    there = (Path(os.environ.get("SUPERVISOR_RELEASE_DIR", "")) / "device-supervisor").is_file()
     supervisor = new_supervisor(engine, release=there)
     supervisor.write_target(target.app())
     supervisor.start()
@@ -239,7 +222,7 @@ class SharedDevice:
         if not self.device:
             self.engine.remove_all()
             self.engine.remove_images(LOCAL_IMAGES)
-            self.device = Supervisor(ROOT / f"s{next(_serial)}", self.engine, self.user)
+            self.device = Supervisor(SANDBOX_ROOT / f"s{next(_serial)}", self.engine, self.user)
             self.device.write_target(target.app(environment={"FOO": "bar"}))
             self.device.start()
             self.device.wait_settled(release="a")
@@ -276,10 +259,3 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     shared = item.funcargs.get("shared_device")  # type: ignore[attr-defined]
     if report.failed and shared:
         shared.spoilt = True
-
-
-def refuse_skip(report: pytest.TestReport) -> None:
-    """Where everything is to run, as in CI, a test that lacks something has failed."""
-    if report.skipped and os.environ.get("SUPERVISOR_STRICT"):
-        report.outcome = "failed"
-        report.longrepr = f"skipped: {report.longrepr}"

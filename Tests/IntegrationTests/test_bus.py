@@ -7,8 +7,8 @@ from typing import Iterator
 import dbus
 import pytest
 
-from conftest import ROOT
 from harness.bus import SystemBus
+from harness.paths import SANDBOX_ROOT
 from harness.waiting import stays, wait_until
 
 UNIT = "redsocks.service"
@@ -16,7 +16,7 @@ UNIT = "redsocks.service"
 
 @pytest.fixture
 def bus() -> Iterator[SystemBus]:
-    with SystemBus(ROOT / "fake-bus") as bus:
+    with SystemBus(SANDBOX_ROOT / "fake-bus") as bus:
         yield bus
 
 

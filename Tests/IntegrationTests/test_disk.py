@@ -10,10 +10,10 @@ import pytest
 from harness import target
 from harness.disk import Disk
 from harness.plugins import PingProbe
+from harness.powered import Powered
 from harness.supervisor import Supervisor
 from harness.waiting import wait_until
 from harness.wire import Response
-from test_power import Powered
 
 MESSAGE = "The disk does not answer"
 #: For so many seconds the disk is waited for by who wants to be told something, and by who wants something done.

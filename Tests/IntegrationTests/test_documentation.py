@@ -17,18 +17,18 @@ import pytest
 from harness import images, target
 from harness.api_page import APIPage, Endpoint, Example
 from harness.engine import Engine
+from harness.host import PROXY, Host
+from harness.paths import REPOSITORY, SANDBOX_ROOT
 from harness.supervisor import Supervisor
+from harness.target import UNKNOWN
 from harness.waiting import wait_until
 from harness.wire import Response, exchange, request
-from test_endpoints import UNKNOWN
-from test_host_endpoints import PROXY, Host
 
-ROOT = Path(__file__).parents[2]
 HAND_OVER_PORT = 8080
 
 
 def snippets(document: str, language: str) -> list[str]:
-    text = (ROOT / document).read_text()
+    text = (REPOSITORY / document).read_text()
     found = re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     assert found, f"{document} has no {language}"
     return found
@@ -147,7 +147,7 @@ def test_a_target_of_the_documents_is_taken_whole(supervisor: Supervisor, docume
 
 # ---- the API
 
-PAGE = APIPage(ROOT / "docs/api.md")
+PAGE = APIPage(REPOSITORY / "docs/api.md")
 SERVICE = "web"
 COMMIT = "414e65cd378a69a96f403b75f14b40b55856f860"
 DEVICE = {"UUID": "27b0fdc3b5c94f3b9d8a7e6f5c4d3b2a", "DeviceType": "raspberrypi4-64"}
@@ -217,12 +217,10 @@ class DocumentedDevice:
 
 @pytest.fixture(scope="module")
 def documented_device(shared_engine: Engine, shared_device: Any, user: Any) -> Iterator[DocumentedDevice]:
-    import conftest
-
     shared_device.end()
     shared_engine.remove_all()
     shared_engine.import_image(images.base_layer(), IMAGE, images.changes())
-    supervisor = Supervisor(conftest.ROOT / "documented", shared_engine, user, {"Device": DEVICE})
+    supervisor = Supervisor(SANDBOX_ROOT / "documented", shared_engine, user, {"Device": DEVICE})
     device = DocumentedDevice(supervisor)
     supervisor.start()
     supervisor.wait_settled()
@@ -270,7 +268,7 @@ def test_the_programs_of_the_api_print_what_is_shown(
 
 def routes(file: str) -> list[Endpoint]:
     """The method and the path of each route of a source file, as the page writes them."""
-    (path,) = (ROOT / "Sources").glob(f"**/{file}")
+    (path,) = (REPOSITORY / "Sources").glob(f"**/{file}")
     text = path.read_text()
     found = re.findall(r"\bRoute\(\s*method: \.([A-Z]+),\s*path: \"([^\"]+)\"", text)
     assert found and len(found) == len(re.findall(r"\bRoute\(", text)), f"a route of {file} is written in another way"

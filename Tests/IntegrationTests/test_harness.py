@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 import socket
 import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from harness import target
 from harness.engine import Engine, EngineError, nanoseconds
+from harness.paths import REPOSITORY
 from harness.processes import Process, must, run
 from harness.waiting import stays, wait_until
 from harness.wire import Connection, request
@@ -220,3 +223,20 @@ def test_a_failed_call_of_the_engine_has_its_status_and_text(engine: Engine) -> 
         engine.inspect("nothing")
     assert caught.value.status == 404
     assert "nothing" in caught.value.message
+
+
+def test_the_parts_of_a_file_are_all_of_its_tests_each_once(tmp_path: Path) -> None:
+    names = [f"test_{letter}" for letter in "abcdefg"]
+    (tmp_path / "test_it.py").write_text("\n".join(f"def {name}(): pass" for name in names))
+
+    def collected(*options: str) -> list[str]:
+        command = [sys.executable, "-m", "pytest", "-p", "harness.parts", "--collect-only", "-q", *options, tmp_path]
+        done = run(command, env={"PYTHONPATH": str(REPOSITORY / "Tests"), "PATH": "/usr/bin:/bin"})
+        return re.findall(r"::(\w+)", done.stdout)
+
+    parts = [collected(f"--part={number}/3") for number in (1, 2, 3)]
+    assert [len(part) for part in parts] == [3, 2, 2]
+    assert sorted(sum(parts, [])) == names
+    # What is left out otherwise is not counted.
+    assert collected("--part=1/2", "-k", "not test_b") == ["test_a", "test_d", "test_f"]
+    assert collected("--part=4/3") == []

@@ -9,11 +9,12 @@ from typing import Any, Iterator
 import pytest
 
 from harness import target
+from harness.answers import is_text
 from harness.engine import Engine
+from harness.paths import SANDBOX_ROOT
 from harness.plugins import Plugins, Scripted
 from harness.supervisor import Supervisor
 from harness.wire import Response
-from test_endpoints import is_text
 
 FULL = {
     "type": "socks5",
@@ -63,11 +64,9 @@ class HostConfig:
 
 @pytest.fixture(scope="module")
 def config(shared_engine: Engine, shared_device: Any, user: Any) -> Iterator[HostConfig]:
-    import conftest
-
     shared_device.end()
     shared_engine.remove_all()
-    supervisor = Supervisor(conftest.ROOT / "host-config", shared_engine, user)
+    supervisor = Supervisor(SANDBOX_ROOT / "host-config", shared_engine, user)
     config = HostConfig(supervisor)
     supervisor.write_target(target.app())
     supervisor.start()

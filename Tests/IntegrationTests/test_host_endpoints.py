@@ -7,12 +7,14 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from harness import target
+from harness.answers import JSON, is_empty, is_error_object, is_text
 from harness.engine import Engine
-from harness.plugins import Plugins, Scripted
+from harness.host import PROXY, Host
+from harness.paths import SANDBOX_ROOT
+from harness.plugins import Plugins
 from harness.supervisor import Supervisor
 from harness.waiting import wait_until
 from harness.wire import Response
-from test_endpoints import JSON, is_empty, is_error_object, is_text
 
 #: (method, path, body, the operation behind it, whether failures are told as {"Data","Error"})
 CALLS = [
@@ -42,54 +44,14 @@ FAILURES = [
     for reason in REASONS
     if (call[3], reason[0]) != ("led.blink", "not-supported")
 ]
-PROXY = {"type": "socks5", "ip": "proxy.example.com", "port": 8123, "login": "me", "password": "s3cret", "noProxy": ["10.1.2.3"]}
-
-
-class Host:
-    """A device with a scripted plugin for each operation of the contract."""
-
-    def __init__(self, supervisor: Supervisor) -> None:
-        self.supervisor = supervisor
-        self.plugins = Plugins(supervisor)
-        self.scripted = {
-            name: self.plugins.scripted(name) for name in ("logind", "hostnamed", "redsocks", "led", "tcp-ping")
-        }
-        self.good()
-
-    def good(self, proxy: dict[str, Any] | None = None, hostname: str = "device") -> None:
-        scripts: dict[str, dict[str, list[dict[str, Any]]]] = {
-            "logind": {"power.status": [{"reply": {"preparing": "none"}}]},
-            "hostnamed": {"hostname.get": [{"reply": {"hostname": hostname}}]},
-            "redsocks": {"proxy.get": [{"reply": proxy or {}}]},
-            "led": {},
-            "tcp-ping": {"*": [{"reply": {"enabled": True, "connected": True}}]},
-        }
-        for name, script in scripts.items():
-            self.scripted[name].script(script)
-
-    def fail(self, operation: str, behaviour: dict[str, Any]) -> Scripted:
-        """The provider of `operation` does this to it, and is good to every other."""
-        for plugin in self.scripted.values():
-            if operation in plugin.operations:
-                answers = {
-                    "power.status": {"preparing": "none"},
-                    "hostname.get": {"hostname": "device"},
-                    "proxy.get": PROXY if operation == "proxy.clear" else {},
-                }
-                script = {name: [{"reply": answer}] for name, answer in answers.items() if name in plugin.operations}
-                plugin.script({**script, operation: [behaviour]})
-                return plugin
-        raise KeyError(operation)
 
 
 @pytest.fixture(scope="module")
 def host(shared_engine: Engine, shared_device: Any, user: Any) -> Iterator[Host]:
     """One device for the whole file; every test says first what its plugins do."""
-    import conftest
-
     shared_device.end()
     shared_engine.remove_all()
-    supervisor = Supervisor(conftest.ROOT / "host", shared_engine, user)
+    supervisor = Supervisor(SANDBOX_ROOT / "host", shared_engine, user)
     host = Host(supervisor)
     supervisor.write_target(target.app())
     supervisor.start()

@@ -13,15 +13,14 @@ from typing import Any, Iterator
 import pytest
 
 from harness import target
+from harness.answers import is_empty, is_error_object, is_text
 from harness.bus import SystemBus
 from harness.engine import Engine
+from harness.paths import SANDBOX_ROOT
 from harness.plugins import OPERATIONS, Plugins, executable
 from harness.redsocks import SOCKS, Microsocks, Redirect, RedsocksService, Server, ask
 from harness.supervisor import Supervisor, User
 from harness.waiting import stays, wait_until
-from test_endpoints import is_empty, is_error_object, is_text
-
-ROOT = Path(os.environ.get("SUPERVISOR_TEST_ROOT", "/nonexistent"))
 
 
 class Listener:
@@ -95,7 +94,7 @@ class RealHost:
 
 @pytest.fixture(scope="module")
 def bus() -> Iterator[SystemBus]:
-    with SystemBus(ROOT / "real-bus", hostname="before") as bus:
+    with SystemBus(SANDBOX_ROOT / "real-bus", hostname="before") as bus:
         bus.start_logind()
         former = os.environ.get("DBUS_SYSTEM_BUS_ADDRESS")
         os.environ.update(bus.environment)
@@ -108,7 +107,7 @@ def bus() -> Iterator[SystemBus]:
 def host(shared_engine: Engine, shared_device: Any, user: User, bus: SystemBus) -> Iterator[RealHost]:
     shared_device.end()
     shared_engine.remove_all()
-    host = RealHost(ROOT / "real", shared_engine, user, bus)
+    host = RealHost(SANDBOX_ROOT / "real", shared_engine, user, bus)
     yield host
     host.dispose()
 

@@ -34,6 +34,10 @@ def data(supervisor: Supervisor) -> list[str]:
     return sorted(entry.name for entry in supervisor.data_folder().iterdir())
 
 
+def files_seen_by_the_app(supervisor: Supervisor, release: str) -> str:
+    return supervisor.engine.shell(supervisor.settled(release=release)["Id"], "ls /data | wc -l")
+
+
 def begin(supervisor: Supervisor, operation: str, release: str) -> None:
     """Starts an operation and does not wait for it."""
     if operation == "update":
@@ -78,9 +82,11 @@ def test_a_supervisor_that_is_killed_at_any_moment_is_made_good_by_the_next(supe
         interrupted += bool(locks_left(supervisor)) or states != ["running"]
         try:
             supervisor.start()
-            container = supervisor.wait_settled(release=release, deadline=20)
+            supervisor.wait_settled(release=release, deadline=20)
             assert len(supervisor.engine.ask("GET", "/containers/json", None, {"all": 1})) == 1
-            assert supervisor.engine.shell(container["Id"], "ls /data | wc -l") in (str(FILES), "0")
+            # A stop that the killed one has asked for may come only now.
+            count = wait_until(lambda: files_seen_by_the_app(supervisor, release), 20, "the app can be asked")
+            assert count in (str(FILES), "0")
             left = data(supervisor)
             assert left in (whole, []), f"half of the data is there: {left}"
             assert left == whole or operation == "purge", "data is lost without a purge"

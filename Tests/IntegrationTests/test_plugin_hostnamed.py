@@ -8,8 +8,8 @@ from typing import Iterator
 
 import pytest
 
-from conftest import ROOT
 from harness.bus import SystemBus
+from harness.paths import SANDBOX_ROOT
 from harness.plugin import Plugin, PluginFailure, behind_socket
 from harness.supervisor import User
 
@@ -19,7 +19,7 @@ _serial = itertools.count(1)
 @pytest.fixture
 def bus() -> Iterator[SystemBus]:
     outside = socket.gethostname()
-    with SystemBus(ROOT / f"hostnamed-bus{next(_serial)}") as bus:
+    with SystemBus(SANDBOX_ROOT / f"hostnamed-bus{next(_serial)}") as bus:
         yield bus
     assert socket.gethostname() == outside, "the test has changed the machine's name"
 
@@ -125,7 +125,7 @@ def test_a_bus_that_is_away_is_unavailable_and_found_again(bus: SystemBus, plugi
 
 
 def test_a_hostnamed_that_cannot_be_started_is_unavailable() -> None:
-    bus = SystemBus(ROOT / f"hostnamed-bus{next(_serial)}")
+    bus = SystemBus(SANDBOX_ROOT / f"hostnamed-bus{next(_serial)}")
     bus.add_service("org.freedesktop.hostname1", bus.root / "absent")
     with bus, Plugin("hostnamed", environment=bus.environment) as plugin:
         error = refusal(plugin, "hostname.get")

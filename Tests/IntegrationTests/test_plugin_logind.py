@@ -9,8 +9,8 @@ from typing import Iterator
 
 import pytest
 
-from conftest import ROOT
 from harness.bus import SystemBus
+from harness.paths import SANDBOX_ROOT
 from harness.plugin import Plugin, PluginFailure
 from harness.supervisor import User
 from harness.waiting import stays, wait_until
@@ -22,7 +22,7 @@ MODE = "replace-irreversibly"
 
 @pytest.fixture
 def bus() -> Iterator[SystemBus]:
-    with SystemBus(ROOT / f"logind-bus{next(_serial)}") as bus:
+    with SystemBus(SANDBOX_ROOT / f"logind-bus{next(_serial)}") as bus:
         bus.start_logind()
         yield bus
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+from harness.paths import REPOSITORY
+
+DOCS = REPOSITORY / "docs"
 PAGE = (DOCS / "plugin-protocol.md").read_text(encoding="utf-8")
 SCHEMAS = {path.name.removesuffix(".schema.json"): json.loads(path.read_text()) for path in DOCS.glob("schemas/*.json")}
 #: (direction, frame) of each block

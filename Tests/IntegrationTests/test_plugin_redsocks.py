@@ -15,6 +15,7 @@ import pytest
 
 from harness import redsocks
 from harness.bus import SystemBus
+from harness.paths import SANDBOX_ROOT
 from harness.plugin import Plugin, PluginFailure
 from harness.processes import must, run
 from harness.redsocks import (
@@ -34,14 +35,13 @@ from harness.redsocks import (
 )
 from harness.waiting import wait_until
 
-ROOT = Path(os.environ.get("SUPERVISOR_TEST_ROOT", "/nonexistent"))
 SECRET = "hunter2-secret"
 _serial = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
 def bus() -> Iterator[SystemBus]:
-    with SystemBus(ROOT / "redsocks-bus") as bus:
+    with SystemBus(SANDBOX_ROOT / "redsocks-bus") as bus:
         yield bus
 
 
@@ -56,7 +56,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def service(bus: SystemBus) -> Iterator[RedsocksService]:
     bus.calls_file.unlink(missing_ok=True)
-    service = RedsocksService(ROOT / f"redsocks{next(_serial)}", bus)
+    service = RedsocksService(SANDBOX_ROOT / f"redsocks{next(_serial)}", bus)
     yield service
     print(f"--- redsocks\n{service.log[-4000:]}")
     service.stop()

@@ -9,43 +9,16 @@ from typing import Any
 import pytest
 
 from harness import target
+from harness.answers import is_error_object
 from harness.engine import Engine
-from harness.plugins import PingProbe, Plugins, Scripted
+from harness.plugins import PingProbe
+from harness.powered import GOOD, Powered
 from harness.supervisor import Supervisor
 from harness.waiting import stays, wait_until
-from harness.wire import Connection, Response, request
-from test_endpoints import is_error_object
+from harness.wire import Connection, request
 
 ACCEPTED = b'{"Data":"OK","Error":""}'
 KINDS = [("reboot", "power.reboot"), ("shutdown", "power.power-off")]
-GOOD = {"power.status": [{"reply": {"preparing": "none"}}]}
-
-
-class Powered:
-    """A device that runs the demo app and has a scripted logind."""
-
-    def __init__(self, supervisor: Supervisor) -> None:
-        self.supervisor = supervisor
-        self.plugins = Plugins(supervisor)
-        self.logind: Scripted = self.plugins.scripted("logind")
-        self.logind.script(GOOD)
-
-    def power(self, kind: str, body: Any = None) -> Response:
-        return self.supervisor.api("POST", f"/v1/{kind}", body, timeout=60)
-
-    def asked(self) -> list[str]:
-        """The operations that change something, as the plugin received them."""
-        return [
-            entry["method"]
-            for entry in self.logind.journal
-            if entry.get("event") == "received" and entry.get("method") in ("power.reboot", "power.power-off")
-        ]
-
-    def stopped(self) -> bool:
-        return not self.supervisor.engine.containers(all=False)
-
-    def runs(self, deadline: float = 20) -> None:
-        self.supervisor.wait_settled(release="a", deadline=deadline)
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
-from conftest import ROOT
 from harness import images, target
 from harness.engine import Engine
+from harness.paths import SANDBOX_ROOT
 from harness.ports import free_port
 from harness.processes import must
 from harness.registry import FailingProxy, Registry
@@ -32,7 +32,7 @@ DISK = 48 << 20
 def hasty(user: User) -> Iterator[Engine]:
     """An engine that tries each layer twice at most, on a small disk, with the demo app's image."""
     engine = Engine(
-        ROOT / "hasty",
+        SANDBOX_ROOT / "hasty",
         group="supervisor-engine",
         bridge="hasty0",
         options=("--max-download-attempts", "1", "--max-concurrent-downloads", "1"),
@@ -52,7 +52,7 @@ def hasty(user: User) -> Iterator[Engine]:
 @pytest.fixture(scope="module")
 def private(shared_registry: tuple[Registry, FailingProxy]) -> Iterator[Registry]:
     """A registry with the same images, for one user."""
-    registry = Registry(ROOT / "private", {USER: PASSWORD}, storage=ROOT / "registry" / "storage")
+    registry = Registry(SANDBOX_ROOT / "private", {USER: PASSWORD}, storage=SANDBOX_ROOT / "registry" / "storage")
     yield registry
     registry.stop()
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Sequence
 
+from .paths import REPOSITORY
 from .supervisor import binary
 
-EXAMPLES = Path(__file__).resolve().parents[3] / "examples" / "plugins"
+EXAMPLES = REPOSITORY / "examples" / "plugins"
 _LINE = re.compile(r"(not )?ok (\d+) - (\S+)(?: # SKIP (.*))?")
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 APP = 1000001
 OTHER = 1000002
+#: An app that no target has.
+UNKNOWN = 999
 SERVICE = "main"
 
 

@@ -42,6 +42,16 @@ class User:
         ]
 
 
+def new_user() -> User:
+    """Makes the user as the package makes it, and a group of its own for the engine's socket."""
+    must(["groupadd", "--system", "supervisor-engine"])
+    must(["useradd", "--system", "--no-create-home", "--user-group", "--shell", "/usr/sbin/nologin", "supervisor-test"])
+    uid = int(must(["id", "-u", "supervisor-test"]))
+    gid = int(must(["id", "-g", "supervisor-test"]))
+    engine_gid = int(must(["getent", "group", "supervisor-engine"]).split(":")[2])
+    return User("supervisor-test", uid, gid, engine_gid)
+
+
 def binary(name: str, release: bool = False) -> Path:
     return Path(os.environ["SUPERVISOR_RELEASE_DIR" if release else "SUPERVISOR_BIN_DIR"]) / name
 

@@ -40,9 +40,14 @@ def listens(container: dict[str, Any]) -> bool:
     stops it earlier waits for the engine's SIGKILL, ten seconds."""
     if container["Config"]["Cmd"] != COMMAND:
         return True
+    process = Path("/proc") / str(container["State"]["Pid"])
     try:
-        status = Path(f"/proc/{container['State']['Pid']}/status").read_text()
+        # In this order: until the program itself is in the process it is runc, which catches every signal.
+        command = (process / "cmdline").read_bytes().split(b"\0")
+        status = (process / "status").read_text()
     except OSError:
+        return False
+    if command[: len(COMMAND)] != [word.encode() for word in COMMAND]:
         return False
     caught = re.search(r"^SigCgt:\s*(\w+)", status, re.MULTILINE)
     return caught is not None and bool(int(caught[1], 16) >> (signal.SIGTERM - 1) & 1)

@@ -8,13 +8,11 @@ import shlex
 import subprocess
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Sequence
 
-from harness.waiting import wait_until
+from .paths import MACHINE_ROOT, REPOSITORY
+from .waiting import wait_until
 
-REPOSITORY = Path(__file__).resolve().parents[3]
-ROOT = Path(os.environ.get("SUPERVISOR_MACHINE_ROOT", "/nonexistent"))
 APP = 1000001
 PORT = 48484
 #: The board's, in the class of the kernel's LEDs.
@@ -87,7 +85,7 @@ class Machine:
     @property
     def facts(self) -> dict[str, Any]:
         """What the script has written down about it."""
-        return json.loads((ROOT / self.kind / self.name / "state.json").read_text())
+        return json.loads((MACHINE_ROOT / self.kind / self.name / "state.json").read_text())
 
     def wait_state(self, state: str, seconds: float = 60, boots: int | None = None) -> dict[str, Any]:
         def arrived() -> dict[str, Any] | None:
