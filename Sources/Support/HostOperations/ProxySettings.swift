@@ -28,7 +28,7 @@ public struct ProxySettings: PluginPayload, Hashable {
         password: String? = nil,
         noProxy: [String] = []
     ) throws(PluginError) {
-        guard let kind = Kind(rawValue: type) else {
+        guard let kind = Kind.allCases.first(where: { $0.rawValue.utf8.elementsEqual(type.utf8) }) else {
             throw Self.error("type", "one of \(Kind.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         guard Self.isHost(ip) else {

@@ -24,6 +24,15 @@ public struct JSONObject: Sendable, Hashable {
         self.members = members
     }
 
+    /// nil where two members have one name. Takes time in proportion to the size of the names.
+    public init?(_ members: [Member]) {
+        var names: Set<CodeUnits> = []
+        for member in members {
+            guard names.insert(CodeUnits(member.name)).inserted else { return nil }
+        }
+        self.members = members
+    }
+
     /// Of two members with one name the later value counts, at the place of the first.
     public init(_ members: some Sequence<(String, JSONValue)>) {
         self.init()

@@ -11,7 +11,7 @@ extension EngineContainer {
         }
         // Links of others to the container are names too: "/other/alias".
         let names = entry["Names"].strings.map(\.withoutSlash)
-        let name = names.first { !$0.contains("/") } ?? names.first ?? id
+        let name = names.first { !$0.utf8.contains(UInt8(ascii: "/")) } ?? names.first ?? id
         let state = try ContainerState(engine: word)
         self.init(
             id: id,
@@ -100,10 +100,12 @@ extension JSONValue? {
     /// The strings of a list; empty for null and for what is not there.
     var strings: [String] { self?.arrayValue?.compactMap(\.stringValue) ?? [] }
 
-    /// The members of an object whose values are strings.
+    /// The members of an object whose values are strings and whose names could be those of labels of ours.
     var labels: [String: String] {
         var labels: [String: String] = [:]
-        for member in self?.objectValue ?? [:] { labels[member.name] = member.value.stringValue }
+        for member in self?.objectValue ?? [:] where member.name.isPlainLabelName {
+            labels[member.name] = member.value.stringValue
+        }
         return labels
     }
 
@@ -118,5 +120,13 @@ extension JSONValue? {
 }
 
 extension String {
-    fileprivate var withoutSlash: String { hasPrefix("/") ? String(dropFirst()) : self }
+    fileprivate var withoutSlash: String {
+        utf8.first == UInt8(ascii: "/") ? String(self[utf8.index(after: startIndex)...]) : self
+    }
+
+    /// Whether the name of a label is at most 255 bytes of ASCII that can be seen. Others are dropped where they come in: an
+    /// image may bring a name of any size and any script, and hashing one as a String is not linear.
+    var isPlainLabelName: Bool {
+        utf8.count <= 255 && utf8.allSatisfy { (0x21...0x7E).contains($0) }
+    }
 }

@@ -66,9 +66,25 @@ extension UnixHTTPResponse {
 }
 
 extension String {
-    /// On one line of at most 500 characters, for a message.
+    /// On one line of at most 500 bytes, for a message: each run of white space becomes one space, and what is too long is cut
+    /// between scalars and ends with "…".
     var oneLine: String {
-        let words = split(whereSeparator: { $0.isWhitespace || $0.isNewline }).joined(separator: " ")
-        return words.count <= 500 ? words : words.prefix(499) + "…"
+        var line = UnicodeScalarView()
+        var size = 0
+        var isAfterSpace = true
+        for scalar in unicodeScalars {
+            let isSpace = scalar.properties.isWhitespace
+            if isSpace && isAfterSpace { continue }
+            isAfterSpace = isSpace
+            let width = isSpace ? 1 : UTF8.width(scalar)
+            guard size + width <= 500 else {
+                while size > 500 - 3, let last = line.popLast() { size -= UTF8.width(last) }
+                return String(line) + "…"
+            }
+            size += width
+            line.append(isSpace ? " " : scalar)
+        }
+        if line.last == " " { line.removeLast() }
+        return String(line)
     }
 }

@@ -53,7 +53,8 @@ extension EngineEvent {
             let id = actor["ID"]?.stringValue, let action = message["Action"]?.stringValue
         else { return nil }
         var labels: [String: String] = [:]
-        for member in actor["Attributes"]?.objectValue ?? [:] where !Self.notLabels.contains(member.name) {
+        for member in actor["Attributes"]?.objectValue ?? [:]
+        where member.name.isPlainLabelName && !Self.notLabels.contains(member.name) {
             labels[member.name] = member.value.stringValue
         }
         // podman's own words, which its compatible API lets through.

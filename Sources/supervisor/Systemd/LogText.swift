@@ -73,6 +73,10 @@ enum LogText {
 
 extension String {
     fileprivate func replacing(quote: String) -> String {
-        contains("\"") ? split(separator: "\"", omittingEmptySubsequences: false).joined(separator: quote) : self
+        var bytes: [UInt8] = []
+        for byte in utf8 {
+            if byte == UInt8(ascii: "\"") { bytes.append(contentsOf: quote.utf8) } else { bytes.append(byte) }
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 }

@@ -57,6 +57,13 @@ struct CrashTrackerTests {
         #expect(kept.allSatisfy { $0.utf8.count <= 512 })
     }
 
+    @Test func `a line of one character that is longer than a line may be is cut within it`() {
+        var tracker = Self.tracker(deathsAt: 0, 10, 20)
+        let line = "e" + String(repeating: "\u{301}", count: 600)
+        tracker.note([EngineLogLine(isError: false, text: line)], of: Self.key)
+        #expect(tracker.lines(of: Self.key, at: .seconds(20)).map { Array($0.utf8) } == [Array(line.utf8.prefix(511))])
+    }
+
     @Test func `deaths far apart are no loop however many`() {
         #expect(!Self.tracker(deathsAt: 0, 31, 62, 93, 124).isLooping(Self.key, at: .seconds(124)))
     }

@@ -98,11 +98,14 @@ public struct CrashTracker: Sendable, Hashable {
     /// Keeps what a process in a loop wrote last.
     mutating func note(_ lines: [EngineLogLine], of key: ServiceKey) {
         guard histories[key]?.isLooping == true else { return }
-        histories[key]?.lines = lines.suffix(Self.lineCount).map { line in
-            // Cut between characters.
-            var text = line.text
-            while text.utf8.count > Self.lineLimit { text = String(text.prefix(max(text.count * 3 / 4, 1))) }
-            return text
-        }
+        histories[key]?.lines = lines.suffix(Self.lineCount).map { Self.cut($0.text, to: Self.lineLimit) }
+    }
+
+    /// At most `limit` bytes, cut between scalars: what an app writes need not have characters of a bearable size.
+    private static func cut(_ text: String, to limit: Int) -> String {
+        guard text.utf8.count > limit else { return text }
+        var end = text.utf8.index(text.utf8.startIndex, offsetBy: limit)
+        while end > text.utf8.startIndex, text.utf8[end] & 0xC0 == 0x80 { end = text.utf8.index(before: end) }
+        return String(text[..<end])
     }
 }

@@ -36,7 +36,7 @@ struct HostConfigurationPatch: Sendable, Hashable {
     // MARK: Reading
 
     private static func hostname(_ value: JSONValue) throws(SupervisorError) -> Name {
-        if value.isNull || value == "" { return .standard }
+        if value.isNull || value.stringValue?.isEmpty == true { return .standard }
         guard let text = value.stringValue, let hostname = Hostname(text) else {
             throw error("network.hostname", Hostname.allowed)
         }

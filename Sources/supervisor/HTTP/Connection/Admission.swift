@@ -77,7 +77,7 @@ struct Admission {
             guard head.version != .http1_0 else {
                 return .text(.badRequest, "HTTP/1.0 has no Transfer-Encoding")
             }
-            guard encodings.count == 1, encodings[0].lowercased() == "chunked" else {
+            guard encodings.count == 1, ASCIIToken.matches(encodings[0].utf8, "chunked") else {
                 return .text(.notImplemented, "The only Transfer-Encoding taken is chunked")
             }
         }
@@ -85,15 +85,21 @@ struct Admission {
             return .text(.payloadTooLarge, "The body is over \(limits.bodySize / 1024) kB")
         }
         if let expectation = head.headers.first(name: "Expect"), head.version != .http1_0,
-            expectation.lowercased() != "100-continue"
+            !ASCIIToken.matches(expectation.utf8, "100-continue")
         {
             return .text(.expectationFailed, "The only expectation taken is 100-continue")
         }
-        let codings = head.headers["Content-Encoding"].flatMap { $0.split(separator: ",") }
-        if hasBody(head), codings.contains(where: { $0.filter { $0 != " " }.lowercased() != "identity" }) {
+        if hasBody(head), !head.headers["Content-Encoding"].allSatisfy(isIdentity) {
             return .text(.unsupportedMediaType, "Content-Encoding is not supported")
         }
         return nil
+    }
+
+    /// Whether a list of content codings (RFC 9110, section 8.4) leaves the body as it is.
+    private static func isIdentity(_ codings: String) -> Bool {
+        codings.utf8.split(separator: UInt8(ascii: ",")).allSatisfy { coding in
+            ASCIIToken.matches(coding.lazy.filter { !ASCIIToken.isBlank($0) }, "identity")
+        }
     }
 
     private static func hasBody(_ head: HTTPRequestHead) -> Bool {

@@ -18,9 +18,11 @@ enum Credentials {
     /// The key of "Bearer KEY" or "ApiKey KEY", the scheme in any case.
     private static func key(authorization fields: [String]) -> String? {
         guard fields.count == 1, let field = fields.first else { return nil }
-        let parts = field.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
-        guard parts.count == 2, ["bearer", "apikey"].contains(parts[0].lowercased()) else { return nil }
-        let key = parts[1].drop { $0 == " " }
-        return key.isEmpty ? nil : String(key)
+        let space = UInt8(ascii: " ")
+        let bytes = field.utf8.drop { $0 == space }
+        let scheme = bytes.prefix { $0 != space }
+        guard ASCIIToken.matches(scheme, "bearer") || ASCIIToken.matches(scheme, "apikey") else { return nil }
+        let key = bytes[scheme.endIndex...].drop { $0 == space }
+        return key.isEmpty ? nil : String(Substring(key))
     }
 }

@@ -12,7 +12,8 @@ struct FormFields: Sequence, IteratorProtocol {
 
         /// Whether the decoded name is exactly `name`.
         func isNamed(_ name: String) -> Bool {
-            Self.isPlain(encodedName) ? encodedName.elementsEqual(name.utf8) : self.name == name
+            Self.isPlain(encodedName)
+                ? encodedName.elementsEqual(name.utf8) : self.name?.utf8.elementsEqual(name.utf8) ?? false
         }
 
         /// Most are, the key at every request among them: then its bytes are the text.

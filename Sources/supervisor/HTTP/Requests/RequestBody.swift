@@ -50,30 +50,31 @@ struct RequestBody: Sendable {
         switch members["force"] {
         case .bool(let value): value
         case .integer(let number): number == 1
-        case .string(let text): ["1", "true", "on"].contains(text.lowercased())
+        case .string(let text): ["1", "true", "on"].contains { ASCIIToken.matches(text.utf8, $0) }
         default: false
         }
     }
 
     private static func isForm(_ contentType: String?) -> Bool {
-        let mediaType = contentType?.prefix { $0 != ";" }.split(separator: " ").first
-        return mediaType?.lowercased() == "application/x-www-form-urlencoded"
+        guard let contentType else { return false }
+        let mediaType = ASCIIToken.trimmed(contentType[...].utf8.prefix { $0 != UInt8(ascii: ";") })
+        return ASCIIToken.matches(mediaType, "application/x-www-form-urlencoded")
     }
 
     private static func form(_ bytes: [UInt8]) throws(SupervisorError) -> JSONObject {
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw SupervisorError(.invalidArgument, "The form is not UTF-8")
         }
-        var members = JSONObject()
+        var members: [JSONObject.Member] = []
         for field in FormFields(text[...]) {
             guard let name = field.name, let value = field.value else {
                 throw SupervisorError(.invalidArgument, "The form is not well encoded")
             }
-            guard members[name] == nil else {
-                throw SupervisorError(.invalidArgument, "A field of the form is there twice")
-            }
-            members[name] = .string(value)
+            members.append(JSONObject.Member(name: name, value: .string(value)))
         }
-        return members
+        guard let object = JSONObject(members) else {
+            throw SupervisorError(.invalidArgument, "A field of the form is there twice")
+        }
+        return object
     }
 }

@@ -74,6 +74,8 @@ struct RouteTable: Sendable {
 
     /// - Parameter path: as RequestTarget gives it.
     func match(_ method: HTTPMethod, _ path: String) -> Match {
+        // No path of ours has another byte, and String compares and hashes ASCII alone in linear time.
+        guard path.utf8.allSatisfy({ $0 < 0x80 }) else { return .unknown }
         if let resource = resources[path] { return match(method, resource, parameter: nil) }
         for pattern in patterns {
             if let parameter = pattern.parameter(in: path) {
