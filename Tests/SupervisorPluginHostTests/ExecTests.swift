@@ -30,13 +30,18 @@ struct ExecTests {
             """
     }
 
-    private static func install(_ script: String, in bench: HostBench, _ launch: String = "") async {
+    private static func install(
+        _ script: String,
+        in bench: HostBench,
+        _ launch: String = "",
+        provides: String = "x.echo"
+    ) async {
         bench.directory.write(script, "plugin", mode: 0o755)
         bench.write(
             manifest: """
                 [Plugin]
                 Name=test
-                Provides=x.echo
+                Provides=\(provides)
                 [Launch]
                 Exec=\(bench.directory["plugin"]) --one "two words"
                 \(launch)
@@ -140,8 +145,31 @@ struct ExecTests {
                 try await LoopClock(loop: bench.loop).sleep(for: .milliseconds(5))
             }
             #expect(lines.map(\.level) == [.warning, .info, .info])
-            #expect(lines.first?.metadata == ["plugin": "test", "operation": "x.echo", "request": "2"])
+            #expect(lines.first?.metadata == ["plugin": "test", "operation": "x.echo", "request-id": "2"])
             #expect(lines.last?.text.utf8.count == 4096)
+        }
+    }
+
+    @Test func `a line that is written for a request of the API carries the id of that request`() async throws {
+        try await HostBench.run { (bench: HostBench) async throws in
+            let greeting =
+                #"{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":1,"plugin":{"name":"test","version":"1"},"#
+                + #""operations":[{"name":"led.blink","idempotent":true}]}}"#
+            // It answers once the line is in the log: later, the request is not known any more.
+            let body = """
+                echo "[led.blink $id] blinking" >&2
+                while [ ! -e '\(bench.directory["logged"])' ]; do sleep 0.01; done
+                """
+            await Self.install(Self.script(body, greeting: greeting), in: bench, provides: "led.blink")
+            async let reply = bench.host.call(LEDBlink.self, .init(durationMs: 1), requestID: "r-7")
+            var line: LogRecorder.Line?
+            for _ in 0..<1000 where line == nil {
+                line = bench.log.lines.all.first { $0.text == "blinking" }
+                try await LoopClock(loop: bench.loop).sleep(for: .milliseconds(5))
+            }
+            #expect(line?.metadata == ["plugin": "test", "operation": "led.blink", "request-id": "r-7"])
+            bench.directory.write("", "logged")
+            _ = try await reply
         }
     }
 

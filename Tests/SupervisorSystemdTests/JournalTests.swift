@@ -32,9 +32,29 @@ struct JournalTests {
                 MESSAGE=stopped code=0 took="3 s"
                 PRIORITY=5
                 SYSLOG_IDENTIFIER=device-supervisor
+                REQUEST_ID=r1
                 SUPERVISOR_REQUEST_ID=r1
                 SUPERVISOR_APP_ID=2167
                 SUPERVISOR_SERVICE=main
+
+                """
+        )
+    }
+
+    @Test func `plugin and operation become fields, and the message keeps them`() throws {
+        let receiver = Receiver()
+        var handler = try handler(receiver)
+        handler[metadataKey: "plugin"] = "led"
+        handler.log(event: event(.info, "blinks", ["operation": "led.blink", "request-id": "r1", "took": "1"]))
+        #expect(
+            receiver.nextText() == """
+                MESSAGE=blinks operation=led.blink plugin=led took=1
+                PRIORITY=6
+                SYSLOG_IDENTIFIER=device-supervisor
+                PLUGIN=led
+                OPERATION=led.blink
+                REQUEST_ID=r1
+                SUPERVISOR_REQUEST_ID=r1
 
                 """
         )

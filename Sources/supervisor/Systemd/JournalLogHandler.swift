@@ -2,9 +2,8 @@ public import Logging
 
 /// Writes log messages to the systemd journal with their fields.
 ///
-/// MESSAGE, PRIORITY, SYSLOG_IDENTIFIER, and SUPERVISOR_REQUEST_ID, SUPERVISOR_APP_ID, SUPERVISOR_CONTAINER_ID and
-/// SUPERVISOR_SERVICE out of the metadata "request-id", "app-id", "container-id" and "service"; other metadata is
-/// appended to MESSAGE as key=value.
+/// These are MESSAGE, PRIORITY, SYSLOG_IDENTIFIER and the fields that `LogText.fields` makes of the metadata; the rest of
+/// the metadata is appended to MESSAGE as key=value.
 public struct JournalLogHandler: LogHandler {
     public var logLevel: Logger.Level
     public var metadata: Logger.Metadata = [:]
@@ -25,8 +24,10 @@ public struct JournalLogHandler: LogHandler {
     public func log(event: LogEvent) {
         var rest = LogText.metadata(of: event, under: metadata, metadataProvider)
         var fields: [(name: String, value: String)] = []
-        for (key, name) in LogText.fields {
-            if let value = rest.removeValue(forKey: key) { fields.append((name, "\(value)")) }
+        for field in LogText.fields {
+            guard let value = rest[field.key] else { continue }
+            for name in field.names { fields.append((name, "\(value)")) }
+            if !field.staysInMessage { rest[field.key] = nil }
         }
         var message = event.message.description
         LogText.append(rest, to: &message)

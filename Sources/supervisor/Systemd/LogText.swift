@@ -2,12 +2,14 @@ import Logging
 
 /// The parts of a log message that both handlers share.
 enum LogText {
-    /// Metadata that becomes a field of the journal, and the field.
+    /// Metadata that becomes fields of the journal.
     static let fields = [
-        (key: "request-id", field: "SUPERVISOR_REQUEST_ID"),
-        (key: "app-id", field: "SUPERVISOR_APP_ID"),
-        (key: "container-id", field: "SUPERVISOR_CONTAINER_ID"),
-        (key: "service", field: "SUPERVISOR_SERVICE"),
+        JournalField(key: "plugin", names: ["PLUGIN"], staysInMessage: true),
+        JournalField(key: "operation", names: ["OPERATION"], staysInMessage: true),
+        JournalField(key: "request-id", names: ["REQUEST_ID", "SUPERVISOR_REQUEST_ID"]),
+        JournalField(key: "app-id", names: ["SUPERVISOR_APP_ID"]),
+        JournalField(key: "container-id", names: ["SUPERVISOR_CONTAINER_ID"]),
+        JournalField(key: "service", names: ["SUPERVISOR_SERVICE"]),
     ]
 
     /// Later metadata wins: the handler's own, the provider's, the event's; its error comes as "error".

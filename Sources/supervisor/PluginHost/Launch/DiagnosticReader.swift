@@ -80,7 +80,7 @@ final class DiagnosticReader: ChannelInboundHandler {
         count += 1
         var metadata: Logger.Metadata = [:]
         if let operation = line.operation { metadata["operation"] = "\(operation)" }
-        if let request = line.request { metadata["request"] = "\(requestName(request) ?? request)" }
+        if let request = line.request { metadata["request-id"] = "\(requestName(request) ?? request)" }
         logger.log(level: line.level, "\(line.text)", metadata: metadata)
     }
 }
