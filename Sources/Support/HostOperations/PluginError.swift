@@ -1,4 +1,4 @@
-public import JSON
+package import JSON
 
 /// Why a call of the plugin protocol failed, as it stands in the `error` of a response.
 ///
