@@ -10,9 +10,9 @@ from typing import Callable, Iterator
 
 import pytest
 
-from harness.device import Machine
+from harness.machine import Machine
+from harness.packages import QUIET, next_version, packages
 from harness.waiting import wait_until
-from test_packages import QUIET, next_version, packages
 
 #: Where the device has our packages, as a source of apt.
 SOURCE = "/root/ours"

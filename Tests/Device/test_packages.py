@@ -3,35 +3,13 @@
 from __future__ import annotations
 
 import base64
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from harness.machine import Machine
-from harness.paths import REPOSITORY
+from harness.packages import QUIET, next_version, packages
 from harness.waiting import wait_until
-
-QUIET = "DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0"
-
-
-def packages() -> list[Path]:
-    return sorted(Path(os.environ.get("SUPERVISOR_DEB_DIR", REPOSITORY / ".build/deb")).glob("*.deb"))
-
-
-def next_version(file: Path, folder: Path) -> Path:
-    """The same package as its next version has it: 0.1.0 is 0.1.1 in everything that it says of versions."""
-    tree = folder / file.stem
-    subprocess.run(["dpkg-deb", "--raw-extract", file, tree], check=True)
-    control = tree / "DEBIAN/control"
-    text = control.read_text()
-    version = next(line.split()[1] for line in text.splitlines() if line.startswith("Version:"))
-    head, _, last = version.rpartition(".")
-    control.write_text(text.replace(version, f"{head}.{int(last) + 1}"))
-    built = folder / file.name
-    subprocess.run(["dpkg-deb", "--root-owner-group", "--build", "-Zgzip", tree, built], check=True, capture_output=True)
-    return built
 
 
 def copy(device: Machine, *names: str, upgraded: Path | None = None) -> None:
