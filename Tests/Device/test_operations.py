@@ -85,7 +85,7 @@ def test_a_configuration_that_stops_is_not_started_for_ever(device: Machine) -> 
 
 def test_a_killed_core_is_back_and_its_apps_have_not_noticed(untouched: Machine) -> None:
     pid = untouched.pid()
-    untouched.sh("systemctl kill -s KILL supervisor")
+    untouched.sh("systemctl kill -s KILL device-supervisor")
     wait_until(lambda: untouched.pid() not in (0, pid), 15, "it was started again")
     untouched.wait_pings()
 

@@ -23,7 +23,7 @@ USAGE = {
     "fetch": "download packages of Debian that it lacks: fetch PACKAGE...; prints the folder they are in",
     "status": "what it is doing; with --json for programs",
     "exec": "run a command on it as root: exec -- COMMAND...",
-    "logs": "its journal, of all its boots; -f goes on",
+    "logs": "its journal, of all its boots; -f follows it",
     "down": "power it off; its disk stays",
     "reset": "end it and forget its disk",
     "list": "all that there are",

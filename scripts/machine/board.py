@@ -89,7 +89,7 @@ class Board(Machine):
         return "52:54:00:" + ":".join(self.identity[i : i + 2] for i in (0, 2, 4))
 
     def _keep_console(self) -> None:
-        """QEMU begins the console's file anew with every boot."""
+        """QEMU empties the console's file at every boot."""
         with contextlib.suppress(FileNotFoundError), open(self.folder / "console.log", "ab") as all:
             all.write((self.folder / "console.boot").read_bytes())
 
@@ -104,7 +104,7 @@ class Board(Machine):
 
     @contextlib.contextmanager
     def line(self, seconds: float) -> Iterator[Line]:
-        """A line that nobody else uses, with an agent that listens. Fails after `seconds`."""
+        """A line that no other process uses, with an agent that listens. Fails after `seconds`."""
         end = time.monotonic() + seconds
         while True:
             for number in range(1, LINES + 1):
@@ -263,7 +263,7 @@ class QemuBoot(Boot):
         self.events.start()
 
     def _listen(self) -> None:
-        """QEMU's exit status is the same for a reboot and a power-off: only its last event tells them apart."""
+        """QEMU's exit status is the same for a reboot and a power-off: only its last event distinguishes them."""
         folder = os.open(self.board.folder, os.O_PATH)
         with socket.socket(socket.AF_UNIX) as connection:
             while self.process.poll() is None:

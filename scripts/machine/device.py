@@ -21,7 +21,7 @@ from machine.network import Outside
 REBOOT = 133
 ENVIRONMENT = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"]
 
-# In mount and process namespaces of its own: what it mounts is seen by nobody else, and is gone when it ends.
+# In mount and process namespaces of its own: no other process sees what it mounts, and the mounts end with it.
 SCRIPT = r"""
 set -eu
 folder=$1 lower=$2; shift 2

@@ -268,7 +268,7 @@ class Machine:
     def down(self, now: bool = False) -> None:
         state = self.read()
         if self.is_kept():
-            # The keeper may be about to be started, and tell us its process then.
+            # The keeper may be about to start; it then writes down its process.
             if wait_until(lambda: self.read().get("keeper") or not self.is_kept(), 10) and self.is_kept():
                 keeper = self.read()["keeper"]
                 self._tell(keeper, signal.SIGINT if now else signal.SIGTERM)
@@ -400,6 +400,6 @@ def forget_disk_on_other_layers(machine: Machine, used: list[str], parts: list[s
     """Removes what was written on other layers than these."""
     former = machine.read().get("layers")
     if former not in (None, used):
-        say(f"{machine.name} starts anew: the packages or the base have changed")
+        say(f"{machine.name} starts with an empty disk: the packages or the base have changed")
         for part in parts:
             run(["rm", "-rf", "--one-file-system", machine.folder / part], "the former disk cannot be removed")
