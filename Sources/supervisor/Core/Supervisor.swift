@@ -1,78 +1,7 @@
 import HostOperations
-public import JSON
-public import Logging
-public import SupervisorPorts
-
-/// What the core is told by the configuration.
-public struct SupervisorSettings: Sendable, Hashable {
-    public var targetFile: String
-    public var pollInterval: Duration
-    public var apiPort: Int
-    /// For messages only.
-    public var engineSocket: String
-
-    public init(targetFile: String, pollInterval: Duration, apiPort: Int, engineSocket: String) {
-        self.targetFile = targetFile
-        self.pollInterval = pollInterval
-        self.apiPort = apiPort
-        self.engineSocket = engineSocket
-    }
-}
-
-/// What the core stands on. The parts are joined by the program.
-public struct SupervisorParts: Sendable {
-    public var engine: any ContainerEngine
-    public var host: any HostOperations
-    public var clock: any SupervisorClock
-    /// Runs jobs one at a time, in the order in which they came.
-    public var worker: any BlockingWorker
-    public var watcher: any DirectoryWatcher
-    public var executor: any SerialExecutor & TaskExecutor
-    public var store: StateStore
-    public var directories: AppDirectories
-    public var bootID: String
-    /// Known to the update locks of this supervisor and of those before it since the boot.
-    public var lockToken: String
-    /// The addresses of the device, separated by spaces; asked for on the event loop.
-    public var addresses: @Sendable () -> String
-    /// Reads the configuration again, applies it to everything but the core and returns what is the core's.
-    public var reload: @Sendable () async throws(SupervisorError) -> SupervisorSettings
-    public var logger: Logger
-    /// The configuration in force, for people; asked for on the event loop.
-    public var configuration: @Sendable () -> JSONValue = { [] }
-    /// Called on the event loop when a plugin has been ended because nobody needed it for a while.
-    public var whenAtRest: @Sendable () -> Void = {}
-
-    public init(
-        engine: any ContainerEngine,
-        host: any HostOperations,
-        clock: any SupervisorClock,
-        worker: any BlockingWorker,
-        watcher: any DirectoryWatcher,
-        executor: any SerialExecutor & TaskExecutor,
-        store: StateStore,
-        directories: AppDirectories,
-        bootID: String,
-        lockToken: String,
-        addresses: @escaping @Sendable () -> String,
-        reload: @escaping @Sendable () async throws(SupervisorError) -> SupervisorSettings,
-        logger: Logger
-    ) {
-        self.engine = engine
-        self.host = host
-        self.clock = clock
-        self.worker = worker
-        self.watcher = watcher
-        self.executor = executor
-        self.store = store
-        self.directories = directories
-        self.bootID = bootID
-        self.lockToken = lockToken
-        self.addresses = addresses
-        self.reload = reload
-        self.logger = logger
-    }
-}
+import JSON
+import Logging
+import SupervisorPorts
 
 /// The core: makes the device's containers what the target says, one careful step after another, and does what the API
 /// asks for.
@@ -115,8 +44,7 @@ public actor Supervisor: DeviceAPI {
     private(set) var instances: [CurrentState.Instance] = []
     /// Whether the engine has listed them at least once.
     var hasListed = false
-    /// When a look at the disk began that has not come back in time; nil since it did.
-    var diskSilentSince: Duration?
+    var disk = DiskWatch()
     var crashes = CrashTracker()
     /// Looks whether a crash loop is over, when that may be.
     var crashCheck: Task<Void, Never>?
@@ -168,7 +96,7 @@ public actor Supervisor: DeviceAPI {
     var nextStep = 0
 
     // Waiting and owned tasks; see the extensions.
-    var isStopping = false
+    var ownedTasks = OwnedTasks()
     var isTriggered = false
     var wake: CheckedContinuation<Void, Never>?
     var lastEventTrigger: Duration = .zero
@@ -180,9 +108,6 @@ public actor Supervisor: DeviceAPI {
     var mustCheckLocks = false
     var targetWatch: (directory: String, token: WatchToken)?
     var gate = OperationGate()
-    var tasks: [Int: Task<Void, Never>] = [:]
-    var nextTask = 0
-    var idleWaiters: [CheckedContinuation<Void, Never>] = []
     var isReaping = false
     var mustReap = false
     var reapingProblem: String?
@@ -266,45 +191,12 @@ public actor Supervisor: DeviceAPI {
         scheduleReaping()
     }
 
-    // MARK: Owned tasks
-
-    /// Runs `body` in a task that belongs to the core: no caller that goes away cancels it, and `drain` waits for it.
-    func own(_ body: @escaping @Sendable (isolated Supervisor) async -> Void) {
-        let number = nextTask
-        nextTask += 1
-        tasks[number] = Task(executorPreference: parts.executor) {
-            await body(self)
-            await self.finished(number)
-        }
-    }
-
-    /// Runs `body` as `own` does, and returns what came of it.
-    func owned<Value: Sendable>(
-        _ body: @escaping @Sendable (isolated Supervisor) async throws(SupervisorError) -> Value
-    ) async throws(SupervisorError) -> Value {
-        let result: Result<Value, SupervisorError> = await withCheckedContinuation { continuation in
-            own { supervisor in
-                do throws(SupervisorError) {
-                    continuation.resume(returning: .success(try await body(supervisor)))
-                } catch {
-                    continuation.resume(returning: .failure(error))
-                }
-            }
-        }
-        return try result.get()
-    }
-
-    private func finished(_ number: Int) {
-        tasks[number] = nil
-        guard tasks.isEmpty else { return }
-        for waiter in idleWaiters { waiter.resume() }
-        idleWaiters = []
-    }
+    // MARK: The end
 
     /// Ends downloads, lets the step under way finish, and returns when nothing is going on, or after `limit` at the
     /// latest. Containers run on.
     public func drain(within limit: Duration) async {
-        isStopping = true
+        ownedTasks.stop()
         download?.task.cancel()
         engineTask?.cancel()
         eventTrigger?.cancel()
@@ -312,22 +204,7 @@ public actor Supervisor: DeviceAPI {
         reapingRetry.task?.cancel()
         wakeUp()
         endStreams()
-        guard !tasks.isEmpty else { return }
-        let clock = parts.clock
-        let timer = Task(executorPreference: parts.executor) {
-            do { try await clock.sleep(for: limit) } catch { return }
-            await self.giveUpWaiting()
-        }
-        await withCheckedContinuation { continuation in
-            if tasks.isEmpty { continuation.resume() } else { idleWaiters.append(continuation) }
-        }
-        timer.cancel()
-    }
-
-    private func giveUpWaiting() {
-        logger.warning("\(tasks.count) tasks are still under way, not waiting any longer")
-        for waiter in idleWaiters { waiter.resume() }
-        idleWaiters = []
+        await waitForOwnedTasks(within: limit)
     }
 
     // MARK: The worker
@@ -341,20 +218,11 @@ public actor Supervisor: DeviceAPI {
         } catch let error as SupervisorError {
             throw error
         } catch let error as WorkerError {
-            switch error.code {
-            case .full: throw SupervisorError(.busy, error.description, retryAfter: 5)
-            case .finished: throw SupervisorError(.unavailable, error.description)
-            }
+            throw SupervisorError(error)
         } catch {
             throw SupervisorError(.failed, "\(error)")
         }
     }
-}
-
-/// Whether the engine answers.
-enum EngineState: Sendable {
-    case away(since: Duration, reason: String)
-    case connected(since: Duration, EngineInformation)
 }
 
 /// What the update cycle shows of itself.
@@ -376,14 +244,4 @@ struct UpdateProgress: Sendable {
     var error: String?
     /// When a failed cycle is tried again.
     var nextAttempt: Duration?
-}
-
-extension SupervisorError {
-    init(_ error: EngineError) {
-        switch error.code {
-        case .unavailable: self.init(.unavailable, error.message)
-        case .timeout: self.init(.timeout, error.message)
-        default: self.init(.failed, error.message)
-        }
-    }
 }

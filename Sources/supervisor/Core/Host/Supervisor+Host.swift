@@ -61,8 +61,7 @@ extension Supervisor {
     // MARK: The heartbeat
 
     public func setTCPPing(_ isEnabled: Bool, requestID: String?) async throws(SupervisorError) {
-        guard !isStopping else { throw SupervisorError(.unavailable, "The supervisor is stopping") }
-        try refuseWhileFrozen()
+        try admitChange()
         guard parts.host.provides(TCPPingEnable.name) else {
             throw SupervisorError(.notSupported, "This device has no plugin for \(TCPPingEnable.name)")
         }

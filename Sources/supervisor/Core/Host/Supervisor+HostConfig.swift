@@ -21,8 +21,7 @@ extension Supervisor {
     /// The proxy comes first, because its change is the one that fails. Where the hostname cannot be set afterwards, the
     /// proxy is put back as it was, so that a PATCH that fails has changed nothing.
     public func setHostConfig(_ patch: JSONObject, requestID: String?) async throws(SupervisorError) {
-        guard !isStopping else { throw SupervisorError(.unavailable, "The supervisor is stopping") }
-        try refuseWhileFrozen()
+        try admitChange()
         let patch = try HostConfigurationPatch(patch)
         try refuseWithoutProvider()
         if case .merged = patch.proxy { try refuseWithout(ProxySet.name) }

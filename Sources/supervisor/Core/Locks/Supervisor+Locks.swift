@@ -17,13 +17,13 @@ extension Supervisor {
     /// The locks of users in force. Throws where the disk does not answer.
     func heldLocks(
         of apps: some Sequence<AppID>,
-        within patience: Duration = diskPatience
+        within patience: Duration = DiskWatch.patience
     ) async throws(SupervisorError) -> [HeldLock] {
         let scopes = scopes(of: apps)
         let files = lockFiles
         // Nearly always nobody holds one, and the kernel has that in memory; the worker's thread would have to be woken.
         if scopes.allSatisfy({ files.areFree($0, locksInMemory) }) { return [] }
-        return try await look(within: patience) { scopes.flatMap { files.held($0) } }
+        return try await readDisk(within: patience) { scopes.flatMap { files.held($0) } }
     }
 
     /// Takes the update locks of all given applications, or none.
@@ -111,7 +111,7 @@ extension Supervisor {
     public func locks() async -> JSONValue {
         let held: [HeldLock]
         do throws(SupervisorError) {
-            held = try await heldLocks(of: allApps, within: Self.diskShortPatience)
+            held = try await heldLocks(of: allApps, within: DiskWatch.shortPatience)
         } catch {
             held = scopes(of: allApps).flatMap {
                 lockFiles.heldAsFarAsKnown($0, locksInMemory, otherwise: error.message)
@@ -140,6 +140,6 @@ extension Supervisor {
                 throw SupervisorError(.failed, "not waiting any longer")
             }
         }
-        throw SupervisorError(.unavailable, "the supervisor stops")
+        throw .stopping
     }
 }

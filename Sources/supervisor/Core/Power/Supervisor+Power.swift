@@ -29,7 +29,7 @@ extension Supervisor {
         force: Bool,
         _ requestID: String?
     ) async throws(SupervisorError) {
-        guard !isStopping else { throw SupervisorError(.unavailable, "The supervisor is stopping") }
+        try refuseWhileStopping()
         guard parts.host.provides(operation) else {
             throw SupervisorError(.notSupported, "This device has no plugin for \(operation)")
         }
@@ -46,12 +46,6 @@ extension Supervisor {
     }
 
     // MARK: The closed gate
-
-    /// Throws while a reboot or power-off is under way: nothing may change then.
-    func refuseWhileFrozen() throws(SupervisorError) {
-        guard let state = power.state else { return }
-        throw SupervisorError(.busy, "A \(state.kind.text) is under way", retryAfter: 15)
-    }
 
     /// nil while nothing of the kind is under way.
     func powerStatus(_ now: Duration) -> JSONValue {
@@ -114,7 +108,7 @@ extension Supervisor {
     private func enterForPower(force: Bool) async -> PowerGate.Event {
         do throws(SupervisorError) {
             do throws(SupervisorError) {
-                try await requireDisk(within: force ? Self.diskShortPatience : Self.diskPatience)
+                try await requireDisk(within: force ? DiskWatch.shortPatience : DiskWatch.patience)
             } catch {
                 // Nor may what holds a gate and waits for it keep us from the reboot that is to cure it.
                 guard force else { throw error }
@@ -170,7 +164,7 @@ extension Supervisor {
         let failure = await stopAll(instances, within: limit)
         for key in Set(powerHold.stopped.map(\.key)).sorted() where !isAlive(key) {
             do throws(SupervisorError) {
-                try await requireDisk(within: Self.diskShortPatience)
+                try await requireDisk(within: DiskWatch.shortPatience)
                 try await swapLocks(key)
             } catch {
                 // It is done again before the service starts.
@@ -230,19 +224,19 @@ extension Supervisor {
 
     /// Never called twice for one passage.
     private func callPower(_ kind: PowerGate.Kind) async -> PowerGate.Event {
-        guard !isStopping else { return .failed(SupervisorError(.unavailable, "The supervisor is stopping")) }
-        logger.notice("Applications are stopped, asking for a \(kind.text)", metadata: powerMetadata)
+        guard !isStopping else { return .failed(.stopping) }
+        logger.notice("Applications are stopped, asking for a \(kind.apiText)", metadata: powerMetadata)
         let requestID = powerHold.requestID
         do throws(HostOperationError) {
             switch kind {
             case .reboot: _ = try await parts.host.call(PowerReboot.self, EmptyPayload(), requestID: requestID)
             case .powerOff: _ = try await parts.host.call(PowerPowerOff.self, EmptyPayload(), requestID: requestID)
             }
-            logger.notice("The \(kind.text) is accepted", metadata: powerMetadata)
+            logger.notice("The \(kind.apiText) is accepted", metadata: powerMetadata)
             return .accepted
         } catch {
             if error.isOutcomeUnknown || error.code == .timeout {
-                logger.warning("Nobody knows yet what became of the \(kind.text): \(error)", metadata: powerMetadata)
+                logger.warning("Nobody knows yet what became of the \(kind.apiText): \(error)", metadata: powerMetadata)
                 return .outcomeLost(error.message)
             }
             return .failed(Self.powerError(SupervisorError(error)))

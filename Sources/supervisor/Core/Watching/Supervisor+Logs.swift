@@ -15,7 +15,7 @@ extension Supervisor {
         tail: Int,
         follow: Bool
     ) async throws(SupervisorError) -> LineStream {
-        guard !isStopping else { throw SupervisorError(.unavailable, "The supervisor is stopping") }
+        try refuseWhileStopping()
         try await refreshContainers()
         let services = try servicesToRead(id, service)
         let stream = LineStream(executor: parts.executor, capacity: 1 << 20)

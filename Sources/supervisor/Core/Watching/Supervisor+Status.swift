@@ -12,9 +12,7 @@ extension Supervisor {
         if case .away(let since, let reason) = engineState, now - since > Self.enginePatience {
             return "The container engine is away for \((now - since).components.seconds) s: \(reason)"
         }
-        if let since = diskSilentSince, now - since >= Self.diskPatience {
-            return "The disk has not answered for \((now - since).components.seconds) s"
-        }
+        if let ailment = disk.ailment(at: now) { return ailment }
         for step in steps.values where now - step.since > step.limit {
             return "Stuck for \((now - step.since).components.seconds) s in \(step.name)"
         }
