@@ -1,3 +1,5 @@
+import SupervisorPorts
+
 /// Why the core did not do what it was asked.
 public struct SupervisorError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The kind of failure; transports map it to their own codes.
@@ -35,4 +37,24 @@ public struct SupervisorError: Error, Sendable, Hashable, CustomStringConvertibl
     }
 
     public var description: String { message }
+}
+
+extension SupervisorError {
+    init(_ error: EngineError) {
+        switch error.code {
+        case .unavailable: self.init(.unavailable, error.message)
+        case .timeout: self.init(.timeout, error.message)
+        default: self.init(.failed, error.message)
+        }
+    }
+}
+
+extension SupervisorError {
+    /// Too many jobs wait for the worker: that passes. One that takes no more is at its end.
+    init(_ error: WorkerError) {
+        switch error.code {
+        case .full: self.init(.busy, error.description, retryAfter: 5)
+        case .finished: self.init(.unavailable, error.description)
+        }
+    }
 }

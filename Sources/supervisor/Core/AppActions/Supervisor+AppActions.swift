@@ -64,8 +64,7 @@ extension Supervisor {
         onOneContainer: Bool = false,
         _ body: @escaping @Sendable (isolated Supervisor) async throws(SupervisorError) -> String
     ) async throws(SupervisorError) -> String {
-        guard !isStopping else { throw SupervisorError(.unavailable, "The supervisor is stopping") }
-        try refuseWhileFrozen()
+        try admitChange()
         // Before the engine has answered once, nobody knows which applications there are.
         if hasListed { try refuseUnknown(id, onOneContainer: onOneContainer) }
         return try await owned { supervisor throws(SupervisorError) in
@@ -87,8 +86,7 @@ extension Supervisor {
         }
         do throws(SupervisorError) {
             // It may have waited for its turn until now.
-            guard !isStopping else { throw SupervisorError(.unavailable, "The supervisor is stopping") }
-            try refuseWhileFrozen()
+            try admitChange()
             try await refreshContainers()
             try refuseUnknown(id, onOneContainer: onOneContainer)
             try await requireDisk()

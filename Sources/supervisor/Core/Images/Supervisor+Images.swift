@@ -13,7 +13,7 @@ extension Supervisor {
         if planned[key]?.service.strategy == .deleteThenDownload { await removeOldImages() }
         await rememberPulled(image)
         let credentials = await registryCredentials(for: image)
-        try refuseWhenStopping()
+        try admitChange()
         setStatus(.downloading)
         progress.download = 0
         publish(.downloadBegan(key, image: image))

@@ -10,8 +10,8 @@ struct PowerGate: Sendable {
         case reboot
         case powerOff = "power-off"
 
-        /// For sentences.
-        var text: String {
+        /// In the words of the API, for sentences.
+        var apiText: String {
             switch self {
             case .reboot: "reboot"
             case .powerOff: "shutdown"
@@ -73,7 +73,7 @@ struct PowerGate: Sendable {
         case open
     }
 
-    fileprivate struct Passage: Sendable {
+    fileprivate struct Attempt: Sendable {
         var kind: Kind
         var phase = Phase.waiting
         /// When the phase began.
@@ -90,7 +90,7 @@ struct PowerGate: Sendable {
         var denials = 0
     }
 
-    private var passage: Passage?
+    private var attempt: Attempt?
 
     /// How long callers wait for an outcome to be found out.
     static let settlingTime: Duration = .seconds(20)
@@ -102,139 +102,139 @@ struct PowerGate: Sendable {
     /// A request that was cut off may still be on its way: one denial alone is none.
     static let neededDenials = 2
 
-    var isClosed: Bool { passage != nil }
+    var isClosed: Bool { attempt != nil }
 
     /// What goes on, since when; nil while the gate is open.
     var state: (kind: Kind, phase: Phase, since: Duration)? {
-        passage.map { ($0.kind, $0.phase, $0.since) }
+        attempt.map { ($0.kind, $0.phase, $0.since) }
     }
 
     mutating func handle(_ event: Event, at now: Duration) -> [Effect] {
         if case .request(let kind, let caller, let force) = event {
             return request(kind, caller: caller, force: force, at: now)
         }
-        guard var passage else { return [] }
-        let effects = Self.advance(&passage, event, now)
-        self.passage = effects.contains(.open) ? nil : passage
+        guard var attempt else { return [] }
+        let effects = Self.advance(&attempt, event, now)
+        self.attempt = effects.contains(.open) ? nil : attempt
         return effects
     }
 
     private mutating func request(_ kind: Kind, caller: Int, force: Bool, at now: Duration) -> [Effect] {
-        guard let passage else {
-            passage = Passage(kind: kind, since: now, force: force, callers: [caller], lastSign: now)
+        guard let attempt else {
+            attempt = Attempt(kind: kind, since: now, force: force, callers: [caller], lastSign: now)
             return [.enter(force: force)]
         }
-        guard passage.kind == kind else {
-            return [.answer(callers: [caller], SupervisorError(.locked, "A \(passage.kind.text) is under way"))]
+        guard attempt.kind == kind else {
+            return [.answer(callers: [caller], SupervisorError(.locked, "A \(attempt.kind.apiText) is under way"))]
         }
-        switch passage.phase {
+        switch attempt.phase {
         case .accepted: return [.answer(callers: [caller], nil)]
-        case .unknown: return [.answer(callers: [caller], passage.failure)]
+        case .unknown: return [.answer(callers: [caller], attempt.failure)]
         case .waiting, .stopping, .calling, .settling, .starting:
-            self.passage?.callers.append(caller)
+            self.attempt?.callers.append(caller)
             return []
         }
     }
 
-    private static func advance(_ passage: inout Passage, _ event: Event, _ now: Duration) -> [Effect] {
-        switch (passage.phase, event) {
+    private static func advance(_ attempt: inout Attempt, _ event: Event, _ now: Duration) -> [Effect] {
+        switch (attempt.phase, event) {
         case (.waiting, .entered):
-            passage.enter(.stopping, now)
-            return [.stop(force: passage.force)]
+            attempt.enter(.stopping, now)
+            return [.stop(force: attempt.force)]
         case (.stopping, .stopped):
-            passage.enter(.calling, now)
-            passage.lastSign = now
-            return [.call(passage.kind)]
+            attempt.enter(.calling, now)
+            attempt.lastSign = now
+            return [.call(attempt.kind)]
         case (.calling, .accepted):
-            return accept(&passage, now)
+            return accept(&attempt, now)
         case (.waiting, .failed(let error)), (.stopping, .failed(let error)), (.calling, .failed(let error)):
-            return giveUp(&passage, error, now)
+            return giveUp(&attempt, error, now)
         case (.calling, .outcomeLost(let reason)):
-            passage.enter(.settling, now)
-            passage.failure = SupervisorError(.failed, "The \(passage.kind.text) was not carried out: \(reason)")
+            attempt.enter(.settling, now)
+            attempt.failure = SupervisorError(.failed, "The \(attempt.kind.apiText) was not carried out: \(reason)")
             return [.ask(after: .zero)]
         case (.settling, .status(let preparing)), (.unknown, .status(let preparing)),
             (.accepted, .status(let preparing)):
-            return learn(&passage, preparing, now)
+            return statusKnown(&attempt, preparing, now)
         case (.settling, .statusUnavailable(let reason)), (.unknown, .statusUnavailable(let reason)),
             (.accepted, .statusUnavailable(let reason)):
-            return wonder(&passage, reason, now)
+            return statusUnknown(&attempt, reason, now)
         case (.starting, .started):
-            return passage.answer(passage.failure) + [.open]
+            return attempt.answer(attempt.failure) + [.open]
         case (.settling, .coreStops):
-            let message = "The supervisor stops, and nobody can tell whether the \(passage.kind.text) is under way"
-            return passage.answer(SupervisorError(.failed, message))
+            let message = "The supervisor stops, and nobody can tell whether the \(attempt.kind.apiText) is under way"
+            return attempt.answer(SupervisorError(.failed, message))
         default:
             return []
         }
     }
 
-    private static func accept(_ passage: inout Passage, _ now: Duration) -> [Effect] {
-        passage.enter(.accepted, now)
-        passage.lastSign = now
-        return passage.answer(nil) + [.ask(after: acceptanceTime)]
+    private static func accept(_ attempt: inout Attempt, _ now: Duration) -> [Effect] {
+        attempt.enter(.accepted, now)
+        attempt.lastSign = now
+        return attempt.answer(nil) + [.ask(after: acceptanceTime)]
     }
 
-    private static func giveUp(_ passage: inout Passage, _ error: SupervisorError?, _ now: Duration) -> [Effect] {
-        passage.enter(.starting, now)
-        passage.failure = error
+    private static func giveUp(_ attempt: inout Attempt, _ error: SupervisorError?, _ now: Duration) -> [Effect] {
+        attempt.enter(.starting, now)
+        attempt.failure = error
         return [.start]
     }
 
     /// The host has said what it prepares for.
-    private static func learn(
-        _ passage: inout Passage,
+    private static func statusKnown(
+        _ attempt: inout Attempt,
         _ preparing: PowerStatus.Reply.Preparing,
         _ now: Duration
     ) -> [Effect] {
-        passage.asked = 0
-        guard let kind = Kind(preparing) else { return deny(&passage, now) }
-        passage.denials = 0
-        passage.lastSign = now
-        if kind != passage.kind {
+        attempt.asked = 0
+        guard let kind = Kind(preparing) else { return notPreparing(&attempt, now) }
+        attempt.denials = 0
+        attempt.lastSign = now
+        if kind != attempt.kind {
             // Somebody else's: ours was refused for it, and applications stay stopped for it.
             let failure = SupervisorError(
                 .failed,
-                "The device does not \(passage.kind.text): a \(kind.text) is under way"
+                "The device does not \(attempt.kind.apiText): a \(kind.apiText) is under way"
             )
-            passage.kind = kind
-            passage.enter(.accepted, now)
-            return passage.answer(failure) + [.ask(after: .seconds(30))]
+            attempt.kind = kind
+            attempt.enter(.accepted, now)
+            return attempt.answer(failure) + [.ask(after: .seconds(30))]
         }
-        if passage.phase == .accepted { return [.ask(after: .seconds(30))] }
-        return accept(&passage, now)
+        if attempt.phase == .accepted { return [.ask(after: .seconds(30))] }
+        return accept(&attempt, now)
     }
 
-    private static func deny(_ passage: inout Passage, _ now: Duration) -> [Effect] {
-        passage.denials += 1
-        if passage.phase == .accepted {
-            let message = "The \(passage.kind.text) was cancelled, applications start again"
-            return giveUp(&passage, SupervisorError(.busy, message, retryAfter: 15), now)
+    private static func notPreparing(_ attempt: inout Attempt, _ now: Duration) -> [Effect] {
+        attempt.denials += 1
+        if attempt.phase == .accepted {
+            let message = "The \(attempt.kind.apiText) was cancelled, applications start again"
+            return giveUp(&attempt, SupervisorError(.busy, message, retryAfter: 15), now)
         }
-        guard passage.denials >= neededDenials else { return [.ask(after: .seconds(2))] }
-        return giveUp(&passage, passage.failure, now)
+        guard attempt.denials >= neededDenials else { return [.ask(after: .seconds(2))] }
+        return giveUp(&attempt, attempt.failure, now)
     }
 
     /// What the host does was not to be found out this time.
-    private static func wonder(_ passage: inout Passage, _ reason: String, _ now: Duration) -> [Effect] {
-        passage.denials = 0
-        if now - passage.lastSign >= patience {
-            let failure = SupervisorError(.failed, "The \(passage.kind.text) has not happened: \(reason)")
-            return giveUp(&passage, failure, now)
+    private static func statusUnknown(_ attempt: inout Attempt, _ reason: String, _ now: Duration) -> [Effect] {
+        attempt.denials = 0
+        if now - attempt.lastSign >= patience {
+            let failure = SupervisorError(.failed, "The \(attempt.kind.apiText) has not happened: \(reason)")
+            return giveUp(&attempt, failure, now)
         }
-        guard passage.phase == .settling else { return [.ask(after: .seconds(15))] }
-        guard now - passage.since >= settlingTime else {
-            passage.asked += 1
-            return [.ask(after: min(.milliseconds(500) * (1 << min(passage.asked, 4)), .seconds(5)))]
+        guard attempt.phase == .settling else { return [.ask(after: .seconds(15))] }
+        guard now - attempt.since >= settlingTime else {
+            attempt.asked += 1
+            return [.ask(after: min(.milliseconds(500) * (1 << min(attempt.asked, 4)), .seconds(5)))]
         }
-        let message = "Nobody can tell whether the \(passage.kind.text) is under way: \(reason)"
+        let message = "Nobody can tell whether the \(attempt.kind.apiText) is under way: \(reason)"
         let error = SupervisorError(.failed, message)
-        passage.enter(.unknown, now)
-        return passage.answer(error) + [.ask(after: .seconds(5))]
+        attempt.enter(.unknown, now)
+        return attempt.answer(error) + [.ask(after: .seconds(5))]
     }
 }
 
-extension PowerGate.Passage {
+extension PowerGate.Attempt {
     fileprivate mutating func enter(_ phase: PowerGate.Phase, _ now: Duration) {
         self.phase = phase
         since = now

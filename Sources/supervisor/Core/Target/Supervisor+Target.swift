@@ -42,7 +42,7 @@ extension Supervisor {
         let path = settings.targetFile
         let bytes: [UInt8]?
         do throws(SupervisorError) {
-            bytes = try await look { try FileSystem.read(path, limit: Self.targetLimit) }
+            bytes = try await readDisk { try FileSystem.read(path, limit: Self.targetLimit) }
         } catch {
             return targetIsWrong("\(error)")
         }

@@ -118,7 +118,7 @@ extension Supervisor {
     private func converge() async throws(SupervisorError) -> Bool {
         var failed: [UpdateSubject: SupervisorError] = [:]
         for _ in 0..<maximumRounds {
-            try refuseWhenStopping()
+            try admitChange()
             let plan = try await plan(failed: &failed)
             progress.isPending = plan.isPending || !failed.isEmpty
             updateIsOpen = updateIsOpen || plan.isPending
@@ -130,7 +130,7 @@ extension Supervisor {
                 do throws(SupervisorError) {
                     try await download(key, image)
                 } catch {
-                    try refuseWhenStopping()
+                    try admitChange()
                     // One that a new target has cancelled is no failure. Others that want it are not to ask again.
                     guard isWanted(image) else { continue }
                     for (other, entry) in planned where entry.service.image == image { failed[.service(other)] = error }
@@ -163,11 +163,6 @@ extension Supervisor {
 
     private func rejects(_ app: AppTarget, _ key: ServiceKey) -> Bool {
         app.services.contains { $0.name == key.service && releases.rejects(app, $0) }
-    }
-
-    func refuseWhenStopping() throws(SupervisorError) {
-        if isStopping { throw SupervisorError(.unavailable, "the supervisor stops") }
-        try refuseWhileFrozen()
     }
 
     // MARK: Doing
@@ -215,7 +210,7 @@ extension Supervisor {
             }
             entered.append(app)
         }
-        try refuseWhenStopping()
+        try admitChange()
         try await requireDisk()
         let steps = stage(try await plan(failed: &failed)).filter { apps.contains($0.app) }
         guard locking, !steps.isEmpty else { return try await perform(steps, &failed) }
@@ -235,7 +230,7 @@ extension Supervisor {
     ) async throws(SupervisorError) {
         defer { setStatus(.idle) }
         for step in steps {
-            try refuseWhenStopping()
+            try admitChange()
             // What it relies on failed a moment ago.
             if let key = step.key, let reason = reasonToWait(key, failed) {
                 failed[step.subject] = reason

@@ -1,0 +1,15 @@
+/// What the core is told by the configuration.
+public struct SupervisorSettings: Sendable, Hashable {
+    public var targetFile: String
+    public var pollInterval: Duration
+    public var apiPort: Int
+    /// For messages only.
+    public var engineSocket: String
+
+    public init(targetFile: String, pollInterval: Duration, apiPort: Int, engineSocket: String) {
+        self.targetFile = targetFile
+        self.pollInterval = pollInterval
+        self.apiPort = apiPort
+        self.engineSocket = engineSocket
+    }
+}
