@@ -179,7 +179,7 @@ public actor Supervisor: DeviceAPI {
     var isCheckingLocks = false
     var mustCheckLocks = false
     var targetWatch: (directory: String, token: WatchToken)?
-    var gate = OperationGate()
+    var gate = AppGate()
     var tasks: [Int: Task<Void, Never>] = [:]
     var nextTask = 0
     var idleWaiters: [CheckedContinuation<Void, Never>] = []

@@ -54,6 +54,29 @@ extension Supervisor {
         try await install(key)
     }
 
+    func install(_ key: ServiceKey) async throws(SupervisorError) {
+        guard let (app, service) = planned[key] else {
+            throw SupervisorError(.failed, "\(key) is no longer in the target")
+        }
+        let id = try await createContainer(app, service)
+        if service.running { try await startJudged(key, id) }
+    }
+
+    /// Starts a container of which a failure to start may be the release's.
+    func startJudged(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
+        // Before it starts: a process that ends at once has done so, and been started again, before the next plan.
+        if let healthyAfter = planned[key]?.service.healthyAfter {
+            probations[key] = Probation(container: id, healthyAfter: healthyAfter)
+        }
+        do throws(SupervisorError) {
+            try await startContainer(key, id)
+        } catch {
+            // That may be the engine's doing; if it is the release's, it happens to the next container too.
+            if error.code == .failed, !isToBeMadeAgain(key, id) { probations[key]?.failedToStart(error.message) }
+            throw error
+        }
+    }
+
     /// Stop, swap, remove. The lock directory stays where another container of the service lives: it is that one's too.
     func stopAndRemove(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
         try await stopContainer(key, id)
@@ -121,6 +144,10 @@ extension Supervisor {
         haveRun.insert(key)
         note(id, .running)
         logger.notice("Started the container", metadata: metadata(key, id))
+    }
+
+    func builder() -> ContainerBuilder {
+        ContainerBuilder(identity: identity, apiKey: apiKey, apiPort: settings.apiPort, directories: parts.directories)
     }
 
     /// Whether another container of the service lives: its lock directory is the same.

@@ -2,18 +2,12 @@ import CLinux
 import Glibc
 import Logging
 
-/// Networks and volumes of applications.
+/// Networks of applications.
 extension Supervisor {
     /// Lists our networks anew.
     func refreshNetworks() async throws(SupervisorError) {
         networks = try await engineStep("listing networks", limit: .seconds(60)) { engine throws(EngineError) in
             try await engine.networks(label: ContainerLabel.app)
-        }
-    }
-
-    func listVolumes() async throws(SupervisorError) -> [EngineVolume] {
-        try await engineStep("listing volumes", limit: .seconds(60)) { engine throws(EngineError) in
-            try await engine.volumes(label: ContainerLabel.app)
         }
     }
 
@@ -93,14 +87,4 @@ extension Supervisor {
         }
     }
 
-    func createVolume(_ app: AppID, _ name: String) async throws(SupervisorError) {
-        guard let volume = target?[app]?.volumes.first(where: { app.engineName($0.name) == name }) else {
-            throw SupervisorError(.failed, "the volume \(name) is no longer in the target")
-        }
-        let specification = builder().specification(app: app, volume: volume)
-        try await engineStep("creating a volume", limit: .seconds(120)) { engine throws(EngineError) in
-            try await engine.create(specification)
-        }
-        logger.notice("Created the volume \(name)", metadata: ["app-id": "\(app)"])
-    }
 }

@@ -169,7 +169,4 @@ extension Supervisor {
         return instances
     }
 
-    func builder() -> ContainerBuilder {
-        ContainerBuilder(identity: identity, apiKey: apiKey, apiPort: settings.apiPort, directories: parts.directories)
-    }
 }

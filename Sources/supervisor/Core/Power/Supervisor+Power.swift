@@ -33,7 +33,7 @@ extension Supervisor {
         guard parts.host.provides(operation) else {
             throw SupervisorError(.notSupported, "This device has no plugin for \(operation)")
         }
-        guard powerCallers.count < OperationGate.maximumWaiters else {
+        guard powerCallers.count < AppGate.maximumWaiters else {
             throw SupervisorError(.busy, "Too many requests of this kind are under way", retryAfter: 5)
         }
         let error: SupervisorError? = await withCheckedContinuation { continuation in

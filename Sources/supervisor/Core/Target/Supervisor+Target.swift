@@ -25,6 +25,13 @@ extension Supervisor {
         }
     }
 
+    public func reload() async throws(SupervisorError) {
+        let new = try await parts.reload()
+        settings = new
+        watchTarget()
+        trigger()
+    }
+
     private func targetFileChanged() {
         trigger()
         guard download != nil else { return }

@@ -25,8 +25,8 @@ extension Supervisor {
         _ target: TargetState,
         _ current: inout CurrentState,
         _ failed: inout [UpdateSubject: SupervisorError]
-    ) async throws(SupervisorError) -> DesiredState {
-        var desired = DesiredState()
+    ) async throws(SupervisorError) -> ResolvedTarget {
+        var desired = ResolvedTarget()
         planned = [:]
         gateways = [:]
         for app in target.apps {
@@ -55,21 +55,21 @@ extension Supervisor {
                     failed[.service(key)] = error
                     // Nobody takes away what cannot be judged.
                     if !desired.services.contains(where: { $0.key == key }) {
-                        desired.services.append(DesiredService(key: key, digest: "", image: service.image))
+                        desired.services.append(ResolvedService(key: key, digest: "", image: service.image))
                     }
                 }
             }
             desired.networks += networks.map { network in
-                DesiredNetwork(app: app.id, name: app.id.engineName(network.name), digest: network.digest)
+                ResolvedNetwork(app: app.id, name: app.id.engineName(network.name), digest: network.digest)
             }
-            desired.volumes += app.volumes.map { DesiredVolume(app: app.id, name: app.id.engineName($0.name)) }
+            desired.volumes += app.volumes.map { ResolvedVolume(app: app.id, name: app.id.engineName($0.name)) }
         }
         return desired
     }
 
-    private func describe(_ app: AppTarget, _ service: ServiceTarget) async throws(SupervisorError) -> DesiredService {
+    private func describe(_ app: AppTarget, _ service: ServiceTarget) async throws(SupervisorError) -> ResolvedService {
         let host = try await hostAddress(service.composition, of: app.id)
-        return DesiredService(
+        return ResolvedService(
             key: ServiceKey(app: app.id, service: service.name),
             digest: builder().digest(app: app, service: service, host: host),
             image: service.image,
@@ -92,8 +92,9 @@ extension Supervisor {
     }
 
     /// Services with that strategy of which more than one container lives.
-    private func handingOver(_ desired: DesiredState, _ current: CurrentState) -> [(key: ServiceKey, timeout: Duration)]
-    {
+    private func handingOver(_ desired: ResolvedTarget, _ current: CurrentState) -> [(
+        key: ServiceKey, timeout: Duration
+    )] {
         desired.services.compactMap { service in
             guard service.strategy == .handOver, let target = planned[service.key]?.service else { return nil }
             let alive = current.instances(of: service.key).filter(\.state.isAlive)

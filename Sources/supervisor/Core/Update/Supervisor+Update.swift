@@ -291,29 +291,6 @@ extension Supervisor {
         }
     }
 
-    func install(_ key: ServiceKey) async throws(SupervisorError) {
-        guard let (app, service) = planned[key] else {
-            throw SupervisorError(.failed, "\(key) is no longer in the target")
-        }
-        let id = try await createContainer(app, service)
-        if service.running { try await startJudged(key, id) }
-    }
-
-    /// Starts a container of which a failure to start may be the release's.
-    private func startJudged(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
-        // Before it starts: a process that ends at once has done so, and been started again, before the next plan.
-        if let healthyAfter = planned[key]?.service.healthyAfter {
-            probations[key] = Probation(container: id, healthyAfter: healthyAfter)
-        }
-        do throws(SupervisorError) {
-            try await startContainer(key, id)
-        } catch {
-            // That may be the engine's doing; if it is the release's, it happens to the next container too.
-            if error.code == .failed, !isToBeMadeAgain(key, id) { probations[key]?.failedToStart(error.message) }
-            throw error
-        }
-    }
-
     func setStatus(_ status: UpdateProgress.Status) {
         progress.status = status
     }

@@ -117,6 +117,8 @@ extension Supervisor {
         ]
     }
 
+    public func configuration() async -> JSONValue { parts.configuration() }
+
     private func engineStatus(_ now: Duration) -> JSONValue {
         switch engineState {
         case .away(let since, let reason):
