@@ -94,11 +94,7 @@ public actor Supervisor: DeviceAPI {
     var apiKey: String
     var keyIsSaved: Bool
     var isChangingKey = false
-    /// nil while no target was ever seen: then containers that are there stay as they are.
-    var target: TargetState?
-    var targetJSON: JSONValue?
-    /// Where the target file is wrong; the last good target is in force then.
-    var targetError: String?
+    var targetInForce: TargetInForce
     /// Images that we downloaded and may therefore remove.
     var pulledImages: Set<String>
     /// What the user chose.
@@ -107,14 +103,7 @@ public actor Supervisor: DeviceAPI {
 
     // What the engine says.
     var engineState: EngineState
-    /// As listed last, kept up to date by events.
-    var containers: [EngineContainer] = [] {
-        didSet { instances = containers.compactMap(CurrentState.Instance.init) }
-    }
-    /// Those of the containers whose labels are whole, in the same order.
-    private(set) var instances: [CurrentState.Instance] = []
-    /// Whether the engine has listed them at least once.
-    var hasListed = false
+    var inventory = Inventory()
     /// When a look at the disk began that has not come back in time; nil since it did.
     var diskSilentSince: Duration?
     var crashes = CrashTracker()
@@ -122,12 +111,6 @@ public actor Supervisor: DeviceAPI {
     var crashCheck: Task<Void, Never>?
     /// When the engine was asked last what a service in a crash loop wrote.
     var lastLinesRead: [ServiceKey: Duration] = [:]
-    /// Networks of ours, as listed last.
-    var networks: [EngineNetwork] = []
-    /// Gateways of networks, as the engine said last.
-    var gateways: [String: String] = [:]
-    /// Containers that we stop or have stopped: the end of their process is no crash.
-    var stoppedByUs: Set<String> = []
 
     // What plugins say.
     /// As told last; nil while nobody has.
@@ -138,14 +121,9 @@ public actor Supervisor: DeviceAPI {
     // What is going on.
     var progress = UpdateProgress()
     var retry = RetryPolicy()
-    /// Services that were stopped through the API. Forgotten with the process: a restart runs them again.
-    var halted: Set<ServiceKey> = []
+    var memory = ServiceMemory()
     /// Until the first cycle is through, as after a boot.
     var startsEverything = true
-    /// Services that were seen to run since the start.
-    var haveRun: Set<ServiceKey> = []
-    /// The container of a service that the engine failed to start. It stays the first one until one has started.
-    var failedToStart: [ServiceKey: String] = [:]
     var pendingForce = false
     var activeForce = false
     /// Services as they are to run, by the last plan.
@@ -178,7 +156,6 @@ public actor Supervisor: DeviceAPI {
     var lockedApps: Set<AppID> = []
     var isCheckingLocks = false
     var mustCheckLocks = false
-    var targetWatch: (directory: String, token: WatchToken)?
     var gate = AppGate()
     var tasks: [Int: Task<Void, Never>] = [:]
     var nextTask = 0
@@ -236,14 +213,10 @@ public actor Supervisor: DeviceAPI {
         engineState = .away(since: parts.clock.now, reason: "not asked yet")
         apiKey = contents.apiKey
         keyIsSaved = contents.keyIsSaved
-        targetJSON = contents.target
+        targetInForce = TargetInForce(kept: contents.target)
         pulledImages = contents.pulledImages
         tcpPingIsEnabled = contents.tcpPingIsEnabled
         releases = contents.releases
-        if let json = contents.target {
-            var parser = TargetParser()
-            target = try? parser.parse(json)
-        }
         for problem in contents.problems { logger.error("\(problem)") }
     }
 

@@ -21,14 +21,14 @@ extension Supervisor {
         try await operate(id, onOneContainer: true) { supervisor throws(SupervisorError) in
             let container = try await supervisor.container(of: id)
             // A successor may run beside it.
-            let alive = supervisor.instances.filter { $0.key == container.key && $0.state.isAlive }
+            let alive = supervisor.inventory.instances(of: container.key).filter(\.state.isAlive)
             guard !alive.isEmpty else {
-                supervisor.halted.insert(container.key)
+                supervisor.memory.stoppedByRequest(container.key)
                 return container.id
             }
             try await supervisor.locked(id, force: force) { supervisor throws(SupervisorError) in
                 for instance in alive { try await supervisor.stopContainer(instance.key, instance.id) }
-                supervisor.halted.insert(container.key)
+                supervisor.memory.stoppedByRequest(container.key)
                 try await supervisor.swapLocks(container.key)
             }
             return container.id
@@ -67,7 +67,7 @@ extension Supervisor {
         guard !isStopping else { throw SupervisorError(.unavailable, "The supervisor is stopping") }
         try refuseWhileFrozen()
         // Before the engine has answered once, nobody knows which applications there are.
-        if hasListed { try refuseUnknown(id, onOneContainer: onOneContainer) }
+        if inventory.hasListed { try refuseUnknown(id, onOneContainer: onOneContainer) }
         return try await owned { supervisor throws(SupervisorError) in
             try await supervisor.runAlone(id, onOneContainer: onOneContainer, body).get()
         }
@@ -102,7 +102,7 @@ extension Supervisor {
     }
 
     private func refuseUnknown(_ id: AppID, onOneContainer: Bool) throws(SupervisorError) {
-        let keys = Set(instances.map(\.key).filter { $0.app == id })
+        let keys = Set(inventory.instances(of: id).map(\.key))
         guard !keys.isEmpty || target?[id] != nil else {
             throw SupervisorError(.notFound, "There is no application \(id) on this device")
         }
@@ -119,7 +119,7 @@ extension Supervisor {
     }
 
     private func container(of id: AppID) async throws(SupervisorError) -> CurrentState.Instance {
-        let instances = instances.filter { $0.key.app == id }
+        let instances = inventory.instances(of: id)
         guard let instance = instances.first(where: \.state.isAlive) ?? instances.first else {
             throw SupervisorError(.unavailable, "Application \(id) has no container yet", retryAfter: 5)
         }
@@ -146,8 +146,9 @@ extension Supervisor {
     /// application are made again from what they were made from; a pending update is the update cycle's business.
     private func remake(_ id: AppID, force: Bool, purging: Bool) async throws(SupervisorError) {
         try await refreshNetworks()
-        let own = containers.filter { CurrentState.Instance($0)?.key.app == id }
-        guard let app = TargetState.recovered(from: own, networks: networks)[id] ?? target?[id], !app.services.isEmpty
+        let own = inventory.containers(of: id)
+        guard let app = TargetState.recovered(from: own, networks: inventory.networks)[id] ?? target?[id],
+            !app.services.isEmpty
         else { throw SupervisorError(.failed, "Application \(id) has no service to start") }
         for image in Set(app.services.map(\.image)).sorted() {
             guard try await !hasImage(image) else { continue }
@@ -155,7 +156,7 @@ extension Supervisor {
         }
         let order = Dictionary(app.services.enumerated().map { ($1.name, $0) }) { first, _ in first }
         // Those that others depend on go last.
-        let instances = instances.filter { $0.key.app == id }
+        let instances = inventory.instances(of: id)
             .sorted { (order[$0.key.service] ?? 0, $0.id) > (order[$1.key.service] ?? 0, $1.id) }
         let directories = parts.directories
         try await locked(id, force: force) { supervisor throws(SupervisorError) in
@@ -180,5 +181,4 @@ extension Supervisor {
             if let failure { throw failure }
         }
     }
-
 }

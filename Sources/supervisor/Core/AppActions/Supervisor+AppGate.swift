@@ -28,12 +28,6 @@ extension Supervisor {
 
     /// How long a caller waits for the operation before his: 10 s plus the time that a stop may take.
     func gatePatience(_ app: AppID) -> Duration {
-        .seconds(10) + stopTimeout(app)
-    }
-
-    /// The longest time that stopping a container of the application may take.
-    func stopTimeout(_ app: AppID) -> Duration {
-        let periods = target?[app]?.services.map { $0.composition.stopGracePeriod ?? 10 } ?? []
-        return .seconds(periods.max() ?? 10)
+        .seconds(10) + targetInForce.stopTimeout(app)
     }
 }

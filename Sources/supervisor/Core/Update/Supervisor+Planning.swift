@@ -6,17 +6,17 @@ extension Supervisor {
     func plan(failed: inout [UpdateSubject: SupervisorError]) async throws(SupervisorError) -> UpdatePlan {
         var current = CurrentState(instances: try await refreshContainers())
         try await refreshNetworks()
-        current.networks = networks.compactMap(CurrentState.Network.init)
+        current.networks = inventory.networks.compactMap(CurrentState.Network.init)
         if target == nil, !current.instances.isEmpty { recoverTarget() }
         guard let target else { return UpdatePlan() }
         if target.apps.contains(where: { !$0.volumes.isEmpty }) {
             current.volumes = Set(try await listVolumes().map(\.name))
         }
         let desired = try await desiredState(target, &current, &failed)
-        current.halted = halted
+        current.halted = memory.stoppedByRequest
         current.startsEverything = startsEverything
-        haveRun.formUnion(current.instances.lazy.filter(\.state.isAlive).map(\.key))
-        current.haveRun = haveRun
+        memory.seenRunning(current.instances.lazy.filter(\.state.isAlive).map(\.key))
+        current.haveRun = memory.servicesSeenRunning
         current.handedOver = await finishedHandOvers(handingOver(desired, current))
         return UpdatePlanner.plan(current: current, target: desired, excluding: Set(failed.keys).union(leftNetworks))
     }
@@ -28,7 +28,7 @@ extension Supervisor {
     ) async throws(SupervisorError) -> ResolvedTarget {
         var desired = ResolvedTarget()
         planned = [:]
-        gateways = [:]
+        inventory.forgetGateways()
         for app in target.apps {
             var networks = app.networks
             for service in app.services {
@@ -107,9 +107,9 @@ extension Supervisor {
 
     /// Every file of the target is lost: what runs says what should.
     private func recoverTarget() {
-        let recovered = TargetState.recovered(from: containers, networks: networks)
+        let recovered = TargetState.recovered(from: inventory.containers, networks: inventory.networks)
         guard !recovered.apps.isEmpty else { return }
         logger.warning("No target is left, going on with what the containers say that they were made from")
-        target = recovered
+        targetInForce.recover(recovered)
     }
 }

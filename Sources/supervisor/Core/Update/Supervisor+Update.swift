@@ -184,11 +184,11 @@ extension Supervisor {
             pendingForce = false
         }
         if !activeForce {
-            let blockers = try await heldLocks(of: apps).filter { !isOverridden($0.app) }
+            let blockers = try await heldLocks(of: apps).filter { !targetInForce.isOverridden($0.app) }
             guard blockers.isEmpty else {
                 watchForUnlock(blockers)
                 // It may have been unlocked before the watch was there.
-                if try await heldLocks(of: apps).contains(where: { !isOverridden($0.app) }) {
+                if try await heldLocks(of: apps).contains(where: { !targetInForce.isOverridden($0.app) }) {
                     throw Self.lockedError(blockers)
                 }
                 forgetUnlockWatches()
@@ -258,8 +258,7 @@ extension Supervisor {
         for dependency in service.composition.dependencies {
             let other = ServiceKey(app: key.app, service: dependency.service)
             guard let error = failed[.service(other)] else { continue }
-            let runs = instances.contains { $0.state.isAlive && $0.key == other }
-            if !runs {
+            if !inventory.isAlive(other) {
                 return SupervisorError(.failed, "\(key.service) waits for \(other.service): \(error.message)")
             }
         }

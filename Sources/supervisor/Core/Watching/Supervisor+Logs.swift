@@ -37,7 +37,7 @@ extension Supervisor {
     }
 
     private func servicesToRead(_ id: AppID, _ service: String?) throws(SupervisorError) -> [String] {
-        let instances = instances.filter { $0.key.app == id }
+        let instances = inventory.instances(of: id)
         let known = Set(instances.map(\.key.service)).union(target?[id]?.services.map(\.name) ?? []).sorted()
         guard !known.isEmpty else {
             throw SupervisorError(.notFound, "There is no application \(id) on this device")
@@ -139,5 +139,4 @@ extension Supervisor {
         logFollowers = []
         for follower in followers { follower.resume() }
     }
-
 }
