@@ -20,33 +20,16 @@ public actor Supervisor: DeviceAPI {
     var apiKey: String
     var keyIsSaved: Bool
     var isChangingKey = false
-    /// nil while no target was ever seen: then containers that are there stay as they are.
-    var target: TargetState?
-    var targetJSON: JSONValue?
-    /// Where the target file is wrong; the last good target is in force then.
-    var targetError: String?
+    var targetInForce: TargetInForce
     /// Images that we downloaded and may therefore remove.
     var pulledImages: Set<String>
     var releases: ReleaseRecords
 
     // What the engine says.
     var engineLink: EngineLink
-    /// As listed last, kept up to date by events.
-    var containers: [EngineContainer] = [] {
-        didSet { instances = containers.compactMap(CurrentState.Instance.init) }
-    }
-    /// Those of the containers whose labels are whole, in the same order.
-    private(set) var instances: [CurrentState.Instance] = []
-    /// Whether the engine has listed them at least once.
-    var hasListed = false
+    var inventory = Inventory()
     var disk = DiskWatch()
     var crashes = CrashWatch()
-    /// Networks of ours, as listed last.
-    var networks: [EngineNetwork] = []
-    /// Gateways of networks, as the engine said last.
-    var gateways: [String: String] = [:]
-    /// Containers that we stop or have stopped: the end of their process is no crash.
-    var stoppedByUs: Set<String> = []
 
     // What the user chose, and what plugins say.
     var heartbeat: Heartbeat
@@ -54,14 +37,9 @@ public actor Supervisor: DeviceAPI {
     // What is going on.
     var progress = UpdateProgress()
     var retry = RetryPolicy()
-    /// Services that were stopped through the API. Forgotten with the process: a restart runs them again.
-    var halted: Set<ServiceKey> = []
+    var memory = ServiceMemory()
     /// Until the first cycle is through, as after a boot.
     var startsEverything = true
-    /// Services that were seen to run since the start.
-    var haveRun: Set<ServiceKey> = []
-    /// The container of a service that the engine failed to start. It stays the first one until one has started.
-    var failedToStart: [ServiceKey: String] = [:]
     var pendingForce = false
     var activeForce = false
     /// Services as they are to run, by the last plan.
@@ -85,8 +63,7 @@ public actor Supervisor: DeviceAPI {
     var isTriggered = false
     var wake: CheckedContinuation<Void, Never>?
     var unlockWatch = UnlockWatch()
-    var targetWatch: (directory: String, token: WatchToken)?
-    var gate = OperationGate()
+    var gate = AppGate()
     var reaping = Reaping()
 
     // Reboot and power-off.
@@ -126,14 +103,10 @@ public actor Supervisor: DeviceAPI {
         engineLink = EngineLink(at: parts.clock.now)
         apiKey = contents.apiKey
         keyIsSaved = contents.keyIsSaved
-        targetJSON = contents.target
+        targetInForce = TargetInForce(kept: contents.target)
         pulledImages = contents.pulledImages
         heartbeat = Heartbeat(isEnabled: contents.tcpPingIsEnabled)
         releases = contents.releases
-        if let json = contents.target {
-            var parser = TargetParser()
-            target = try? parser.parse(json)
-        }
         for problem in contents.problems { logger.error("\(problem)") }
     }
 

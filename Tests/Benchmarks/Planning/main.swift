@@ -5,16 +5,16 @@
 import SupervisorCore
 
 /// What should be on the device.
-func desired(_ count: Int, changed: (Int) -> Bool = { _ in false }) -> DesiredState {
-    var state = DesiredState()
+func desired(_ count: Int, changed: (Int) -> Bool = { _ in false }) -> ResolvedTarget {
+    var state = ResolvedTarget()
     for number in 0..<count {
         let app = AppID(Int64(1_000_000 + number / 10))
         if number % 10 == 0 {
-            state.networks.append(DesiredNetwork(app: app, name: "\(app)_default", digest: "network"))
-            state.volumes.append(DesiredVolume(app: app, name: "\(app)_data"))
+            state.networks.append(ResolvedNetwork(app: app, name: "\(app)_default", digest: "network"))
+            state.volumes.append(ResolvedVolume(app: app, name: "\(app)_data"))
         }
         state.services.append(
-            DesiredService(
+            ResolvedService(
                 key: key(number),
                 digest: digest(number, isChanged: changed(number)),
                 image: image(number),
@@ -65,12 +65,12 @@ func image(_ number: Int) -> String {
 }
 
 /// The best median of five batches, in microseconds.
-func best(_ calls: Int, _ current: CurrentState, _ target: DesiredState, steps: Int) -> Double {
+func best(_ calls: Int, _ current: CurrentState, _ target: ResolvedTarget, steps: Int) -> Double {
     (0..<5).map { _ in median(calls / 5, current, target, steps: steps) }.min() ?? 0
 }
 
 /// The median of `calls` calls, in microseconds.
-func median(_ calls: Int, _ current: CurrentState, _ target: DesiredState, steps: Int) -> Double {
+func median(_ calls: Int, _ current: CurrentState, _ target: ResolvedTarget, steps: Int) -> Double {
     let clock = ContinuousClock()
     var times: [Double] = []
     for _ in 0..<calls {

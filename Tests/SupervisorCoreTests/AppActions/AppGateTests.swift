@@ -3,12 +3,12 @@ import Testing
 @testable import SupervisorCore
 
 @Suite(.timeLimit(.minutes(1)))
-struct OperationGateTests {
+struct AppGateTests {
     private static let app = AppID(1)
 
     /// A gate with callers that wait, on one thread.
     private actor Door {
-        var gate = OperationGate()
+        var gate = AppGate()
         var outcomes: [String] = []
         var numbers: [String: Int] = [:]
 
@@ -89,13 +89,13 @@ struct OperationGateTests {
         let door = Door()
         _ = await door.tryEnter()
         var waiting: [Task<Void, Never>] = []
-        for number in 0..<OperationGate.maximumWaiters { waiting.append(await door.queue("\(number)")) }
+        for number in 0..<AppGate.maximumWaiters { waiting.append(await door.queue("\(number)")) }
         await door.queue("late").value
         #expect(await door.outcomes == ["late gives up"])
         for task in waiting {
             await door.leave()
             await task.value
         }
-        #expect(await door.outcomes.count == OperationGate.maximumWaiters + 1)
+        #expect(await door.outcomes.count == AppGate.maximumWaiters + 1)
     }
 }

@@ -2,7 +2,7 @@
 
 extension UpdatePlanner {
     /// For services that need neither networks nor volumes.
-    static func plan(current: CurrentState, target: [DesiredService]?) -> UpdatePlan {
-        plan(current: current, target: target.map { DesiredState(services: $0) })
+    static func plan(current: CurrentState, target: [ResolvedService]?) -> UpdatePlan {
+        plan(current: current, target: target.map { ResolvedTarget(services: $0) })
     }
 }

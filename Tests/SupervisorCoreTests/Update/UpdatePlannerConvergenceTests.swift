@@ -13,10 +13,10 @@ struct UpdatePlannerConvergenceTests {
     /// What the steps do to a device.
     private struct Device {
         var state: CurrentState
-        var target: DesiredState
+        var target: ResolvedTarget
         var nextID = 1000
 
-        func wanted(_ key: ServiceKey) -> DesiredService? { target.services.first { $0.key == key } }
+        func wanted(_ key: ServiceKey) -> ResolvedService? { target.services.first { $0.key == key } }
 
         mutating func perform(_ step: UpdateStep) {
             switch step {
@@ -95,20 +95,22 @@ struct UpdatePlannerConvergenceTests {
     private static let services = ["a", "b", "c"]
 
     private static func device(_ random: inout SeededGenerator) -> Device {
-        var target = DesiredState()
+        var target = ResolvedTarget()
         var state = CurrentState(startsEverything: Bool.random(using: &random))
         for image in 0..<3 where Bool.random(using: &random) { state.images.insert("img-\(image)") }
         for app in (1...2).map({ AppID($0) }) {
             let names = ["one", "two"].map { app.engineName($0) }
             for name in names {
                 let isWanted = Int.random(in: 0..<4, using: &random) > 0
-                if isWanted { target.networks.append(DesiredNetwork(app: app, name: name, digest: "n")) }
+                if isWanted { target.networks.append(ResolvedNetwork(app: app, name: name, digest: "n")) }
                 guard Bool.random(using: &random) else { continue }
                 let digest = Bool.random(using: &random) ? "n" : "old"
                 state.networks.append(.init(id: "old-\(name)", app: app, name: name, digest: digest))
             }
             let networks = target.networks.filter { $0.app == app }.map(\.name)
-            if Bool.random(using: &random) { target.volumes.append(DesiredVolume(app: app, name: app.engineName("v"))) }
+            if Bool.random(using: &random) {
+                target.volumes.append(ResolvedVolume(app: app, name: app.engineName("v")))
+            }
             if Bool.random(using: &random) { state.volumes.insert(app.engineName("v")) }
             for (index, name) in services.enumerated() {
                 let key = ServiceKey(app: app, service: name)
@@ -128,10 +130,10 @@ struct UpdatePlannerConvergenceTests {
         _ key: ServiceKey,
         after index: Int,
         _ networks: [String],
-        _ volumes: [DesiredVolume],
+        _ volumes: [ResolvedVolume],
         _ random: inout SeededGenerator
-    ) -> DesiredService {
-        DesiredService(
+    ) -> ResolvedService {
+        ResolvedService(
             key: key,
             digest: "a",
             image: "img-\(Int.random(in: 0..<3, using: &random))",

@@ -217,7 +217,7 @@ struct UpdatePlannerTests {
             startsEverything: given.startsEverything,
             haveRun: given.hasRun ? [Self.key] : []
         )
-        let wanted = DesiredService(
+        let wanted = ResolvedService(
             key: Self.key,
             digest: "a",
             image: "img",
@@ -266,7 +266,7 @@ struct UpdatePlannerTests {
                 ],
                 images: ["img"]
             ),
-            target: [1, 2, 4].map { DesiredService(key: key($0), digest: "a", image: "img") }
+            target: [1, 2, 4].map { ResolvedService(key: key($0), digest: "a", image: "img") }
         )
         #expect(plan.disruptions.map(\.app.number) == [1, 3])
         #expect(plan.additions.map(\.app.number) == [4])
@@ -276,7 +276,7 @@ struct UpdatePlannerTests {
         func plan(_ instances: [CurrentState.Instance], image: Bool = true) -> UpdatePlan {
             UpdatePlanner.plan(
                 current: CurrentState(instances: instances, images: image ? ["img"] : []),
-                target: [DesiredService(key: Self.key, digest: "a", image: "img")]
+                target: [ResolvedService(key: Self.key, digest: "a", image: "img")]
             )
         }
         #expect(!plan([Self.container("x", "a", .exited)]).isPending)

@@ -1,9 +1,7 @@
-import SupervisorPorts
-
 /// Lets operations on one application run one at a time, in the order in which they came.
 ///
 /// A value of the core actor; only that one touches it.
-struct OperationGate {
+struct AppGate {
     private struct Waiter {
         var number: Int
         var continuation: CheckedContinuation<Bool, Never>
@@ -53,42 +51,5 @@ struct OperationGate {
             queues[app] = nil
             busy.remove(app)
         }
-    }
-}
-
-extension Supervisor {
-    /// Enters the gate of an application, waiting its turn for at most `limit`. Whoever is let in must leave.
-    func enterGate(_ app: AppID, within limit: Duration) async -> Bool {
-        if gate.tryEnter(app) { return true }
-        let clock = parts.clock
-        var timer: Task<Void, Never>?
-        let entered = await withCheckedContinuation { continuation in
-            guard let number = gate.wait(for: app, continuation) else { return }
-            timer = Task(executorPreference: parts.executor) {
-                do { try await clock.sleep(for: limit) } catch { return }
-                await self.giveUpGate(number, app)
-            }
-        }
-        timer?.cancel()
-        return entered
-    }
-
-    private func giveUpGate(_ number: Int, _ app: AppID) {
-        gate.giveUp(number, for: app)
-    }
-
-    func leaveGate(_ app: AppID) {
-        gate.leave(app)
-    }
-
-    /// How long a caller waits for the operation before his: 10 s plus the time that a stop may take.
-    func gatePatience(_ app: AppID) -> Duration {
-        .seconds(10) + stopTimeout(app)
-    }
-
-    /// The longest time that stopping a container of the application may take.
-    func stopTimeout(_ app: AppID) -> Duration {
-        let periods = target?[app]?.services.map { $0.composition.stopGracePeriod ?? 10 } ?? []
-        return .seconds(periods.max() ?? 10)
     }
 }

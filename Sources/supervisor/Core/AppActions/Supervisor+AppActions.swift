@@ -21,14 +21,14 @@ extension Supervisor {
         try await operate(id, onOneContainer: true) { supervisor throws(SupervisorError) in
             let container = try await supervisor.container(of: id)
             // A successor may run beside it.
-            let alive = supervisor.instances.filter { $0.key == container.key && $0.state.isAlive }
+            let alive = supervisor.inventory.instances(of: container.key).filter(\.state.isAlive)
             guard !alive.isEmpty else {
-                supervisor.halted.insert(container.key)
+                supervisor.memory.stoppedByRequest(container.key)
                 return container.id
             }
             try await supervisor.locked(id, force: force) { supervisor throws(SupervisorError) in
                 for instance in alive { try await supervisor.stopContainer(instance.key, instance.id) }
-                supervisor.halted.insert(container.key)
+                supervisor.memory.stoppedByRequest(container.key)
                 try await supervisor.swapLocks(container.key)
             }
             return container.id
@@ -66,7 +66,7 @@ extension Supervisor {
     ) async throws(SupervisorError) -> String {
         try admitChange()
         // Before the engine has answered once, nobody knows which applications there are.
-        if hasListed { try refuseUnknown(id, onOneContainer: onOneContainer) }
+        if inventory.hasListed { try refuseUnknown(id, onOneContainer: onOneContainer) }
         return try await owned { supervisor throws(SupervisorError) in
             try await supervisor.runAlone(id, onOneContainer: onOneContainer, body).get()
         }
@@ -100,7 +100,7 @@ extension Supervisor {
     }
 
     private func refuseUnknown(_ id: AppID, onOneContainer: Bool) throws(SupervisorError) {
-        let keys = Set(instances.map(\.key).filter { $0.app == id })
+        let keys = Set(inventory.instances(of: id).map(\.key))
         guard !keys.isEmpty || target?[id] != nil else {
             throw SupervisorError(.notFound, "There is no application \(id) on this device")
         }
@@ -117,7 +117,7 @@ extension Supervisor {
     }
 
     private func container(of id: AppID) async throws(SupervisorError) -> CurrentState.Instance {
-        let instances = instances.filter { $0.key.app == id }
+        let instances = inventory.instances(of: id)
         guard let instance = instances.first(where: \.state.isAlive) ?? instances.first else {
             throw SupervisorError(.unavailable, "Application \(id) has no container yet", retryAfter: 5)
         }
@@ -144,8 +144,9 @@ extension Supervisor {
     /// application are made again from what they were made from; a pending update is the update cycle's business.
     private func remake(_ id: AppID, force: Bool, purging: Bool) async throws(SupervisorError) {
         try await refreshNetworks()
-        let own = containers.filter { CurrentState.Instance($0)?.key.app == id }
-        guard let app = TargetState.recovered(from: own, networks: networks)[id] ?? target?[id], !app.services.isEmpty
+        let own = inventory.containers(of: id)
+        guard let app = TargetState.recovered(from: own, networks: inventory.networks)[id] ?? target?[id],
+            !app.services.isEmpty
         else { throw SupervisorError(.failed, "Application \(id) has no service to start") }
         for image in Set(app.services.map(\.image)).sorted() {
             guard try await !hasImage(image) else { continue }
@@ -153,7 +154,7 @@ extension Supervisor {
         }
         let order = Dictionary(app.services.enumerated().map { ($1.name, $0) }) { first, _ in first }
         // Those that others depend on go last.
-        let instances = instances.filter { $0.key.app == id }
+        let instances = inventory.instances(of: id)
             .sorted { (order[$0.key.service] ?? 0, $0.id) > (order[$1.key.service] ?? 0, $1.id) }
         let directories = parts.directories
         try await locked(id, force: force) { supervisor throws(SupervisorError) in
@@ -177,68 +178,5 @@ extension Supervisor {
             }
             if let failure { throw failure }
         }
-    }
-
-    // MARK: The key
-
-    public func accepts(key: String) -> Bool {
-        let given = Array(key.utf8)
-        let wanted = Array(apiKey.utf8)
-        // Every byte is looked at, whatever the ones before it were.
-        var difference = given.count ^ wanted.count
-        for index in wanted.indices {
-            difference |= Int(wanted[index] ^ (index < given.count ? given[index] : 0))
-        }
-        return difference == 0
-    }
-
-    public func currentKey() -> String { apiKey }
-
-    public func regenerateKey() async throws(SupervisorError) -> String {
-        try refuseWhileFrozen()
-        let key = randomHexadecimal(bytes: 32)
-        let saved: Result<Void, SupervisorError> = await withCheckedContinuation { continuation in
-            own { supervisor in
-                supervisor.isChangingKey = true
-                defer { supervisor.isChangingKey = false }
-                let store = supervisor.parts.store
-                do throws(SupervisorError) {
-                    try await supervisor.requireDisk()
-                    try await supervisor.onWorker { try store.save(key: key) }
-                    supervisor.apiKey = key
-                    supervisor.keyIsSaved = true
-                    continuation.resume(returning: .success(()))
-                } catch {
-                    continuation.resume(returning: .failure(error))
-                }
-            }
-        }
-        if case .failure(let error) = saved {
-            throw SupervisorError(.unavailable, "The new key could not be kept, the old one goes on: \(error.message)")
-        }
-        logger.notice("There is a new API key")
-        publish(.keyRegenerated)
-        trigger()
-        return key
-    }
-
-    /// A key that could not be kept at start is tried again: a new supervisor would make another one.
-    func saveKeyIfNeeded() async {
-        guard !keyIsSaved, !isChangingKey else { return }
-        let key = apiKey
-        let store = parts.store
-        let result: Void? = try? await onWorker { try store.save(key: key) }
-        guard result != nil, apiKey == key else { return }
-        keyIsSaved = true
-        logger.notice("The API key is kept now")
-    }
-
-    // MARK: Reload
-
-    public func reload() async throws(SupervisorError) {
-        let new = try await parts.reload()
-        settings = new
-        watchTarget()
-        trigger()
     }
 }

@@ -2,6 +2,8 @@ import Logging
 
 /// The single steps that every operation is made of. The caller holds the application's gate.
 extension Supervisor {
+    var instances: [CurrentState.Instance] { inventory.instances }
+
     private func metadata(_ key: ServiceKey, _ id: String) -> Logger.Metadata {
         ["app-id": "\(key.app)", "service": "\(key.service)", "container-id": "\(id)"]
     }
@@ -10,19 +12,19 @@ extension Supervisor {
     func stopContainer(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
         setStatus(.stopping)
         logger.info("Stopping the container", metadata: metadata(key, id))
-        stoppedByUs.insert(id)
+        inventory.weStop(id)
         // A process that does not end within its grace period is killed, which takes a moment.
-        try await engineStep("stopping a container", limit: stopTimeout(key.app) + .seconds(60)) {
+        try await engineStep("stopping a container", limit: targetInForce.stopTimeout(key.app) + .seconds(60)) {
             engine throws(EngineError) in try await engine.stop(container: id, timeout: nil)
         }
         forgetCrashes(of: key)
-        note(id, .exited)
+        inventory.setState(of: id, to: .exited)
     }
 
     /// Replaces the lock directory of a service whose container has just stopped: no lock outlives it.
     func swapLocks(_ key: ServiceKey) async throws(SupervisorError) {
         let directories = parts.directories
-        let othersRun = othersRun(than: key)
+        let othersRun = inventory.othersRun(than: key)
         // Also after a failure: what was renamed away may be what fills the file system.
         defer { scheduleReaping() }
         try await onWorker {
@@ -35,8 +37,8 @@ extension Supervisor {
         try await engineStep("removing a container", limit: .seconds(120)) { engine throws(EngineError) in
             try await engine.remove(container: id)
         }
-        containers.removeAll { $0.id == id }
-        halted.remove(key)
+        inventory.remove(container: id)
+        memory.containerChanged(of: key)
         logger.info("Removed the container", metadata: metadata(key, id))
     }
 
@@ -44,7 +46,7 @@ extension Supervisor {
     /// that nothing is lost with it, and it is not itself one that was made again. An engine that was killed while it
     /// started the container may have left something that keeps it from ever starting ("task already exists").
     func isToBeMadeAgain(_ key: ServiceKey, _ id: String) -> Bool {
-        failedToStart[key] == id && instances.contains { $0.id == id && $0.state == .created }
+        memory.hasFailedToStart(key, container: id) && inventory.hasNeverStarted(id)
     }
 
     func makeAgain(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
@@ -54,12 +56,35 @@ extension Supervisor {
         try await install(key)
     }
 
+    func install(_ key: ServiceKey) async throws(SupervisorError) {
+        guard let (app, service) = planned[key] else {
+            throw SupervisorError(.failed, "\(key) is no longer in the target")
+        }
+        let id = try await createContainer(app, service)
+        if service.running { try await startJudged(key, id) }
+    }
+
+    /// Starts a container of which a failure to start may be the release's.
+    func startJudged(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
+        // Before it starts: a process that ends at once has done so, and been started again, before the next plan.
+        if let healthyAfter = planned[key]?.service.healthyAfter {
+            probations[key] = Probation(container: id, healthyAfter: healthyAfter)
+        }
+        do throws(SupervisorError) {
+            try await startContainer(key, id)
+        } catch {
+            // That may be the engine's doing; if it is the release's, it happens to the next container too.
+            if error.code == .failed, !isToBeMadeAgain(key, id) { probations[key]?.failedToStart(error.message) }
+            throw error
+        }
+    }
+
     /// Stop, swap, remove. The lock directory stays where another container of the service lives: it is that one's too.
     func stopAndRemove(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
         try await stopContainer(key, id)
-        if !isShared(key, with: id) { try await swapLocks(key) }
+        if !inventory.isShared(key, with: id) { try await swapLocks(key) }
         try await removeContainer(key, id)
-        failedToStart[key] = nil
+        memory.forgetFailedStart(of: key)
     }
 
     /// Makes the service's container. Returns its id.
@@ -75,9 +100,9 @@ extension Supervisor {
             try await engine.create(specification)
         }
         forgetCrashes(of: key)
-        halted.remove(key)
+        memory.containerChanged(of: key)
         logger.notice("Created the container from \(service.image)", metadata: metadata(key, id))
-        containers.append(
+        inventory.add(
             EngineContainer(
                 id: id,
                 name: specification.name,
@@ -95,9 +120,9 @@ extension Supervisor {
     func startContainer(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
         setStatus(.starting)
         let directories = parts.directories
-        let othersRun = othersRun(than: key)
+        let othersRun = inventory.othersRun(than: key)
         // With a predecessor that lives it shares the lock directory.
-        let isSuccessor = isShared(key, with: id)
+        let isSuccessor = inventory.isShared(key, with: id)
         let files = lockFiles
         try await onWorker {
             if isSuccessor {
@@ -107,33 +132,21 @@ extension Supervisor {
             }
             if othersRun { files.removeOwnDataLock(of: key.app) }
         }
-        stoppedByUs.remove(id)
+        inventory.weNoLongerStop(id)
         do throws(SupervisorError) {
             try await engineStep("starting a container", limit: .seconds(180)) { engine throws(EngineError) in
                 try await engine.start(container: id)
             }
         } catch {
-            if error.code == .failed, failedToStart[key] == nil { failedToStart[key] = id }
+            if error.code == .failed { memory.failedToStart(key, container: id) }
             throw error
         }
-        failedToStart[key] = nil
-        halted.remove(key)
-        haveRun.insert(key)
-        note(id, .running)
+        memory.started(key)
+        inventory.setState(of: id, to: .running)
         logger.notice("Started the container", metadata: metadata(key, id))
     }
 
-    /// Whether another container of the service lives: its lock directory is the same.
-    private func isShared(_ key: ServiceKey, with id: String) -> Bool {
-        instances.contains { $0.id != id && $0.state.isAlive && $0.key == key }
-    }
-
-    private func othersRun(than key: ServiceKey) -> Bool {
-        instances.contains { $0.state.isAlive && $0.key.app == key.app && $0.key != key }
-    }
-
-    private func note(_ id: String, _ state: ContainerState) {
-        guard let index = containers.firstIndex(where: { $0.id == id }) else { return }
-        containers[index].state = state
+    func builder() -> ContainerBuilder {
+        ContainerBuilder(identity: identity, apiKey: apiKey, apiPort: settings.apiPort, directories: parts.directories)
     }
 }

@@ -2,19 +2,14 @@ import CLinux
 import Glibc
 import Logging
 
-/// Networks and volumes of applications.
+/// Networks of applications.
 extension Supervisor {
     /// Lists our networks anew.
     func refreshNetworks() async throws(SupervisorError) {
-        networks = try await engineStep("listing networks", limit: .seconds(60)) { engine throws(EngineError) in
+        let listed = try await engineStep("listing networks", limit: .seconds(60)) { engine throws(EngineError) in
             try await engine.networks(label: ContainerLabel.app)
         }
-    }
-
-    func listVolumes() async throws(SupervisorError) -> [EngineVolume] {
-        try await engineStep("listing volumes", limit: .seconds(60)) { engine throws(EngineError) in
-            try await engine.volumes(label: ContainerLabel.app)
-        }
+        inventory.replace(networks: listed)
     }
 
     /// The address at which a service reaches the host: the gateway of the first network that it is on. Empty while that
@@ -24,7 +19,7 @@ extension Supervisor {
             return try await hostAddress(networkMode: composition.networkMode)
         }
         let name = app.engineName(first.network)
-        guard let network = networks.first(where: { $0.name == name }) else { return "" }
+        guard let network = inventory.network(named: name) else { return "" }
         guard let gateway = network.gateway else {
             throw SupervisorError(.failed, "the network \(name) has no gateway at which a container reaches the API")
         }
@@ -34,7 +29,7 @@ extension Supervisor {
     /// The address at which a container of this network mode reaches the host. Asked once for each plan.
     private func hostAddress(networkMode: String) async throws(SupervisorError) -> String {
         guard networkMode != "host", networkMode != "none" else { return "127.0.0.1" }
-        if let known = gateways[networkMode] { return known }
+        if let known = inventory.gateway(networkMode: networkMode) { return known }
         let gateway = try await engineStep("asking for the network \(networkMode)", limit: .seconds(60)) {
             engine throws(EngineError) in try await engine.gateway(network: networkMode)
         }
@@ -44,16 +39,16 @@ extension Supervisor {
                 "the network \(networkMode) has no gateway at which a container reaches the API"
             )
         }
-        gateways[networkMode] = gateway
+        inventory.setGateway(gateway, networkMode: networkMode)
         return gateway
     }
 
     /// The same without asking; nil where nobody has asked yet.
     func knownHostAddress(_ composition: Composition, of app: AppID) -> String? {
         if let first = composition.networks.first {
-            return networks.first { $0.name == app.engineName(first.network) }?.gateway
+            return inventory.network(named: app.engineName(first.network))?.gateway
         }
-        return composition.networkMode == "bridge" ? gateways["bridge"] : "127.0.0.1"
+        return composition.networkMode == "bridge" ? inventory.gateway(networkMode: "bridge") : "127.0.0.1"
     }
 
     func createNetwork(_ app: AppID, _ name: String) async throws(SupervisorError) {
@@ -71,7 +66,7 @@ extension Supervisor {
 
     /// The first name that no network of ours and no interface of the host has.
     private func freeBridge() -> String {
-        let taken = Set(networks.compactMap(\.bridge))
+        let taken = inventory.bridges
         var number = 0
         while taken.contains(Self.bridge(number)) || if_nametoindex(Self.bridge(number)) != 0 { number += 1 }
         return Self.bridge(number)
@@ -91,16 +86,5 @@ extension Supervisor {
             leftNetworks.insert(.network(app, name))
             logger.warning("The network \(name) stays for now: \(error)", metadata: ["app-id": "\(app)"])
         }
-    }
-
-    func createVolume(_ app: AppID, _ name: String) async throws(SupervisorError) {
-        guard let volume = target?[app]?.volumes.first(where: { app.engineName($0.name) == name }) else {
-            throw SupervisorError(.failed, "the volume \(name) is no longer in the target")
-        }
-        let specification = builder().specification(app: app, volume: volume)
-        try await engineStep("creating a volume", limit: .seconds(120)) { engine throws(EngineError) in
-            try await engine.create(specification)
-        }
-        logger.notice("Created the volume \(name)", metadata: ["app-id": "\(app)"])
     }
 }

@@ -61,23 +61,22 @@ extension Supervisor {
             let service = labels[ContainerLabel.service]
         else { return }
         let key = ServiceKey(app: app, service: service)
-        let index = containers.firstIndex { $0.id == id }
         // Whoever holds the gate lists the containers himself.
         let isOurDoing = gate.isBusy(app)
-        let isStoppedByUs = stoppedByUs.contains(id)
+        let isStoppedByUs = inventory.isStoppedByUs(id)
         publish(action, key, id, exitCode, isOurDoing: isOurDoing || isStoppedByUs)
         switch action {
         case "start":
-            if let index { containers[index].state = .running }
+            inventory.setState(of: id, to: .running)
             // Whoever started it: what happens from now on is its own doing.
-            if !isOurDoing { stoppedByUs.remove(id) }
+            if !isOurDoing { inventory.weNoLongerStop(id) }
             crashes.started(key, at: parts.clock.now)
             armCrashCheck()
             logStreams.containerStarted()
-        case "unpause": if let index { containers[index].state = .running }
-        case "pause": if let index { containers[index].state = .paused }
+        case "unpause": inventory.setState(of: id, to: .running)
+        case "pause": inventory.setState(of: id, to: .paused)
         case "die":
-            if let index { containers[index].state = .exited }
+            inventory.setState(of: id, to: .exited)
             if !isStoppedByUs {
                 logger.info(
                     "The app's process ended with \(exitCode.map(String.init) ?? "an unknown status")",
@@ -86,10 +85,10 @@ extension Supervisor {
                 processDied(key, id, exitCode)
                 if probations[key]?.container == id { probations[key]?.died(exitCode: exitCode, at: parts.clock.now) }
             }
-        case "stop": if let index { containers[index].state = .exited }
+        case "stop": inventory.setState(of: id, to: .exited)
         case "destroy", "remove":
-            if let index { containers.remove(at: index) }
-            stoppedByUs.remove(id)
+            inventory.remove(container: id)
+            inventory.weNoLongerStop(id)
         case "create", "health_status": break
         default: return
         }
@@ -142,13 +141,7 @@ extension Supervisor {
             }
             throw error
         }
-        containers = listed
-        stoppedByUs.formIntersection(listed.map(\.id))
-        hasListed = true
-        return instances
-    }
-
-    func builder() -> ContainerBuilder {
-        ContainerBuilder(identity: identity, apiKey: apiKey, apiPort: settings.apiPort, directories: parts.directories)
+        inventory.replace(containers: listed)
+        return inventory.instances
     }
 }

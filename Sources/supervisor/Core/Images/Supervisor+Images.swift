@@ -51,8 +51,7 @@ extension Supervisor {
 
     /// Whether the target in force runs this image.
     func isWanted(_ image: String) -> Bool {
-        target?.apps.contains { $0.services.contains { $0.image == image } } == true
-            || imagesToGoBackTo.contains(image)
+        targetInForce.isWanted(image) || imagesToGoBackTo.contains(image)
     }
 
     private func rememberPulled(_ image: String) async {
@@ -72,7 +71,7 @@ extension Supervisor {
 
     /// Removes images that we downloaded and that nothing wants any more.
     func removeOldImages() async {
-        guard let target, targetError == nil else { return }
+        guard let target = targetInForce.confirmed else { return }
         let wanted = Set(target.apps.flatMap { $0.services.map(\.image) }).union(imagesToGoBackTo)
         for image in pulledImages.subtracting(wanted).sorted() {
             do throws(SupervisorError) {

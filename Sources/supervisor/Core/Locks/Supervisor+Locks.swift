@@ -12,7 +12,7 @@ extension Supervisor {
         return apps.map { .init(app: $0, services: Array(services[$0] ?? [])) }
     }
 
-    private var allApps: Set<AppID> { Set(instances.map(\.key.app)) }
+    private var allApps: Set<AppID> { inventory.apps }
 
     /// The locks of users in force. Throws where the disk does not answer.
     func heldLocks(
@@ -29,7 +29,7 @@ extension Supervisor {
     /// Takes the update locks of all given applications, or none.
     func takeLocks(of apps: some Sequence<AppID>, force: Bool) async throws(SupervisorError) -> UpdateLockFiles.Taken {
         let all = scopes(of: apps).filter { !$0.services.isEmpty }
-        let overridden = Set(all.map(\.app).filter { isOverridden($0) })
+        let overridden = Set(all.map(\.app).filter { targetInForce.isOverridden($0) })
         let files = lockFiles
         let outcome = try await onWorker { () -> UpdateLockFiles.Outcome in
             if force { return files.take(all, force: true) }
@@ -86,7 +86,9 @@ extension Supervisor {
         own { supervisor in
             while supervisor.unlockWatch.checkGoesOn(isStopping: supervisor.isStopping) {
                 let held = try? await supervisor.heldLocks(of: supervisor.unlockWatch.apps)
-                if held?.contains(where: { !supervisor.isOverridden($0.app) }) == false { supervisor.trigger() }
+                if held?.contains(where: { !supervisor.targetInForce.isOverridden($0.app) }) == false {
+                    supervisor.trigger()
+                }
             }
         }
     }

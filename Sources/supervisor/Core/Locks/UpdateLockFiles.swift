@@ -1,26 +1,6 @@
 import CLinux
 import Glibc
 
-/// An update lock that is held: something exists at one of the lock paths, or nobody can say that nothing does.
-public struct HeldLock: Sendable, Hashable {
-    public var app: AppID
-    /// nil for the lock in the application's /data.
-    public var service: String?
-    public var path: String
-    /// Owner of what is there; nil where we may not look.
-    public var owner: UInt32?
-    /// Seconds since 1970 of its last change; nil where we may not look.
-    public var since: Int64?
-    /// Why it counts as held although nothing was seen at the path.
-    public var reason: String?
-
-    /// One line for people.
-    public var description: String {
-        if let reason { return "\(path): \(reason)" }
-        return "\(path), held by uid \(owner.map(String.init) ?? "unknown")"
-    }
-}
-
 /// The files of the update lock on the host.
 ///
 /// Held means that something exists at the path, whatever it is. The supervisor's own are known by owner, boot id and a
@@ -31,7 +11,7 @@ struct UpdateLockFiles: Sendable {
     static let names = ["updates.lock", "resin-updates.lock"]
     /// Name in the application's /data, the oldest place.
     static let oldName = "resin-updates.lock"
-    private static let temporaryPrefix = ".lock-"
+    static let temporaryPrefix = ".lock-"
 
     var directories: AppDirectories
     /// Of this boot; a lock of ours from an earlier one is stale.
@@ -58,7 +38,7 @@ struct UpdateLockFiles: Sendable {
         var locks = false
         var data = false
 
-        fileprivate func holds(_ place: Place) -> Bool { place.service == nil ? data : locks }
+        func holds(_ place: Place) -> Bool { place.service == nil ? data : locks }
     }
 
     func inMemory() -> InMemory {
@@ -85,7 +65,7 @@ struct UpdateLockFiles: Sendable {
         }
     }
 
-    fileprivate struct Place {
+    struct Place {
         var app: AppID
         var service: String?
         var directory: String
@@ -93,7 +73,7 @@ struct UpdateLockFiles: Sendable {
         var path: String { directory + "/" + name }
     }
 
-    private func places(of scope: Scope) -> [Place] {
+    func places(of scope: Scope) -> [Place] {
         guard !scope.services.isEmpty else { return [] }
         var result: [Place] = []
         for service in scope.services.sorted() {
@@ -108,7 +88,7 @@ struct UpdateLockFiles: Sendable {
         return result
     }
 
-    private func look(at place: Place) -> HeldLock? {
+    func look(at place: Place) -> HeldLock? {
         do throws(SystemCallError) {
             guard let status = try FileSystem.status(place.path) else { return nil }
             if isOurs(place.path, status) { return nil }
@@ -124,125 +104,13 @@ struct UpdateLockFiles: Sendable {
         }
     }
 
-    private func unreadable(_ place: Place, _ error: SystemCallError) -> HeldLock {
+    func unreadable(_ place: Place, _ error: SystemCallError) -> HeldLock {
         HeldLock(app: place.app, service: place.service, path: place.path, reason: error.reason)
-    }
-
-    // MARK: Taking
-
-    /// The supervisor's own lock over some services, until it is released.
-    final class Taken: Sendable {
-        fileprivate let paths: [String]
-        fileprivate let descriptors: [Int32]
-
-        fileprivate init(paths: [String], descriptors: [Int32]) {
-            self.paths = paths
-            self.descriptors = descriptors
-        }
-
-        /// Both as one; neither of them is released by itself any more.
-        init(joining a: Taken, _ b: Taken) {
-            paths = a.paths + b.paths
-            descriptors = a.descriptors + b.descriptors
-        }
-
-        /// Removes what is left of it. Call exactly once.
-        func release() {
-            var own: [stat] = []
-            for descriptor in descriptors {
-                var status = stat()
-                if fstat(descriptor, &status) == 0 { own.append(status) }
-            }
-            for path in paths {
-                // After a swap something else may stand at the path.
-                guard let there = try? FileSystem.status(path),
-                    own.contains(where: { $0.st_ino == there.st_ino && $0.st_dev == there.st_dev })
-                else { continue }
-                unlink(path)
-            }
-            for descriptor in descriptors { close(descriptor) }
-        }
-    }
-
-    enum Outcome: Sendable {
-        case taken(Taken)
-        /// Somebody else holds these; nothing was changed.
-        case held([HeldLock])
-    }
-
-    /// Takes the locks of all scopes, or none.
-    ///
-    /// - Parameter force: take what can be taken and leave what others hold as it is.
-    func take(_ scopes: [Scope], force: Bool) -> Outcome {
-        var paths: [String] = []
-        var descriptors: [Int32] = []
-        var obstacles: [HeldLock] = []
-        for scope in scopes.sorted(by: { $0.app < $1.app }) {
-            // One inode per file system: the lock directories are a tmpfs of their own as a rule.
-            var inodes: [(parent: String, temporary: String)] = []
-            for place in places(of: scope) {
-                do throws(SystemCallError) {
-                    let parent = place.service == nil ? directories.dataDirectory : directories.locks(of: scope.app)
-                    let inode: (parent: String, temporary: String)
-                    if let made = inodes.first(where: { $0.parent == parent }) {
-                        inode = made
-                    } else {
-                        let (temporary, descriptor) = try makeLockedFile(in: parent)
-                        descriptors.append(descriptor)
-                        inode = (parent, temporary)
-                        inodes.append(inode)
-                    }
-                    // link(2) makes the whole lock appear at once: its content, the flock and the fcntl lock.
-                    guard link(inode.temporary, place.path) == 0 else { throw SystemCallError("link", place.path) }
-                    paths.append(place.path)
-                } catch {
-                    if let obstacle = obstacle(error, at: place) { obstacles.append(obstacle) }
-                }
-            }
-            for inode in inodes { unlink(inode.temporary) }
-        }
-        let taken = Taken(paths: paths, descriptors: descriptors)
-        if obstacles.isEmpty || force { return .taken(taken) }
-        taken.release()
-        return .held(obstacles)
-    }
-
-    /// What keeps us from a place: its lock, or that we cannot make one; nil where it is free and need not be taken.
-    private func obstacle(_ error: SystemCallError, at place: Place) -> HeldLock? {
-        switch error.code {
-        case EEXIST:
-            // An entry of ours can only be one that a killed supervisor left and this one could not clear.
-            return look(at: place)
-        case ENOENT where access(place.directory, F_OK) != 0 && errno == ENOENT:
-            // A directory that is not there holds no lock, and no container sees the one that would be made now.
-            return nil
-        default:
-            if let seen = look(at: place) { return seen }
-            // In /data the lock is taken only where it can be.
-            return place.service == nil ? nil : unreadable(place, error)
-        }
-    }
-
-    /// A file with our mark, locked, at a name that nobody looks at.
-    private func makeLockedFile(in directory: String) throws(SystemCallError) -> (path: String, descriptor: Int32) {
-        let path = directory + "/" + FileSystem.uniqueName(Self.temporaryPrefix)
-        let descriptor = clinux_openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o644)
-        guard descriptor >= 0 else { throw SystemCallError("create", path) }
-        do throws(SystemCallError) {
-            try FileSystem.writeAll(Array(mark.utf8), to: descriptor, path)
-            guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { throw SystemCallError("flock", path) }
-            guard clinux_lock_whole_file(descriptor) == 0 else { throw SystemCallError("fcntl", path) }
-        } catch {
-            close(descriptor)
-            unlink(path)
-            throw error
-        }
-        return (path, descriptor)
     }
 
     // MARK: Ours
 
-    private var mark: String { "supervisor \(bootID) \(token)\n" }
+    var mark: String { "supervisor \(bootID) \(token)\n" }
 
     private func isOurs(_ path: String, _ status: stat) -> Bool {
         guard status.isRegular, status.st_uid == geteuid(), status.st_size < 256,

@@ -31,7 +31,7 @@ struct PowerPassage {
 
     // MARK: Callers
 
-    var isCrowded: Bool { callers.count >= OperationGate.maximumWaiters }
+    var isCrowded: Bool { callers.count >= AppGate.maximumWaiters }
 
     /// Returns the number of the caller, who waits from now on. The first one's `requestID` is that of the passage.
     mutating func add(_ caller: CheckedContinuation<SupervisorError?, Never>, requestID: String?) -> Int {

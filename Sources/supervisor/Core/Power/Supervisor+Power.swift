@@ -108,7 +108,7 @@ extension Supervisor {
                 logger.warning("The engine is not waited for: \(error)", metadata: power.metadata)
             }
             // Others may have come while we waited for a gate.
-            let apps = Set(instances.map(\.key.app))
+            let apps = inventory.apps
                 .union(target?.apps.map(\.id) ?? []).subtracting(power.entered).sorted()
             guard let longest = apps.map({ gatePatience($0) }).max() else { return }
             deadline = max(deadline, parts.clock.now + longest)
@@ -134,9 +134,9 @@ extension Supervisor {
         // A shutdown stops new connections before those that are up.
         await parts.host.connect([PowerReboot.name, PowerPowerOff.name, PowerStatus.name])
         let instances = instances.filter(\.state.isAlive).sorted { ($0.key, $0.id) < ($1.key, $1.id) }
-        let limit = (power.entered.map { stopTimeout($0) }.max() ?? .zero) + .seconds(30)
+        let limit = (power.entered.map { targetInForce.stopTimeout($0) }.max() ?? .zero) + .seconds(30)
         let failure = await stopAll(instances, within: limit)
-        for key in Set(power.stopped.map(\.key)).sorted() where !isAlive(key) {
+        for key in Set(power.stopped.map(\.key)).sorted() where !inventory.isAlive(key) {
             do throws(SupervisorError) {
                 try await requireDisk(within: DiskWatch.shortPatience)
                 try await swapLocks(key)
@@ -147,10 +147,6 @@ extension Supervisor {
         }
         guard let failure, !force else { return .stopped }
         return .failed(Self.engineError(failure))
-    }
-
-    private func isAlive(_ key: ServiceKey) -> Bool {
-        instances.contains { $0.state.isAlive && $0.key == key }
     }
 
     /// Returns why the first of those that did not stop did not.

@@ -4,6 +4,8 @@ import SupervisorPorts
 
 /// The target: read from its file, kept when it is good.
 extension Supervisor {
+    var target: TargetState? { targetInForce.state }
+
     private static let targetLimit = 4 << 20
 
     /// Watches the target file's directory: the file itself is replaced by a rename.
@@ -12,17 +14,23 @@ extension Supervisor {
         let slash = path.lastIndex(of: "/") ?? path.startIndex
         let directory = slash == path.startIndex ? "/" : String(path[..<slash])
         let name = String(path[path.index(after: slash)...])
-        if let targetWatch { parts.watcher.unwatch(targetWatch.token) }
-        targetWatch = nil
+        if let before = targetInForce.replaceWatch(nil) { parts.watcher.unwatch(before) }
         do throws(WatchError) {
             let token = try parts.watcher.watch(directory) { changed in
                 guard changed == nil || changed == name else { return }
                 self.assumeIsolated { $0.targetFileChanged() }
             }
-            targetWatch = (directory, token)
+            _ = targetInForce.replaceWatch(token)
         } catch {
             logger.warning("Changes of \(path) are noticed at the next poll only: \(error)")
         }
+    }
+
+    public func reload() async throws(SupervisorError) {
+        let new = try await parts.reload()
+        settings = new
+        watchTarget()
+        trigger()
     }
 
     private func targetFileChanged() {
@@ -36,8 +44,8 @@ extension Supervisor {
         }
     }
 
-    /// Reads the target file. A file that cannot be read or is wrong leaves the last good target in force, and is told in
-    /// `targetError`. Throws only where a good target cannot be kept for the next start.
+    /// Reads the target file. A file that cannot be read or is wrong leaves the last good target in force, and is
+    /// remembered in `targetInForce`. Throws only where a good target cannot be kept for the next start.
     func loadTarget() async throws(SupervisorError) {
         let path = settings.targetFile
         let bytes: [UInt8]?
@@ -57,12 +65,9 @@ extension Supervisor {
         } catch {
             return targetIsWrong("\(path): \(error)")
         }
-        targetError = nil
-        guard parsed.json != targetJSON else { return }
+        guard targetInForce.accept(parsed.target, parsed.json) else { return }
         for warning in parser.warnings { logger.warning("\(path): \(warning)") }
         logger.notice("New target: \(Self.summary(of: parsed.target))")
-        target = parsed.target
-        targetJSON = parsed.json
         publish(.targetChanged(Self.summary(of: parsed.target)))
         retry.succeeded()
         progress.hasFailed = false
@@ -77,26 +82,14 @@ extension Supervisor {
     }
 
     private func targetIsWrong(_ message: String?) {
-        if let message, message != targetError {
+        if targetInForce.refuse(message), let message {
             logger.error("The target in force stays: \(message)")
             publish(.targetRefused(message))
         }
-        targetError = message
     }
 
     private static func summary(of target: TargetState) -> String {
         guard !target.apps.isEmpty else { return "no applications" }
         return target.apps.map { "application \($0.id) at \($0.commit)" }.joined(separator: ", ")
-    }
-
-    /// Whether the update lock of an application is switched off by a variable: of the device, or of one of its services.
-    func isOverridden(_ app: AppID) -> Bool {
-        func isOn(_ variables: [String: String]) -> Bool {
-            ["RESIN_SUPERVISOR_OVERRIDE_LOCK", "BALENA_SUPERVISOR_OVERRIDE_LOCK"].contains { name in
-                ["1", "true", "on", "yes"].contains(variables[name]?.lowercased())
-            }
-        }
-        guard let target else { return false }
-        return isOn(target.config) || target[app]?.services.contains { isOn($0.environment) } == true
     }
 }

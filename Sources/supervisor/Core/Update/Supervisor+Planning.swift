@@ -6,17 +6,17 @@ extension Supervisor {
     func plan(failed: inout [UpdateSubject: SupervisorError]) async throws(SupervisorError) -> UpdatePlan {
         var current = CurrentState(instances: try await refreshContainers())
         try await refreshNetworks()
-        current.networks = networks.compactMap(CurrentState.Network.init)
+        current.networks = inventory.networks.compactMap(CurrentState.Network.init)
         if target == nil, !current.instances.isEmpty { recoverTarget() }
         guard let target else { return UpdatePlan() }
         if target.apps.contains(where: { !$0.volumes.isEmpty }) {
             current.volumes = Set(try await listVolumes().map(\.name))
         }
         let desired = try await desiredState(target, &current, &failed)
-        current.halted = halted
+        current.halted = memory.stoppedByRequest
         current.startsEverything = startsEverything
-        haveRun.formUnion(current.instances.lazy.filter(\.state.isAlive).map(\.key))
-        current.haveRun = haveRun
+        memory.seenRunning(current.instances.lazy.filter(\.state.isAlive).map(\.key))
+        current.haveRun = memory.servicesSeenRunning
         current.handedOver = await finishedHandOvers(handingOver(desired, current))
         return UpdatePlanner.plan(current: current, target: desired, excluding: Set(failed.keys).union(leftNetworks))
     }
@@ -25,10 +25,10 @@ extension Supervisor {
         _ target: TargetState,
         _ current: inout CurrentState,
         _ failed: inout [UpdateSubject: SupervisorError]
-    ) async throws(SupervisorError) -> DesiredState {
-        var desired = DesiredState()
+    ) async throws(SupervisorError) -> ResolvedTarget {
+        var desired = ResolvedTarget()
         planned = [:]
-        gateways = [:]
+        inventory.forgetGateways()
         for app in target.apps {
             var networks = app.networks
             for service in app.services {
@@ -55,21 +55,21 @@ extension Supervisor {
                     failed[.service(key)] = error
                     // Nobody takes away what cannot be judged.
                     if !desired.services.contains(where: { $0.key == key }) {
-                        desired.services.append(DesiredService(key: key, digest: "", image: service.image))
+                        desired.services.append(ResolvedService(key: key, digest: "", image: service.image))
                     }
                 }
             }
             desired.networks += networks.map { network in
-                DesiredNetwork(app: app.id, name: app.id.engineName(network.name), digest: network.digest)
+                ResolvedNetwork(app: app.id, name: app.id.engineName(network.name), digest: network.digest)
             }
-            desired.volumes += app.volumes.map { DesiredVolume(app: app.id, name: app.id.engineName($0.name)) }
+            desired.volumes += app.volumes.map { ResolvedVolume(app: app.id, name: app.id.engineName($0.name)) }
         }
         return desired
     }
 
-    private func describe(_ app: AppTarget, _ service: ServiceTarget) async throws(SupervisorError) -> DesiredService {
+    private func describe(_ app: AppTarget, _ service: ServiceTarget) async throws(SupervisorError) -> ResolvedService {
         let host = try await hostAddress(service.composition, of: app.id)
-        return DesiredService(
+        return ResolvedService(
             key: ServiceKey(app: app.id, service: service.name),
             digest: builder().digest(app: app, service: service, host: host),
             image: service.image,
@@ -92,8 +92,9 @@ extension Supervisor {
     }
 
     /// Services with that strategy of which more than one container lives.
-    private func handingOver(_ desired: DesiredState, _ current: CurrentState) -> [(key: ServiceKey, timeout: Duration)]
-    {
+    private func handingOver(_ desired: ResolvedTarget, _ current: CurrentState) -> [(
+        key: ServiceKey, timeout: Duration
+    )] {
         desired.services.compactMap { service in
             guard service.strategy == .handOver, let target = planned[service.key]?.service else { return nil }
             let alive = current.instances(of: service.key).filter(\.state.isAlive)
@@ -106,9 +107,9 @@ extension Supervisor {
 
     /// Every file of the target is lost: what runs says what should.
     private func recoverTarget() {
-        let recovered = TargetState.recovered(from: containers, networks: networks)
+        let recovered = TargetState.recovered(from: inventory.containers, networks: inventory.networks)
         guard !recovered.apps.isEmpty else { return }
         logger.warning("No target is left, going on with what the containers say that they were made from")
-        target = recovered
+        targetInForce.recover(recovered)
     }
 }

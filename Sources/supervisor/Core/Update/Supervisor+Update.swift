@@ -179,11 +179,11 @@ extension Supervisor {
             pendingForce = false
         }
         if !activeForce {
-            let blockers = try await heldLocks(of: apps).filter { !isOverridden($0.app) }
+            let blockers = try await heldLocks(of: apps).filter { !targetInForce.isOverridden($0.app) }
             guard blockers.isEmpty else {
                 watchForUnlock(blockers)
                 // It may have been unlocked before the watch was there.
-                if try await heldLocks(of: apps).contains(where: { !isOverridden($0.app) }) {
+                if try await heldLocks(of: apps).contains(where: { !targetInForce.isOverridden($0.app) }) {
                     throw Self.lockedError(blockers)
                 }
                 forgetUnlockWatches()
@@ -253,8 +253,7 @@ extension Supervisor {
         for dependency in service.composition.dependencies {
             let other = ServiceKey(app: key.app, service: dependency.service)
             guard let error = failed[.service(other)] else { continue }
-            let runs = instances.contains { $0.state.isAlive && $0.key == other }
-            if !runs {
+            if !inventory.isAlive(other) {
                 return SupervisorError(.failed, "\(key.service) waits for \(other.service): \(error.message)")
             }
         }
@@ -283,29 +282,6 @@ extension Supervisor {
         case .createNetwork(let app, let name): try await createNetwork(app, name)
         case .removeNetwork(let app, let name, let id): await removeNetwork(app, name, id)
         case .createVolume(let app, let name): try await createVolume(app, name)
-        }
-    }
-
-    func install(_ key: ServiceKey) async throws(SupervisorError) {
-        guard let (app, service) = planned[key] else {
-            throw SupervisorError(.failed, "\(key) is no longer in the target")
-        }
-        let id = try await createContainer(app, service)
-        if service.running { try await startJudged(key, id) }
-    }
-
-    /// Starts a container of which a failure to start may be the release's.
-    private func startJudged(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
-        // Before it starts: a process that ends at once has done so, and been started again, before the next plan.
-        if let healthyAfter = planned[key]?.service.healthyAfter {
-            probations[key] = Probation(container: id, healthyAfter: healthyAfter)
-        }
-        do throws(SupervisorError) {
-            try await startContainer(key, id)
-        } catch {
-            // That may be the engine's doing; if it is the release's, it happens to the next container too.
-            if error.code == .failed, !isToBeMadeAgain(key, id) { probations[key]?.failedToStart(error.message) }
-            throw error
         }
     }
 

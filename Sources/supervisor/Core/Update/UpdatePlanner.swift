@@ -1,182 +1,3 @@
-/// A service with everything that its container is made from.
-public struct DesiredService: Sendable, Hashable {
-    public var key: ServiceKey
-    public var digest: String
-    public var image: String
-    public var running: Bool
-    public var strategy: UpdateStrategy
-    public var restart: ContainerSpecification.RestartPolicy
-    /// The engine's names of its networks; none of them where it is on the host's or the engine's own.
-    public var networks: [String]
-    /// The engine's names of its volumes.
-    public var volumes: [String]
-    public var dependencies: [Dependency]
-
-    public init(
-        key: ServiceKey,
-        digest: String,
-        image: String,
-        running: Bool = true,
-        strategy: UpdateStrategy = .downloadThenKill,
-        restart: ContainerSpecification.RestartPolicy = .always,
-        networks: [String] = [],
-        volumes: [String] = [],
-        dependencies: [Dependency] = []
-    ) {
-        self.key = key
-        self.digest = digest
-        self.image = image
-        self.running = running
-        self.strategy = strategy
-        self.restart = restart
-        self.networks = networks
-        self.volumes = volumes
-        self.dependencies = dependencies
-    }
-}
-
-/// A network with everything that it is made from.
-public struct DesiredNetwork: Sendable, Hashable {
-    public var app: AppID
-    /// The engine's.
-    public var name: String
-    public var digest: String
-
-    public init(app: AppID, name: String, digest: String) {
-        self.app = app
-        self.name = name
-        self.digest = digest
-    }
-}
-
-/// A volume. What it was made from does not count: it holds data, and is never made anew.
-public struct DesiredVolume: Sendable, Hashable {
-    public var app: AppID
-    /// The engine's.
-    public var name: String
-
-    public init(app: AppID, name: String) {
-        self.app = app
-        self.name = name
-    }
-}
-
-/// What should be on the device.
-public struct DesiredState: Sendable, Hashable {
-    /// Those of one application in the order in which they start.
-    public var services: [DesiredService]
-    public var networks: [DesiredNetwork]
-    public var volumes: [DesiredVolume]
-
-    public init(services: [DesiredService] = [], networks: [DesiredNetwork] = [], volumes: [DesiredVolume] = []) {
-        self.services = services
-        self.networks = networks
-        self.volumes = volumes
-    }
-}
-
-/// What a step is about.
-public enum UpdateSubject: Sendable, Hashable, Comparable, CustomStringConvertible {
-    case service(ServiceKey)
-    /// The engine's name.
-    case network(AppID, String)
-    /// The engine's name.
-    case volume(AppID, String)
-
-    public var app: AppID {
-        switch self {
-        case .service(let key): key.app
-        case .network(let app, _), .volume(let app, _): app
-        }
-    }
-
-    public static func < (a: UpdateSubject, b: UpdateSubject) -> Bool { a.order < b.order }
-
-    private var order: (AppID, Int, String) {
-        switch self {
-        case .network(let app, let name): (app, 0, name)
-        case .volume(let app, let name): (app, 1, name)
-        case .service(let key): (key.app, 2, key.service)
-        }
-    }
-
-    public var description: String {
-        switch self {
-        case .service(let key): key.description
-        case .network(_, let name): "network \(name)"
-        case .volume(_, let name): "volume \(name)"
-        }
-    }
-}
-
-/// One thing to do.
-public enum UpdateStep: Sendable, Hashable {
-    /// Get the image.
-    case download(ServiceKey, image: String)
-    /// Stop and remove the containers: an old version whose successor comes later, a service that is no longer wanted, or
-    /// one container too many.
-    case remove(ServiceKey, containers: [String])
-    /// Stop and remove the containers, make and start the new one.
-    case replace(ServiceKey, containers: [String])
-    /// Make and start the new container while the old one runs.
-    case handOver(ServiceKey)
-    /// Stop the container and keep it.
-    case halt(ServiceKey, container: String)
-    /// Make and start a container where there is none.
-    case install(ServiceKey)
-    case start(ServiceKey, container: String)
-    case createNetwork(AppID, name: String)
-    case removeNetwork(AppID, name: String, id: String)
-    case createVolume(AppID, name: String)
-
-    public var subject: UpdateSubject {
-        switch self {
-        case .download(let key, _), .remove(let key, _), .replace(let key, _), .handOver(let key), .halt(let key, _),
-            .install(let key), .start(let key, _):
-            .service(key)
-        case .createNetwork(let app, let name), .removeNetwork(let app, let name, _): .network(app, name)
-        case .createVolume(let app, let name): .volume(app, name)
-        }
-    }
-
-    public var app: AppID { subject.app }
-
-    /// The service that it is about, if it is about one.
-    public var key: ServiceKey? {
-        if case .service(let key) = subject { key } else { nil }
-    }
-}
-
-/// What is to be done next. Stages come one after another; after each the engine is asked again.
-public struct UpdatePlan: Sendable, Hashable {
-    /// Images to get while everything runs on.
-    public var downloads: [UpdateStep] = []
-    /// Steps that stop something that lives: they need the update locks, all of them or none.
-    public var disruptions: [UpdateStep] = []
-    /// Steps that stop nothing that lives, or only what has handed over.
-    public var additions: [UpdateStep] = []
-    /// Successors to be started beside their predecessors: the update locks must be free.
-    public var handOvers: [UpdateStep] = []
-    /// Services that wait for something of which there will be news: a dependency, or a predecessor that has not handed
-    /// over yet.
-    public var waits: Set<ServiceKey> = []
-    /// Of those, the ones whose predecessor and successor both live.
-    public var handingOver: Set<ServiceKey> = []
-
-    public init() {}
-
-    /// Whether the device differs from its target by more than a container that has to be started.
-    public var isPending: Bool {
-        !downloads.isEmpty || !disruptions.isEmpty || !handOvers.isEmpty || !waits.isEmpty
-            || additions.contains { if case .start = $0 { false } else { true } }
-    }
-
-    /// Whether there is nothing to do now.
-    public var isEmpty: Bool {
-        downloads.isEmpty && disruptions.isEmpty && additions.isEmpty && handOvers.isEmpty
-    }
-}
-
 /// Compares what runs with what should run. A pure function: it knows neither engine nor clock.
 public enum UpdatePlanner {
     /// - Parameters:
@@ -184,7 +5,7 @@ public enum UpdatePlanner {
     ///   - excluded: what has failed in this cycle, and is left as it is.
     public static func plan(
         current: CurrentState,
-        target: DesiredState?,
+        target: ResolvedTarget?,
         excluding excluded: Set<UpdateSubject> = []
     ) -> UpdatePlan {
         guard let target else { return UpdatePlan() }
@@ -196,9 +17,9 @@ public enum UpdatePlanner {
 
 private struct Planning {
     private let current: CurrentState
-    private let target: DesiredState
+    private let target: ResolvedTarget
     private let excluded: Set<UpdateSubject>
-    private let wanted: [ServiceKey: DesiredService]
+    private let wanted: [ServiceKey: ResolvedService]
     private let instances: [ServiceKey: [CurrentState.Instance]]
     private let networks: [String: CurrentState.Network]
     /// The engine's names of networks that are there but not as they should be.
@@ -209,7 +30,7 @@ private struct Planning {
     private var starting: Set<ServiceKey> = []
     var plan = UpdatePlan()
 
-    init(current: CurrentState, target: DesiredState, excluded: Set<UpdateSubject>) {
+    init(current: CurrentState, target: ResolvedTarget, excluded: Set<UpdateSubject>) {
         self.current = current
         self.target = target
         self.excluded = excluded
@@ -261,13 +82,13 @@ private struct Planning {
         }
     }
 
-    private func hasAllParts(_ service: DesiredService) -> Bool {
+    private func hasAllParts(_ service: ResolvedService) -> Bool {
         !(service.networks + service.volumes).contains { missing.contains($0) || changedNetworks.contains($0) }
     }
 
     // MARK: Services
 
-    private mutating func add(_ service: DesiredService) {
+    private mutating func add(_ service: ResolvedService) {
         let key = service.key
         let there = instances[key] ?? []
         let imageIsThere = current.images.contains(service.image)
@@ -298,7 +119,7 @@ private struct Planning {
 
     /// None of the containers is as it should be.
     private mutating func succeed(
-        _ service: DesiredService,
+        _ service: ResolvedService,
         _ there: [CurrentState.Instance],
         _ imageIsThere: Bool
     ) {
@@ -324,7 +145,7 @@ private struct Planning {
     /// The containers beside the one that is kept.
     private mutating func removeSurplus(
         _ surplus: [CurrentState.Instance],
-        _ service: DesiredService,
+        _ service: ResolvedService,
         _ kept: CurrentState.Instance
     ) {
         let key = service.key
@@ -346,7 +167,7 @@ private struct Planning {
     /// The container that is already as the target wants it; a living one rather than another.
     private func keeper(
         of instances: [CurrentState.Instance],
-        for service: DesiredService
+        for service: ResolvedService
     ) -> CurrentState.Instance? {
         let fitting = instances.filter { instance in
             instance.digest == service.digest && instance.state != .removing && instance.state != .dead
@@ -364,7 +185,7 @@ private struct Planning {
         return id.isEmpty || id == networks[name]?.id
     }
 
-    private func needsStart(_ instance: CurrentState.Instance, _ service: DesiredService) -> Bool {
+    private func needsStart(_ instance: CurrentState.Instance, _ service: ResolvedService) -> Bool {
         if current.halted.contains(service.key) { return false }
         switch instance.state {
         case .created: return true
@@ -381,7 +202,7 @@ private struct Planning {
 
     // MARK: Order
 
-    private func mayStart(_ service: DesiredService) -> Bool {
+    private func mayStart(_ service: ResolvedService) -> Bool {
         !service.running || service.dependencies.allSatisfy { isMet($0, of: service.key.app) }
     }
 

@@ -6,6 +6,9 @@ struct LogStreams {
     private(set) var starts = 0
     private var followers: [CheckedContinuation<Void, Never>] = []
 
+    var isEmpty: Bool { streams.isEmpty }
+    var hasFollowers: Bool { !followers.isEmpty }
+
     /// Returns the number of the stream, for `remove`.
     mutating func add(_ stream: LineStream) -> Int {
         nextNumber += 1

@@ -1,6 +1,6 @@
 import CLinux
 import Glibc
-public import JSON
+import JSON
 
 /// What applications write.
 extension Supervisor {
@@ -32,7 +32,7 @@ extension Supervisor {
     }
 
     private func servicesToRead(_ id: AppID, _ service: String?) throws(SupervisorError) -> [String] {
-        let instances = instances.filter { $0.key.app == id }
+        let instances = inventory.instances(of: id)
         let known = Set(instances.map(\.key.service)).union(target?[id]?.services.map(\.name) ?? []).sorted()
         guard !known.isEmpty else {
             throw SupervisorError(.notFound, "There is no application \(id) on this device")
@@ -125,29 +125,4 @@ extension Supervisor {
         _ = try? await refreshContainers()
     }
 
-    // MARK: Volumes
-
-    public func volumes() async throws(SupervisorError) -> JSONValue {
-        let volumes = try await engineStep("listing volumes", limit: .seconds(60)) { engine throws(EngineError) in
-            try await engine.volumes(label: ContainerLabel.app)
-        }
-        return .array(
-            volumes.sorted { $0.name < $1.name }.compactMap { volume in
-                guard let text = volume.labels[ContainerLabel.app], let app = AppID(digits: text) else { return nil }
-                let name = volume.labels[ContainerLabel.volume] ?? volume.name
-                let isWanted = target?[app]?.volumes.contains { $0.name == name } == true
-                return [
-                    "name": .string(volume.name),
-                    "appId": .integer(app.number),
-                    "app": target?[app].map { .string($0.name) } ?? .null,
-                    "volume": .string(name),
-                    "state": isWanted ? "in use" : "left over",
-                ]
-            }
-        )
-    }
-
-    // MARK: Configuration
-
-    public func configuration() async -> JSONValue { parts.configuration() }
 }

@@ -35,9 +35,9 @@ extension Supervisor {
     }
 
     public func application(_ id: AppID) throws(SupervisorError) -> JSONValue {
-        let containers = containers.filter { CurrentState.Instance($0)?.key.app == id }
+        let containers = inventory.containers(of: id)
         guard !containers.isEmpty || target?[id] != nil else {
-            guard hasListed else {
+            guard inventory.hasListed else {
                 throw SupervisorError(.unavailable, "The container engine has not answered yet", retryAfter: 5)
             }
             throw SupervisorError(.notFound, "There is no application \(id) on this device")
@@ -48,7 +48,8 @@ extension Supervisor {
         )
         guard services <= 1 else { throw Self.severalServices(id, services) }
         let container = containers.first(where: \.state.isAlive) ?? containers.first
-        let app = container.flatMap { TargetState.recovered(from: [$0], networks: networks)[id] } ?? target?[id]
+        let app =
+            container.flatMap { TargetState.recovered(from: [$0], networks: inventory.networks)[id] } ?? target?[id]
         let service = app?.services.first
         return [
             "appId": .integer(id.number),
@@ -106,6 +107,8 @@ extension Supervisor {
         ]
     }
 
+    public func configuration() async -> JSONValue { parts.configuration() }
+
     private func updateStatus(_ now: Duration) -> JSONValue {
         [
             "status": .string(progress.status.rawValue),
@@ -118,18 +121,18 @@ extension Supervisor {
             "locked": .bool(blockedReason != nil),
             "nextAttemptSec": progress.nextAttempt.map { .integer(max(0, ($0 - now).components.seconds)) } ?? .null,
             "targetFile": .string(settings.targetFile),
-            "targetError": targetError.map(JSONValue.string) ?? .null,
+            "targetError": targetInForce.error.map(JSONValue.string) ?? .null,
             "checksBegun": .integer(checksBegun),
             "checksEnded": .integer(checksEnded),
         ]
     }
 
     private var knownApps: [AppID] {
-        Set(instances.map(\.key.app)).union(target?.apps.map(\.id) ?? []).sorted()
+        inventory.apps.union(target?.apps.map(\.id) ?? []).sorted()
     }
 
     private func appStatus(_ id: AppID, _ now: Duration) -> JSONValue {
-        let running = instances.filter { $0.key.app == id }.sorted { ($0.key, $0.id) < ($1.key, $1.id) }
+        let running = inventory.instances(of: id).sorted { ($0.key, $0.id) < ($1.key, $1.id) }
         let wanted = target?[id]
         let names = Set(running.map(\.key.service)).union(wanted?.services.map(\.name) ?? []).sorted()
         return [
@@ -167,6 +170,6 @@ extension Supervisor {
 
     private func state(of instance: CurrentState.Instance?, _ key: ServiceKey) -> String {
         guard let instance else { return "missing" }
-        return halted.contains(key) && !instance.state.isAlive ? "stopped" : instance.state.rawValue
+        return memory.stoppedByRequest.contains(key) && !instance.state.isAlive ? "stopped" : instance.state.rawValue
     }
 }

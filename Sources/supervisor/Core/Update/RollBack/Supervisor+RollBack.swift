@@ -33,7 +33,7 @@ extension Supervisor {
         let release = ContainerBuilder.release(app, service)
         guard releases.good[key]?.release != release,
             let instance = instances.first(where: { $0.key == key && $0.digest == digest }),
-            !halted.contains(key)
+            !memory.stoppedByRequest.contains(key)
         else {
             probations[key] = nil
             return
@@ -114,7 +114,7 @@ extension Supervisor {
     }
 
     func forgetReleasesOfOthers() async {
-        guard let target, targetError == nil else { return }
+        guard let target = targetInForce.confirmed else { return }
         var kept = releases
         kept.keep(
             only: Set(target.apps.flatMap { app in app.services.map { ServiceKey(app: app.id, service: $0.name) } })

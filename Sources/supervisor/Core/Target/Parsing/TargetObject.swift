@@ -1,0 +1,31 @@
+import JSON
+
+/// An object of a target state together with its path.
+struct TargetObject {
+    let json: JSONObject
+    let path: String
+
+    func path(of name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
+
+    var members: [(name: String, member: TargetMember)] {
+        json.map { ($0.name, TargetMember($0.value, path(of: $0.name))) }
+    }
+
+    /// nil for an absent member and for null.
+    subscript(name: String) -> TargetMember? {
+        guard let value = json[name], !value.isNull else { return nil }
+        return TargetMember(value, path(of: name))
+    }
+
+    func required(_ name: String) throws(TargetError) -> TargetMember {
+        guard let member = self[name] else { throw TargetError(place: path(of: name), reason: "is missing") }
+        return member
+    }
+
+    /// For members that would change what runs, were they understood.
+    func refuseUnknown(known: [String]) throws(TargetError) {
+        for (name, member) in members where !known.contains(name) {
+            throw TargetError(place: member.path, reason: "\(name) is none of \(known.joined(separator: ", "))")
+        }
+    }
+}

@@ -1,0 +1,33 @@
+/// What a step is about.
+public enum UpdateSubject: Sendable, Hashable, Comparable, CustomStringConvertible {
+    case service(ServiceKey)
+    /// The engine's name.
+    case network(AppID, String)
+    /// The engine's name.
+    case volume(AppID, String)
+
+    public var app: AppID {
+        switch self {
+        case .service(let key): key.app
+        case .network(let app, _), .volume(let app, _): app
+        }
+    }
+
+    public static func < (a: UpdateSubject, b: UpdateSubject) -> Bool { a.order < b.order }
+
+    private var order: (AppID, Int, String) {
+        switch self {
+        case .network(let app, let name): (app, 0, name)
+        case .volume(let app, let name): (app, 1, name)
+        case .service(let key): (key.app, 2, key.service)
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .service(let key): key.description
+        case .network(_, let name): "network \(name)"
+        case .volume(_, let name): "volume \(name)"
+        }
+    }
+}
