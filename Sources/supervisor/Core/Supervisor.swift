@@ -1,4 +1,3 @@
-import HostOperations
 import JSON
 import Logging
 import SupervisorPorts
@@ -15,8 +14,6 @@ public actor Supervisor: DeviceAPI {
     nonisolated let lockFiles: UpdateLockFiles
 
     var settings: SupervisorSettings
-    /// Known from the start on.
-    private(set) var locksInMemory = UpdateLockFiles.InMemory()
     let startedAt: Duration
 
     // What is kept.
@@ -30,12 +27,10 @@ public actor Supervisor: DeviceAPI {
     var targetError: String?
     /// Images that we downloaded and may therefore remove.
     var pulledImages: Set<String>
-    /// What the user chose.
-    var tcpPingIsEnabled: Bool
     var releases: ReleaseRecords
 
     // What the engine says.
-    var engineState: EngineState
+    var engineLink: EngineLink
     /// As listed last, kept up to date by events.
     var containers: [EngineContainer] = [] {
         didSet { instances = containers.compactMap(CurrentState.Instance.init) }
@@ -45,11 +40,7 @@ public actor Supervisor: DeviceAPI {
     /// Whether the engine has listed them at least once.
     var hasListed = false
     var disk = DiskWatch()
-    var crashes = CrashTracker()
-    /// Looks whether a crash loop is over, when that may be.
-    var crashCheck: Task<Void, Never>?
-    /// When the engine was asked last what a service in a crash loop wrote.
-    var lastLinesRead: [ServiceKey: Duration] = [:]
+    var crashes = CrashWatch()
     /// Networks of ours, as listed last.
     var networks: [EngineNetwork] = []
     /// Gateways of networks, as the engine said last.
@@ -57,11 +48,8 @@ public actor Supervisor: DeviceAPI {
     /// Containers that we stop or have stopped: the end of their process is no crash.
     var stoppedByUs: Set<String> = []
 
-    // What plugins say.
-    /// As told last; nil while nobody has.
-    var tcpPing: TCPPingState?
-    /// How often it was told without being asked for.
-    var tcpPingNews = 0
+    // What the user chose, and what plugins say.
+    var heartbeat: Heartbeat
 
     // What is going on.
     var progress = UpdateProgress()
@@ -91,40 +79,21 @@ public actor Supervisor: DeviceAPI {
     /// Why credentials for registries are not used, as told last.
     var credentialsProblem: String?
     var download: (image: String, task: Task<Result<Void, EngineError>, Never>)?
-    /// What goes on now, since when, and how long it may take before something is wrong.
-    var steps: [Int: (name: String, since: Duration, limit: Duration)] = [:]
-    var nextStep = 0
 
     // Waiting and owned tasks; see the extensions.
     var ownedTasks = OwnedTasks()
     var isTriggered = false
     var wake: CheckedContinuation<Void, Never>?
-    var lastEventTrigger: Duration = .zero
-    var eventTrigger: Task<Void, Never>?
-    var unlockWatches: [WatchToken] = []
-    /// Those whose locks the update waits for.
-    var lockedApps: Set<AppID> = []
-    var isCheckingLocks = false
-    var mustCheckLocks = false
+    var unlockWatch = UnlockWatch()
     var targetWatch: (directory: String, token: WatchToken)?
     var gate = OperationGate()
-    var isReaping = false
-    var mustReap = false
-    var reapingProblem: String?
-    var reapingRetry = ReapingRetry()
-    var engineTask: Task<Void, Never>?
+    var reaping = Reaping()
 
     // Reboot and power-off.
-    var power = PowerGate()
-    var powerHold = PowerHold()
-    /// Resumed with the error, nil being success.
-    var powerCallers: [Int: CheckedContinuation<SupervisorError?, Never>] = [:]
-    var nextPowerCaller = 0
-    var powerPause: Task<Void, Never>?
+    var power = PowerPassage()
 
     // What is done to the host one at a time.
     let hostConfigurationLine = WaitingLine()
-    let tcpPingLine = WaitingLine()
 
     // Those who watch.
     var events = EventLog()
@@ -138,11 +107,7 @@ public actor Supervisor: DeviceAPI {
     /// Update cycles since the start.
     var checksBegun: Int64 = 0
     var checksEnded: Int64 = 0
-    var logStreams: [Int: LineStream] = [:]
-    var nextLogStream = 0
-    /// How often a container of ours was started; those who follow logs wait for the next time.
-    var containerStarts = 0
-    var logFollowers: [CheckedContinuation<Void, Never>] = []
+    var logStreams = LogStreams()
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { parts.executor.asUnownedSerialExecutor() }
 
@@ -158,12 +123,12 @@ public actor Supervisor: DeviceAPI {
         logger = parts.logger
         lockFiles = UpdateLockFiles(directories: parts.directories, bootID: parts.bootID, token: parts.lockToken)
         startedAt = parts.clock.now
-        engineState = .away(since: parts.clock.now, reason: "not asked yet")
+        engineLink = EngineLink(at: parts.clock.now)
         apiKey = contents.apiKey
         keyIsSaved = contents.keyIsSaved
         targetJSON = contents.target
         pulledImages = contents.pulledImages
-        tcpPingIsEnabled = contents.tcpPingIsEnabled
+        heartbeat = Heartbeat(isEnabled: contents.tcpPingIsEnabled)
         releases = contents.releases
         if let json = contents.target {
             var parser = TargetParser()
@@ -177,11 +142,12 @@ public actor Supervisor: DeviceAPI {
         parts.host.observe { event in self.assumeIsolated { $0.handle(event) } }
         let files = lockFiles
         do throws(SupervisorError) {
-            locksInMemory = try await onWorker {
+            let inMemory = try await onWorker {
                 try files.directories.prepare()
                 files.clearOwn()
                 return files.inMemory()
             }
+            unlockWatch.set(inMemory: inMemory)
         } catch {
             logger.error("\(error)")
         }
@@ -198,10 +164,9 @@ public actor Supervisor: DeviceAPI {
     public func drain(within limit: Duration) async {
         ownedTasks.stop()
         download?.task.cancel()
-        engineTask?.cancel()
-        eventTrigger?.cancel()
-        powerPause?.cancel()
-        reapingRetry.task?.cancel()
+        engineLink.stop()
+        power.cancelPause()
+        reaping.cancelRetry()
         wakeUp()
         endStreams()
         await waitForOwnedTasks(within: limit)

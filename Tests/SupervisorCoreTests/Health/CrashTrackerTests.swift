@@ -48,10 +48,10 @@ struct CrashTrackerTests {
     @Test func `last lines are few, short, and of a loop only`() {
         var tracker = Self.tracker(deathsAt: 0, 10)
         let lines = (1...9).map { EngineLogLine(isError: true, text: "\($0)" + String(repeating: "ä", count: 2000)) }
-        tracker.note(lines, of: Self.key)
+        tracker.record(lines, of: Self.key)
         #expect(tracker.lines(of: Self.key, at: .seconds(10)) == [])
         tracker.died(Self.key, exitCode: 1, at: .seconds(20))
-        tracker.note(lines, of: Self.key)
+        tracker.record(lines, of: Self.key)
         let kept = tracker.lines(of: Self.key, at: .seconds(20))
         #expect(kept.map { $0.first } == ["5", "6", "7", "8", "9"])
         #expect(kept.allSatisfy { $0.utf8.count <= 512 })

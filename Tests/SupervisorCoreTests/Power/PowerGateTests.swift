@@ -1,7 +1,7 @@
 import HostOperations
 import JSON
-import Testing
 import TestSupport
+import Testing
 
 @testable import SupervisorCore
 
@@ -37,7 +37,7 @@ struct PowerGateTests {
         .waiting, .stopping, .calling, .settling, .unknown, .accepted, .starting,
     ]
 
-    @Test func `a passage enters, stops, calls and answers, in that order`() {
+    @Test func `an attempt enters, stops, calls and answers, in that order`() {
         var gate = PowerGate()
         #expect(!gate.isClosed)
         #expect(gate.handle(.request(.powerOff, caller: 1, force: true), at: .zero) == [.enter(force: true)])

@@ -68,7 +68,7 @@ struct SupervisorLogTests {
             await bench.settle()
             #expect(watcher.hasEnded)
             #expect(await bench.supervisor.logStreams.isEmpty)
-            #expect(await bench.supervisor.logFollowers.isEmpty)
+            #expect(await !bench.supervisor.logStreams.hasFollowers)
         }
     }
 

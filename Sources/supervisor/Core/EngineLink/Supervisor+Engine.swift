@@ -5,21 +5,17 @@ import SupervisorPorts
 extension Supervisor {
     /// Stays connected to the engine's events until the core stops.
     func followEngine() async {
-        var failures = 0
         while !isStopping {
             let began = parts.clock.now
             let attempt = Task(executorPreference: parts.executor) { await self.followEngineOnce() }
-            engineTask = attempt
+            engineLink.follow(by: attempt)
             await attempt.value
-            engineTask = nil
+            engineLink.follow(by: nil)
             if isStopping { return }
-            failures = parts.clock.now - began > .seconds(10) ? 0 : failures + 1
-            let delay = min(Duration.milliseconds(250) * (1 << min(failures, 5)), .seconds(5))
-            let clock = parts.clock
-            let pause = Task(executorPreference: parts.executor) { _ = try? await clock.sleep(for: delay) }
-            engineTask = pause
+            let pause = after(engineLink.attemptEnded(began, at: parts.clock.now)) { _ in }
+            engineLink.follow(by: pause)
             await pause.value
-            engineTask = nil
+            engineLink.follow(by: nil)
         }
     }
 
@@ -37,25 +33,15 @@ extension Supervisor {
     }
 
     private func engineIsAway(_ reason: String) {
-        guard !isStopping else { return }
-        switch engineState {
-        case .connected:
-            logger.warning("The container engine is away: \(reason)")
-            publish(.engineAway(reason))
-            engineState = .away(since: parts.clock.now, reason: reason)
-        case .away(let since, let before):
-            if before != reason {
-                logger.warning("The container engine is away: \(reason)")
-                publish(.engineAway(reason))
-            }
-            engineState = .away(since: since, reason: reason)
-        }
+        guard !isStopping, engineLink.isAway(reason, at: parts.clock.now) else { return }
+        logger.warning("The container engine is away: \(reason)")
+        publish(.engineAway(reason))
     }
 
     private func handle(_ event: EngineEvent, _ information: EngineInformation) {
         switch event {
         case .connected:
-            engineState = .connected(since: parts.clock.now, information)
+            engineLink.connected(information, at: parts.clock.now)
             logger.notice(
                 "Connected to \(information.name) \(information.version), API \(information.apiVersion), at \(settings.engineSocket)"
             )
@@ -63,7 +49,7 @@ extension Supervisor {
             trigger()
             findCrashLoops()
             // What ended just before the stream was up may still be listed as running: once more a second later.
-            lastEventTrigger = parts.clock.now
+            engineLink.triggered(at: parts.clock.now)
             triggerSoon()
         case .container(let id, let action, let exitCode, let labels):
             containerEvent(id, action, exitCode, labels)
@@ -87,8 +73,7 @@ extension Supervisor {
             if !isOurDoing { stoppedByUs.remove(id) }
             crashes.started(key, at: parts.clock.now)
             armCrashCheck()
-            containerStarts += 1
-            wakeFollowers()
+            logStreams.containerStarted()
         case "unpause": if let index { containers[index].state = .running }
         case "pause": if let index { containers[index].state = .paused }
         case "die":
@@ -113,22 +98,18 @@ extension Supervisor {
 
     /// Starts an update check because something happened to a container: at most one a second.
     private func triggerSoon() {
-        guard eventTrigger == nil, !isStopping else { return }
-        let wait = max(.milliseconds(100), lastEventTrigger + .seconds(1) - parts.clock.now)
-        let clock = parts.clock
-        eventTrigger = Task(executorPreference: parts.executor) {
-            _ = try? await clock.sleep(for: wait)
-            await self.eventTriggerIsDue()
-        }
-    }
-
-    private func eventTriggerIsDue() {
-        eventTrigger = nil
-        lastEventTrigger = parts.clock.now
-        trigger()
+        guard !isStopping, let wait = engineLink.waitForEventTrigger(at: parts.clock.now) else { return }
+        engineLink.triggerSoon(
+            by: after(wait) { supervisor in
+                supervisor.engineLink.eventTriggerIsDue(at: supervisor.parts.clock.now)
+                supervisor.trigger()
+            }
+        )
     }
 
     // MARK: Asking
+
+    var engineState: EngineState { engineLink.state }
 
     /// Runs an engine call as a step that health knows of: one that takes longer than `limit` is stuck.
     func engineStep<Result: Sendable>(
@@ -136,10 +117,8 @@ extension Supervisor {
         limit: Duration,
         _ body: (any ContainerEngine) async throws(EngineError) -> Result
     ) async throws(SupervisorError) -> Result {
-        let number = nextStep
-        nextStep += 1
-        steps[number] = (name, parts.clock.now, limit)
-        defer { steps[number] = nil }
+        let step = engineLink.begin(name, limit: limit, at: parts.clock.now)
+        defer { engineLink.end(step) }
         do throws(EngineError) {
             return try await body(parts.engine)
         } catch {
@@ -156,10 +135,10 @@ extension Supervisor {
                 try await engine.containers(label: ContainerLabel.app)
             }
         } catch {
-            if error.code == .timeout, case .connected = engineState {
+            if error.code == .timeout, engineLink.isConnected {
                 // An engine that hangs keeps its stream open and says nothing: it counts as away until it answers again.
                 engineIsAway(error.message)
-                engineTask?.cancel()
+                engineLink.interrupt()
             }
             throw error
         }

@@ -96,7 +96,7 @@ public struct CrashTracker: Sendable, Hashable {
     }
 
     /// Keeps what a process in a loop wrote last.
-    mutating func note(_ lines: [EngineLogLine], of key: ServiceKey) {
+    mutating func record(_ lines: [EngineLogLine], of key: ServiceKey) {
         guard histories[key]?.isLooping == true else { return }
         histories[key]?.lines = lines.suffix(Self.lineCount).map { line in
             // Cut between characters.

@@ -33,9 +33,7 @@ extension Supervisor {
 
     /// Asks for what the process wrote last: once at a time, and not again within the time that the lines are good for.
     private func readLastLines(_ key: ServiceKey, _ id: String) {
-        let now = parts.clock.now
-        if let before = lastLinesRead[key], now - before < .seconds(30) { return }
-        lastLinesRead[key] = now
+        guard crashes.readsLines(of: key, at: parts.clock.now) else { return }
         own { supervisor in
             let lines = Collected()
             do throws(EngineError) {
@@ -47,7 +45,7 @@ extension Supervisor {
                 ) { line in
                     supervisor.assumeIsolated { _ in lines.append(line) }
                 }
-                supervisor.crashes.note(lines.lines, of: key)
+                supervisor.crashes.record(lines.lines, of: key)
             } catch {
                 // It is told all the same that the process dies.
                 supervisor.logger.debug("What \(key) wrote last is not to be had: \(error)")
@@ -57,23 +55,17 @@ extension Supervisor {
 
     /// Looks again when the next loop may be over.
     func armCrashCheck() {
-        guard crashCheck == nil, !isStopping, let end = crashes.nextEnd else { return }
-        let clock = parts.clock
-        let wait = max(end - clock.now, .zero)
-        crashCheck = Task(executorPreference: parts.executor) {
-            do { try await clock.sleep(for: wait) } catch { return }
-            await self.crashCheckIsDue()
-        }
-    }
-
-    private func crashCheckIsDue() {
-        crashCheck = nil
-        for key in crashes.settle(at: parts.clock.now) { crashLoopEnded(key) }
-        armCrashCheck()
+        guard !isStopping, let wait = crashes.waitForCheck(at: parts.clock.now) else { return }
+        crashes.arm(
+            after(wait) { supervisor in
+                let ended = supervisor.crashes.check(at: supervisor.parts.clock.now)
+                for key in ended { supervisor.crashLoopEnded(key) }
+                supervisor.armCrashCheck()
+            }
+        )
     }
 
     private func crashLoopEnded(_ key: ServiceKey) {
-        lastLinesRead[key] = nil
         logger.notice(
             "The app's process has stayed up",
             metadata: ["app-id": "\(key.app)", "service": "\(key.service)"]
@@ -83,7 +75,6 @@ extension Supervisor {
 
     /// Its container was made anew or stopped by us.
     func forgetCrashes(of key: ServiceKey) {
-        lastLinesRead[key] = nil
         if crashes.forget(key) { publish(.crashLoopEnded(key)) }
     }
 }

@@ -13,15 +13,15 @@ extension Supervisor {
         case .ready(let operations):
             if operations.contains(TCPPingEnable.name) { own { await $0.applyTCPPing() } }
             // A plugin that was started for a reaping need not be told of it again.
-            if operations.contains(StorageReap.name), !isReaping { scheduleReaping() }
+            if operations.contains(StorageReap.name), !reaping.isUnderWay { scheduleReaping() }
         case .gone(let operations):
-            if operations.contains(TCPPingEnable.name) { tcpPing = nil }
+            if operations.contains(TCPPingEnable.name) { heartbeat.forget() }
         case .notification(TCPPingState.changedNotification, let parameters):
             guard let state = try? TCPPingState(json: parameters) else {
                 return logger.warning("A plugin sent \(TCPPingState.changedNotification) without its state")
             }
-            tcpPingNews += 1
-            note(state)
+            heartbeat.notified()
+            heartbeatIs(state)
         case .notification:
             break
         case .state(_, "starting", _), .state(_, "draining", _):
@@ -71,10 +71,10 @@ extension Supervisor {
     }
 
     private func chooseTCPPing(_ isEnabled: Bool, _ requestID: String?) async throws(SupervisorError) {
-        try await tcpPingLine.enter()
-        defer { tcpPingLine.leave() }
+        try await heartbeat.line.enter()
+        defer { heartbeat.line.leave() }
         try refuseWhileFrozen()
-        if isEnabled != tcpPingIsEnabled {
+        if isEnabled != heartbeat.isEnabled {
             let store = parts.store
             do throws(SupervisorError) {
                 try await requireDisk()
@@ -82,7 +82,7 @@ extension Supervisor {
             } catch {
                 throw SupervisorError(.unavailable, "The choice could not be kept: \(error)")
             }
-            tcpPingIsEnabled = isEnabled
+            heartbeat.choose(isEnabled)
             logger.notice("The TCP heartbeat is \(isEnabled ? "enabled" : "disabled")")
         }
         do throws(HostOperationError) {
@@ -96,8 +96,8 @@ extension Supervisor {
 
     /// What a user chose outlives the plugin.
     private func applyTCPPing() async {
-        do throws(SupervisorError) { try await tcpPingLine.enter() } catch { return }
-        defer { tcpPingLine.leave() }
+        do throws(SupervisorError) { try await heartbeat.line.enter() } catch { return }
+        defer { heartbeat.line.leave() }
         do throws(HostOperationError) {
             try await passOnTCPPing(nil)
         } catch {
@@ -106,30 +106,20 @@ extension Supervisor {
     }
 
     private func passOnTCPPing(_ requestID: String?) async throws(HostOperationError) {
-        let before = tcpPingNews
+        let before = heartbeat.notificationCount
         let state =
-            tcpPingIsEnabled
+            heartbeat.isEnabled
             ? try await parts.host.call(TCPPingEnable.self, EmptyPayload(), requestID: requestID)
             : try await parts.host.call(TCPPingDisable.self, EmptyPayload(), requestID: requestID)
-        // Every change is told, so a notification that came meanwhile may be newer than the answer.
-        if tcpPingNews == before { note(state) }
+        // Every change is reported, so a notification that came meanwhile may be newer than the reply.
+        if heartbeat.notificationCount == before { heartbeatIs(state) }
     }
 
-    private func note(_ state: TCPPingState) {
-        if let isConnected = state.isConnected, isConnected != tcpPing?.isConnected {
-            logger.info("The TCP heartbeat \(isConnected ? "is answered" : "is not answered")")
-            publish(.connectivity(isConnected))
-        }
-        tcpPing = state
+    private func heartbeatIs(_ state: TCPPingState) {
+        guard let isConnected = heartbeat.set(state) else { return }
+        logger.info("The TCP heartbeat \(isConnected ? "is answered" : "is not answered")")
+        publish(.connectivity(isConnected))
     }
 
-    /// null where nothing tells of it. `connected` is null while it is switched off and while nobody knows.
-    var connectivity: JSONValue {
-        guard parts.host.provides(TCPPingEnable.name) else { return .null }
-        let isConnected = tcpPingIsEnabled ? tcpPing?.isConnected : nil
-        return [
-            "enabled": .bool(tcpPingIsEnabled),
-            "connected": isConnected.map(JSONValue.bool) ?? .null,
-        ]
-    }
+    var connectivity: JSONValue { heartbeat.json(isProvided: parts.host.provides(TCPPingEnable.name)) }
 }

@@ -22,7 +22,7 @@ extension Supervisor {
         let scopes = scopes(of: apps)
         let files = lockFiles
         // Nearly always nobody holds one, and the kernel has that in memory; the worker's thread would have to be woken.
-        if scopes.allSatisfy({ files.areFree($0, locksInMemory) }) { return [] }
+        if scopes.allSatisfy({ files.areFree($0, unlockWatch.inMemory) }) { return [] }
         return try await readDisk(within: patience) { scopes.flatMap { files.held($0) } }
     }
 
@@ -66,43 +66,28 @@ extension Supervisor {
     /// Has the next change of a lock path start an update check.
     func watchForUnlock(_ locks: [HeldLock]) {
         forgetUnlockWatches()
-        lockedApps = Set(locks.map(\.app))
-        var directories: Set<String> = []
-        for lock in locks {
-            guard let slash = lock.path.lastIndex(of: "/") else { continue }
-            let directory = String(lock.path[..<slash])
-            directories.insert(directory)
-            // A directory that we may not look into tells of itself only to the one above it.
-            if let above = directory.lastIndex(of: "/") { directories.insert(String(directory[..<above])) }
-        }
+        unlockWatch.wait(for: locks)
         let names = Set(UpdateLockFiles.names)
-        for directory in directories.sorted() {
-            let isAbove = locks.allSatisfy {
-                !$0.path.hasPrefix(directory + "/") || $0.path.dropFirst(directory.utf8.count + 1).contains("/")
-            }
+        for (directory, isAbove) in UnlockWatch.directories(of: locks) {
             let token = try? parts.watcher.watch(directory) { name in
                 if !isAbove, let name, !names.contains(name) { return }
                 self.assumeIsolated { $0.lockMayBeFree() }
             }
-            if let token { unlockWatches.append(token) }
+            if let token { unlockWatch.add(token) }
         }
     }
 
     func forgetUnlockWatches() {
-        for token in unlockWatches { parts.watcher.unwatch(token) }
-        unlockWatches = []
+        for token in unlockWatch.removeTokens() { parts.watcher.unwatch(token) }
     }
 
     private func lockMayBeFree() {
-        guard !isCheckingLocks, !isStopping else { return mustCheckLocks = true }
-        isCheckingLocks = true
+        guard unlockWatch.beginCheck(isStopping: isStopping) else { return }
         own { supervisor in
-            repeat {
-                supervisor.mustCheckLocks = false
-                let held = try? await supervisor.heldLocks(of: supervisor.lockedApps)
+            while supervisor.unlockWatch.checkGoesOn(isStopping: supervisor.isStopping) {
+                let held = try? await supervisor.heldLocks(of: supervisor.unlockWatch.apps)
                 if held?.contains(where: { !supervisor.isOverridden($0.app) }) == false { supervisor.trigger() }
-            } while supervisor.mustCheckLocks && !supervisor.isStopping
-            supervisor.isCheckingLocks = false
+            }
         }
     }
 
@@ -114,7 +99,7 @@ extension Supervisor {
             held = try await heldLocks(of: allApps, within: DiskWatch.shortPatience)
         } catch {
             held = scopes(of: allApps).flatMap {
-                lockFiles.heldAsFarAsKnown($0, locksInMemory, otherwise: error.message)
+                lockFiles.heldAsFarAsKnown($0, unlockWatch.inMemory, otherwise: error.message)
             }
         }
         return .array(

@@ -5,16 +5,6 @@ import SupervisorPorts
 
 /// Reboot and power-off: everything that `PowerGate` decides is done here.
 extension Supervisor {
-    /// What the gate holds while it is closed.
-    struct PowerHold {
-        var requestID: String?
-        /// Applications whose gates are ours.
-        var entered: [AppID] = []
-        var locks: UpdateLockFiles.Taken?
-        /// What lived until we stopped it.
-        var stopped: [CurrentState.Instance] = []
-    }
-
     public func reboot(force: Bool, requestID: String?) async throws(SupervisorError) {
         try await passPowerGate(.reboot, PowerReboot.name, force: force, requestID)
     }
@@ -33,29 +23,17 @@ extension Supervisor {
         guard parts.host.provides(operation) else {
             throw SupervisorError(.notSupported, "This device has no plugin for \(operation)")
         }
-        guard powerCallers.count < OperationGate.maximumWaiters else {
+        guard !power.isCrowded else {
             throw SupervisorError(.busy, "Too many requests of this kind are under way", retryAfter: 5)
         }
         let error: SupervisorError? = await withCheckedContinuation { continuation in
-            nextPowerCaller += 1
-            powerCallers[nextPowerCaller] = continuation
-            if !power.isClosed { powerHold.requestID = requestID }
-            advancePower(.request(kind, caller: nextPowerCaller, force: force))
+            let caller = power.add(continuation, requestID: requestID)
+            advancePower(.request(kind, caller: caller, force: force))
         }
         if let error { throw error }
     }
 
     // MARK: The closed gate
-
-    /// nil while nothing of the kind is under way.
-    func powerStatus(_ now: Duration) -> JSONValue {
-        guard let state = power.state else { return .null }
-        return [
-            "kind": .string(state.kind.rawValue),
-            "phase": .string(state.phase.rawValue),
-            "sinceSec": .integer((now - state.since).components.seconds),
-        ]
-    }
 
     private func advancePower(_ event: PowerGate.Event) {
         let before = power.state
@@ -88,18 +66,14 @@ extension Supervisor {
                 supervisor.advancePower(.started)
             }
         case .answer(let callers, let error):
-            if let error { logger.warning("\(error)", metadata: powerMetadata) }
-            for caller in callers { powerCallers.removeValue(forKey: caller)?.resume(returning: error) }
+            if let error { logger.warning("\(error)", metadata: power.metadata) }
+            power.answer(callers, error)
         case .open:
-            powerHold = PowerHold()
+            power.reset()
             // Whatever was asked for meanwhile is done now.
             trigger()
             scheduleReaping()
         }
-    }
-
-    private var powerMetadata: Logger.Metadata {
-        powerHold.requestID.map { ["request-id": "\($0)"] } ?? [:]
     }
 
     // MARK: Entering
@@ -112,11 +86,11 @@ extension Supervisor {
             } catch {
                 // Nor may what holds a gate and waits for it keep us from the reboot that is to cure it.
                 guard force else { throw error }
-                logger.warning("The disk is not waited for: \(error)", metadata: powerMetadata)
+                logger.warning("The disk is not waited for: \(error)", metadata: power.metadata)
                 return .entered
             }
             try await enterAllGates(force: force)
-            powerHold.locks = try await takeLocks(of: powerHold.entered, force: force)
+            power.hold(try await takeLocks(of: power.entered, force: force))
             return .entered
         } catch {
             return .failed(Self.engineError(error))
@@ -131,18 +105,18 @@ extension Supervisor {
             } catch {
                 // An engine that hangs may be what a forced reboot is to cure.
                 guard force else { throw error }
-                logger.warning("The engine is not waited for: \(error)", metadata: powerMetadata)
+                logger.warning("The engine is not waited for: \(error)", metadata: power.metadata)
             }
             // Others may have come while we waited for a gate.
             let apps = Set(instances.map(\.key.app))
-                .union(target?.apps.map(\.id) ?? []).subtracting(powerHold.entered).sorted()
+                .union(target?.apps.map(\.id) ?? []).subtracting(power.entered).sorted()
             guard let longest = apps.map({ gatePatience($0) }).max() else { return }
             deadline = max(deadline, parts.clock.now + longest)
             for app in apps {
                 guard await enterGate(app, within: max(.zero, deadline - parts.clock.now)) else {
                     throw SupervisorError(.locked, "Another operation on application \(app) is under way")
                 }
-                powerHold.entered.append(app)
+                power.enter(app)
             }
         }
     }
@@ -160,15 +134,15 @@ extension Supervisor {
         // A shutdown stops new connections before those that are up.
         await parts.host.connect([PowerReboot.name, PowerPowerOff.name, PowerStatus.name])
         let instances = instances.filter(\.state.isAlive).sorted { ($0.key, $0.id) < ($1.key, $1.id) }
-        let limit = (powerHold.entered.map { stopTimeout($0) }.max() ?? .zero) + .seconds(30)
+        let limit = (power.entered.map { stopTimeout($0) }.max() ?? .zero) + .seconds(30)
         let failure = await stopAll(instances, within: limit)
-        for key in Set(powerHold.stopped.map(\.key)).sorted() where !isAlive(key) {
+        for key in Set(power.stopped.map(\.key)).sorted() where !isAlive(key) {
             do throws(SupervisorError) {
                 try await requireDisk(within: DiskWatch.shortPatience)
                 try await swapLocks(key)
             } catch {
                 // It is done again before the service starts.
-                logger.warning("The locks of \(key) stay for now: \(error)", metadata: powerMetadata)
+                logger.warning("The locks of \(key) stay for now: \(error)", metadata: power.metadata)
             }
         }
         guard let failure, !force else { return .stopped }
@@ -194,10 +168,10 @@ extension Supervisor {
             while left > 0, let outcome = await group.next() {
                 switch outcome {
                 case .done(let instance):
-                    powerHold.stopped.append(instance)
+                    power.stopped(instance)
                     left -= 1
                 case .failed(let instance, let error):
-                    logger.warning("\(instance.key) does not stop: \(error)", metadata: powerMetadata)
+                    logger.warning("\(instance.key) does not stop: \(error)", metadata: power.metadata)
                     failure = failure ?? SupervisorError(error.code, "\(instance.key) does not stop: \(error)")
                     left -= 1
                 case .tooLate:
@@ -222,21 +196,24 @@ extension Supervisor {
 
     // MARK: Asking the host
 
-    /// Never called twice for one passage.
+    /// Never called twice for one attempt.
     private func callPower(_ kind: PowerGate.Kind) async -> PowerGate.Event {
         guard !isStopping else { return .failed(.stopping) }
-        logger.notice("Applications are stopped, asking for a \(kind.apiText)", metadata: powerMetadata)
-        let requestID = powerHold.requestID
+        logger.notice("Applications are stopped, asking for a \(kind.apiText)", metadata: power.metadata)
+        let requestID = power.requestID
         do throws(HostOperationError) {
             switch kind {
             case .reboot: _ = try await parts.host.call(PowerReboot.self, EmptyPayload(), requestID: requestID)
             case .powerOff: _ = try await parts.host.call(PowerPowerOff.self, EmptyPayload(), requestID: requestID)
             }
-            logger.notice("The \(kind.apiText) is accepted", metadata: powerMetadata)
+            logger.notice("The \(kind.apiText) is accepted", metadata: power.metadata)
             return .accepted
         } catch {
             if error.isOutcomeUnknown || error.code == .timeout {
-                logger.warning("Nobody knows yet what became of the \(kind.apiText): \(error)", metadata: powerMetadata)
+                logger.warning(
+                    "Nobody knows yet what became of the \(kind.apiText): \(error)",
+                    metadata: power.metadata
+                )
                 return .outcomeLost(error.message)
             }
             return .failed(Self.powerError(SupervisorError(error)))
@@ -244,16 +221,15 @@ extension Supervisor {
     }
 
     private func askForPower(after delay: Duration) async -> PowerGate.Event {
-        let clock = parts.clock
         if delay > .zero, !isStopping {
-            let pause = Task(executorPreference: parts.executor) { _ = try? await clock.sleep(for: delay) }
-            powerPause = pause
+            let pause = after(delay) { _ in }
+            power.pause(by: pause)
             await pause.value
-            powerPause = nil
+            power.pause(by: nil)
         }
         guard !isStopping else { return .coreStops }
         do throws(HostOperationError) {
-            let requestID = powerHold.requestID
+            let requestID = power.requestID
             let reply = try await parts.host.call(PowerStatus.self, EmptyPayload(), requestID: requestID)
             return .status(reply.preparing)
         } catch {
@@ -266,19 +242,17 @@ extension Supervisor {
     /// Applications run again, and everybody else has his turn.
     private func startAfterPower() async {
         // Before the first start: a lock of ours must not be what an application finds.
-        if let locks = powerHold.locks { await release(locks) }
-        powerHold.locks = nil
-        for instance in powerHold.stopped.sorted(by: { startOrder($0) < startOrder($1) }) {
+        if let locks = power.removeLocks() { await release(locks) }
+        for instance in power.stopped.sorted(by: { startOrder($0) < startOrder($1) }) {
             do throws(SupervisorError) {
                 try await startContainer(instance.key, instance.id)
             } catch {
                 // The update cycle goes on trying.
-                logger.warning("\(instance.key) does not start again: \(error)", metadata: powerMetadata)
+                logger.warning("\(instance.key) does not start again: \(error)", metadata: power.metadata)
             }
         }
         setStatus(.idle)
-        for app in powerHold.entered { leaveGate(app) }
-        powerHold.entered = []
+        for app in power.leaveAll() { leaveGate(app) }
     }
 
     /// As the update cycle starts them.

@@ -63,13 +63,12 @@ extension Supervisor {
     func endStreams() {
         publish(.supervisorStopping)
         // The end of a stream comes back to what it is taken from here.
-        let streams = events.removeWatchers() + logStreams.values
-        logStreams = [:]
+        let streams = events.removeWatchers() + logStreams.removeAll()
         for stream in streams {
             stream.assumeIsolated { $0.finish() }
         }
-        crashCheck?.cancel()
-        wakeFollowers()
+        crashes.disarm()
+        logStreams.wakeFollowers()
     }
 }
 

@@ -19,19 +19,14 @@ extension Supervisor {
         try await refreshContainers()
         let services = try servicesToRead(id, service)
         let stream = LineStream(executor: parts.executor, capacity: 1 << 20)
-        nextLogStream += 1
-        let number = nextLogStream
-        logStreams[number] = stream
+        let number = logStreams.add(stream)
         let tail = min(max(tail, 0), Self.tailLimit)
         let task = Task(executorPreference: parts.executor) {
             await self.read(id, services, tail: tail, follow: follow, into: stream)
         }
         await stream.atEnd {
             task.cancel()
-            self.assumeIsolated { supervisor in
-                supervisor.logStreams[number] = nil
-                supervisor.wakeFollowers()
-            }
+            self.assumeIsolated { $0.logStreams.remove(number) }
         }
         return stream
     }
@@ -75,7 +70,7 @@ extension Supervisor {
         var last: CurrentState.Instance?
         var end: Duration?
         while true {
-            let seen = containerStarts
+            let seen = logStreams.starts
             let next = instances.first { $0.key == key && $0.state.isAlive }
             if let container = next ?? (last == nil ? instances.first { $0.key == key } : nil) {
                 do throws(EngineError) {
@@ -120,24 +115,14 @@ extension Supervisor {
         ]
     }
 
-    /// Returns when a container of ours has been started since `seen` was what `containerStarts` says, or when a stream
+    /// Returns when a container of ours has been started since `seen` was what `logStreams.starts` says, or when a stream
     /// ends.
     private func containerStart(after seen: Int) async {
         await withCheckedContinuation { continuation in
-            if containerStarts != seen || isStopping {
-                continuation.resume()
-            } else {
-                logFollowers.append(continuation)
-            }
+            if isStopping { continuation.resume() } else { logStreams.wait(after: seen, continuation) }
         }
         // The new one is in the list only after that.
         _ = try? await refreshContainers()
-    }
-
-    func wakeFollowers() {
-        let followers = logFollowers
-        logFollowers = []
-        for follower in followers { follower.resume() }
     }
 
     // MARK: Volumes

@@ -4,19 +4,10 @@ import SupervisorPorts
 
 /// What the core tells of itself and of the device.
 extension Supervisor {
-    /// An engine may be away that long, while it restarts, before the device counts as unhealthy.
-    private static let enginePatience: Duration = .seconds(30)
-
     public func ailment() -> String? {
         let now = parts.clock.now
-        if case .away(let since, let reason) = engineState, now - since > Self.enginePatience {
-            return "The container engine is away for \((now - since).components.seconds) s: \(reason)"
-        }
-        if let ailment = disk.ailment(at: now) { return ailment }
-        for step in steps.values where now - step.since > step.limit {
-            return "Stuck for \((now - step.since).components.seconds) s in \(step.name)"
-        }
-        return parts.host.ailment()
+        return engineLink.absence(at: now) ?? disk.ailment(at: now) ?? engineLink.stuckStep(at: now)
+            ?? parts.host.ailment()
     }
 
     public func device() async -> JSONValue {
@@ -102,7 +93,7 @@ extension Supervisor {
                 "apiPort": .integer(Int64(settings.apiPort)),
                 "ipAddress": .string(parts.addresses()),
             ],
-            "engine": engineStatus(now),
+            "engine": engineLink.json(socket: settings.engineSocket, at: now),
             "health": [
                 "healthy": .bool(ailment == nil),
                 "ailment": ailment.map(JSONValue.string) ?? .null,
@@ -110,31 +101,9 @@ extension Supervisor {
             "update": updateStatus(now),
             "apps": .array(knownApps.map { appStatus($0, now) }),
             "locks": locks,
-            "power": powerStatus(now),
+            "power": power.json(at: now),
             "connectivity": connectivity,
         ]
-    }
-
-    private func engineStatus(_ now: Duration) -> JSONValue {
-        switch engineState {
-        case .away(let since, let reason):
-            [
-                "state": "away", "name": nil, "version": nil, "apiVersion": nil,
-                "socket": .string(settings.engineSocket),
-                "error": .string(reason),
-                "sinceSec": .integer((now - since).components.seconds),
-            ]
-        case .connected(let since, let information):
-            [
-                "state": "connected",
-                "name": .string(information.name),
-                "version": .string(information.version),
-                "apiVersion": .string(information.apiVersion),
-                "socket": .string(settings.engineSocket),
-                "error": nil,
-                "sinceSec": .integer((now - since).components.seconds),
-            ]
-        }
     }
 
     private func updateStatus(_ now: Duration) -> JSONValue {

@@ -1,0 +1,54 @@
+/// Removing what was renamed away: whether it is under way, and when it is tried again.
+struct Reaping {
+    private(set) var isUnderWay = false
+    private var mustReap = false
+    /// Why something stays, as last logged.
+    private var problem: String?
+    /// What a storage plugin could not do is tried again, later and later.
+    private var retry: Task<Void, Never>?
+    private var failures = 0
+
+    /// There is something to remove. Returns whether that is to be begun; where it is under way already it looks once more.
+    ///
+    /// - Parameter isPossible: false while the core stops, and while a reboot or power-off is under way.
+    mutating func begin(isPossible: Bool) -> Bool {
+        mustReap = true
+        guard !isUnderWay, isPossible else { return false }
+        isUnderWay = true
+        return true
+    }
+
+    /// Whether what was begun has to look for something to remove, which is the case the first time. Ends it otherwise.
+    mutating func goesOn(isPossible: Bool) -> Bool {
+        isUnderWay = mustReap && isPossible
+        if isUnderWay { mustReap = false }
+        return isUnderWay
+    }
+
+    /// Nothing is left.
+    mutating func succeeded() {
+        problem = nil
+        failures = 0
+        cancelRetry()
+        retry = nil
+    }
+
+    /// How long to wait after another failure: a minute, doubling up to an hour.
+    mutating func failed() -> Duration {
+        failures += 1
+        return min(.seconds(60) * (1 << min(failures - 1, 6)), .seconds(3600))
+    }
+
+    mutating func retry(by task: Task<Void, Never>) {
+        cancelRetry()
+        retry = task
+    }
+
+    func cancelRetry() { retry?.cancel() }
+
+    /// Whether a problem is another one than the last. It is the last one from now on.
+    mutating func isNews(_ problem: String) -> Bool {
+        defer { self.problem = problem }
+        return problem != self.problem
+    }
+}
