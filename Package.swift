@@ -77,6 +77,7 @@ let package = Package(
         ours("SupervisorPorts", "Support/Ports"),
         ours("SupervisorEventLoop", "Support/EventLoop", ["SupervisorPorts", "CLinux", logging] + nio),
         ours("UnixHTTP", "Support/UnixHTTP", nio + [nioHTTP]),
+        ours("SupervisorCommandLine", "Support/CommandLine", ["CLinux"]),
 
         // The contract with plugins: the operations, and the SDK, which brings them and the codec along.
         ours("HostOperations", "Support/HostOperations", ["JSON"]),
@@ -106,13 +107,14 @@ let package = Package(
             "supervisor/App",
             [
                 "JSON", "UnitFile", "SupervisorSystemd", "SupervisorEventLoop", "SupervisorPorts", "SupervisorCore",
-                "SupervisorEngine", "SupervisorPluginHost", "SupervisorHTTP", "SupervisorVersion", "CLinux", logging,
+                "SupervisorEngine", "SupervisorPluginHost", "SupervisorHTTP", "SupervisorCommandLine",
+                "SupervisorVersion", "CLinux", logging,
             ] + nio
         ),
         program(
             "superctl",
             "supervisor/Control",
-            ["JSON", "SupervisorVersion", "UnixHTTP", "CLinux", nioHTTP] + nio
+            ["SupervisorCommandLine", "JSON", "SupervisorVersion", "UnixHTTP", "CLinux", nioHTTP] + nio
         ),
 
         // The plugins, what they share, and what their authors need.
@@ -129,7 +131,11 @@ let package = Package(
         plugin("led", ["CLinux"]),
         plugin("tcp-ping", ["CLinux"]),
         plugin("storage", ["CLinux"]),
-        program("supervisor-plugin-check", "plugins/check", ["SupervisorPluginAPI", "CLinux"]),
+        program(
+            "supervisor-plugin-check",
+            "plugins/check",
+            ["SupervisorPluginAPI", "SupervisorCommandLine", "CLinux"]
+        ),
         // For tests alone.
         program("supervisor-plugin-scripted", "plugins/scripted", ["SupervisorPluginAPI", "SupervisorVersion"]),
 
@@ -150,6 +156,7 @@ let package = Package(
         tests(of: "SupervisorSystemd", [logging]),
         tests(of: "SupervisorEventLoop", ["SupervisorPorts"] + nio),
         tests(of: "UnixHTTP", nio + [nioHTTP]),
+        tests(of: "SupervisorCommandLine"),
         tests(of: "SupervisorCore", ["HostOperations", "JSON", "SupervisorPorts", "CLinux", logging]),
         tests(of: "SupervisorEngine", ["JSON", "SupervisorCore", "UnixHTTP", nioHTTP] + nio),
         tests(
@@ -175,7 +182,7 @@ let package = Package(
         tests(of: "supervisor-plugin-storage", ["SupervisorPluginAPI"]),
         tests(of: "supervisor-plugin-check", ["SupervisorPluginAPI"]),
         tests(of: "device-supervisor", ["UnitFile", "SupervisorCore", "JSON"]),
-        tests(of: "superctl", ["JSON"]),
+        tests(of: "superctl", ["SupervisorCommandLine", "JSON"]),
     ],
     swiftLanguageModes: [.v6]
 )

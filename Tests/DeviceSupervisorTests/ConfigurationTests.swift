@@ -55,10 +55,10 @@ import UnitFile
                     "/usr/lib/device-supervisor",
                 ]
         )
-        let surroundings = ConfigurationSurroundings()
-        #expect(surroundings.deviceTypeFile == "/etc/device-supervisor/device-type")
+        let defaults = ConfigurationDefaults()
+        #expect(defaults.deviceTypeFile == "/etc/device-supervisor/device-type")
         #expect(
-            surroundings.engineSockets
+            defaults.engineSockets
                 == ["/var/run/docker.sock", "/var/run/balena-engine.sock", "/run/podman/podman.sock"]
         )
     }

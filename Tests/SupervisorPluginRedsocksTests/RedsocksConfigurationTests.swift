@@ -154,7 +154,7 @@ import Testing
     ])
     func `a proxy that we cannot tell is told with its line and without values`(entries: String, line: Int) throws {
         let configuration = try Self.parse("redsocks {\n\(entries)\n}\n")
-        let mismatch = try #require(throws: RedsocksConfiguration.Mismatch.self) {
+        let mismatch = try #require(throws: RedsocksConfiguration.MismatchError.self) {
             try configuration.settings(noProxy: [])
         }
         #expect(mismatch.line == line)

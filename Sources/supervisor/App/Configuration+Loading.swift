@@ -15,14 +15,14 @@ extension Configuration {
     static func load(
         file: String? = nil,
         searchPath: UnitSearchPath = searchPath,
-        surroundings: ConfigurationSurroundings = ConfigurationSurroundings()
+        defaults: ConfigurationDefaults = ConfigurationDefaults()
     ) throws(ConfigurationError) -> (configuration: Configuration, warnings: [String]) {
         do throws(UnitFileError) {
             let contents =
                 if let file { try read(only: file) } else {
                     try searchPath.configuration(named: "device-supervisor.conf")
                 }
-            let reader = ConfigurationReader(contents, surroundings: surroundings)
+            let reader = ConfigurationReader(contents, defaults: defaults)
             return (try reader.read(), reader.warnings())
         } catch {
             throw ConfigurationError(message: error.description)

@@ -1,4 +1,5 @@
 import JSON
+import SupervisorCommandLine
 
 struct ConfigCommand: ControlCommand {
     static let syntax = CommandSyntax(
@@ -14,7 +15,7 @@ struct ConfigCommand: ControlCommand {
         json = arguments.has(.json)
     }
 
-    func act(_ client: ControlClient) async throws(ControlFailure) -> String {
+    func act(_ client: ControlClient) async throws(ControlError) -> String {
         let configuration = try await client.getJSON("/control/config")
         return json ? configuration.text : Self.text(configuration.arrayValue ?? [], style: Terminal.output.style)
     }
@@ -46,6 +47,6 @@ struct ConfigCommand: ControlCommand {
     }
 
     private static func text(_ entry: JSONValue, _ name: String) -> String {
-        PlainText.safe(entry[name]?.stringValue ?? "").split(separator: "\n").joined(separator: " ")
+        TerminalText.safe(entry[name]?.stringValue ?? "").split(separator: "\n").joined(separator: " ")
     }
 }

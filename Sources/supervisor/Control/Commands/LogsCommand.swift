@@ -1,5 +1,6 @@
 import Glibc
 import JSON
+import SupervisorCommandLine
 import Synchronization
 
 struct LogsCommand: ControlCommand {
@@ -31,8 +32,8 @@ struct LogsCommand: ControlCommand {
         json = arguments.has(.json)
     }
 
-    func act(_ client: ControlClient) async throws(ControlFailure) -> String {
-        let tail = try lines.map { text throws(ControlFailure) in try Self.number(text) } ?? 100
+    func act(_ client: ControlClient) async throws(ControlError) -> String {
+        let tail = try lines.map { text throws(ControlError) in try Self.number(text) } ?? 100
         let status = try await client.getJSON("/control/status")
         let app = try application.choose(in: status)
         let names = Self.services(of: app, in: status)
@@ -43,16 +44,16 @@ struct LogsCommand: ControlCommand {
         )
         var target = "/control/logs?app=\(app)&tail=\(tail)"
         if follow { target += "&follow=1" }
-        if let service { target += "&service=\(PlainText.percentEncoded(service))" }
+        if let service { target += "&service=\(service.percentEncoded)" }
         let isRead = try await client.stream(target) { printer.take($0) }
-        if let error = printer.error { throw ControlFailure(.failed, error) }
+        if let error = printer.error { throw ControlError(.failed, error) }
         guard isRead, !printer.hasEnded else { return "" }
-        throw ControlFailure(.unreachable, "the supervisor has stopped")
+        throw ControlError(.unreachable, "the supervisor has stopped")
     }
 
-    private static func number(_ text: String) throws(ControlFailure) -> Int {
+    private static func number(_ text: String) throws(ControlError) -> Int {
         guard let number = Int(text), (0...1_000_000).contains(number) else {
-            throw ControlFailure(.usage, "--lines needs a number from 0 to 1000000, not \(PlainText.safe(text))")
+            throw ControlError(.usage, "--lines needs a number from 0 to 1000000, not \(TerminalText.safe(text))")
         }
         return number
     }
@@ -79,7 +80,7 @@ final class LogPrinter: Sendable {
 
     init(services: [String], style: TextStyle, isRaw: Bool) {
         self.services = services.count > 1 ? services.sorted() : []
-        width = services.map { PlainText.safe($0).count }.max() ?? 0
+        width = services.map { TerminalText.safe($0).count }.max() ?? 0
         self.style = style
         self.isRaw = isRaw
     }
@@ -98,7 +99,7 @@ final class LogPrinter: Sendable {
         }
         if let error = line["error"]?.stringValue {
             let service = line["service"]?.stringValue.map { "\($0): " } ?? ""
-            state.withLock { $0.error = PlainText.safe(service + error) }
+            state.withLock { $0.error = TerminalText.safe(service + error) }
             return true
         }
         if let lost = line["count"]?.integerValue, line["event"] != nil {
@@ -108,11 +109,11 @@ final class LogPrinter: Sendable {
     }
 
     func text(_ line: JSONValue) -> String {
-        let text = PlainText.logLine(line["text"]?.stringValue ?? "")
+        let text = TerminalText.logLine(line["text"]?.stringValue ?? "")
         guard let service = line["service"]?.stringValue, let place = services.firstIndex(of: service) else {
             return text
         }
-        let name = PlainText.safe(service)
+        let name = TerminalText.safe(service)
         let padding = String(repeating: " ", count: max(width - name.count, 0))
         return style.numbered(place, "\(name)\(padding) |") + (text.isEmpty ? "" : " \(text)")
     }

@@ -1,4 +1,5 @@
 import JSON
+import SupervisorCommandLine
 
 /// An event of the device for people, on one line.
 struct EventReport {
@@ -65,6 +66,6 @@ struct EventReport {
 
     /// A member that is text, safe for a terminal and on one line.
     private func text(_ name: String) -> String? {
-        event[name]?.stringValue.map { PlainText.safe($0).split(separator: "\n").joined(separator: " ") }
+        event[name]?.stringValue.map { TerminalText.safe($0).split(separator: "\n").joined(separator: " ") }
     }
 }
