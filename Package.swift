@@ -86,7 +86,11 @@ let package = Package(
         // The daemon's modules.
         ours("SupervisorSystemd", "supervisor/Systemd", ["CSystemd", "CLinux", logging]),
         ours("SupervisorCore", "supervisor/Core", ["HostOperations", "JSON", "SupervisorPorts", "CLinux", logging]),
-        ours("SupervisorEngine", "supervisor/Engine", ["SupervisorCore", "JSON", "UnixHTTP", logging] + nio),
+        ours(
+            "SupervisorEngine",
+            "supervisor/Engine",
+            ["SupervisorCore", "JSON", "UnixHTTP", logging] + nio
+        ),
         ours(
             "SupervisorPluginHost",
             "supervisor/PluginHost",
@@ -98,7 +102,7 @@ let package = Package(
         ours(
             "SupervisorHTTP",
             "supervisor/HTTP",
-            ["SupervisorCore", "JSON", "SupervisorEventLoop", "CLinux", logging, nioHTTP] + nio
+            ["SupervisorCore", "JSON", "SupervisorEventLoop", "SupervisorPorts", "CLinux", logging, nioHTTP] + nio
         ),
 
         // The programs.
@@ -154,7 +158,7 @@ let package = Package(
         tests(of: "SupervisorPluginAPI"),
         tests(of: "UnitFile"),
         tests(of: "SupervisorSystemd", [logging]),
-        tests(of: "SupervisorEventLoop", ["SupervisorPorts"] + nio),
+        tests(of: "SupervisorEventLoop", ["SupervisorPorts", "CLinux"] + nio),
         tests(of: "UnixHTTP", nio + [nioHTTP]),
         tests(of: "SupervisorCommandLine"),
         tests(of: "SupervisorCore", ["HostOperations", "JSON", "SupervisorPorts", "CLinux", logging]),
@@ -180,7 +184,7 @@ let package = Package(
         tests(of: "supervisor-plugin-led", ["SupervisorPluginAPI"]),
         tests(of: "supervisor-plugin-tcp-ping", ["SupervisorPluginAPI"]),
         tests(of: "supervisor-plugin-storage", ["SupervisorPluginAPI"]),
-        tests(of: "supervisor-plugin-check", ["SupervisorPluginAPI"]),
+        tests(of: "supervisor-plugin-check", ["SupervisorCommandLine", "SupervisorPluginAPI"]),
         tests(of: "device-supervisor", ["UnitFile", "SupervisorCore", "JSON"]),
         tests(of: "superctl", ["SupervisorCommandLine", "JSON"]),
     ],

@@ -1,3 +1,4 @@
+import SupervisorCommandLine
 import SupervisorPluginAPI
 import Testing
 
