@@ -95,11 +95,10 @@ public actor Supervisor: DeviceAPI {
     var keyIsSaved: Bool
     var isChangingKey = false
     var targetInForce: TargetInForce
-    /// Images that we downloaded and may therefore remove.
-    var pulledImages: Set<String>
+    var images: ImageLedger
     /// What the user chose.
     var tcpPingIsEnabled: Bool
-    var releases: ReleaseRecords
+    var rollBack: RollBack
 
     // What the engine says.
     var engineState: EngineState
@@ -120,35 +119,15 @@ public actor Supervisor: DeviceAPI {
 
     // What is going on.
     var progress = UpdateProgress()
-    var retry = RetryPolicy()
+    var cycle = UpdateCycle()
     var memory = ServiceMemory()
-    /// Until the first cycle is through, as after a boot.
-    var startsEverything = true
-    var pendingForce = false
-    var activeForce = false
-    /// Services as they are to run, by the last plan.
-    var planned: [ServiceKey: (app: AppTarget, service: ServiceTarget)] = [:]
-    /// Images that were there in this cycle.
-    var knownImages: Set<String> = []
-    /// Networks that could not be removed in this cycle.
-    var leftNetworks: Set<UpdateSubject> = []
-    var handOvers: [ServiceKey: HandOver] = [:]
-    var probations: [ServiceKey: Probation] = [:]
-    /// When the next cycle has to begin at the latest, for what time alone decides.
-    var deadline: Duration?
-    /// The commit of each application that is wholly as the target said.
-    var settledCommits: [AppID: String] = [:]
-    /// Why credentials for registries are not used, as told last.
-    var credentialsProblem: String?
-    var download: (image: String, task: Task<Result<Void, EngineError>, Never>)?
+    var handOvers = HandOvers()
     /// What goes on now, since when, and how long it may take before something is wrong.
     var steps: [Int: (name: String, since: Duration, limit: Duration)] = [:]
     var nextStep = 0
 
     // Waiting and owned tasks; see the extensions.
     var isStopping = false
-    var isTriggered = false
-    var wake: CheckedContinuation<Void, Never>?
     var lastEventTrigger: Duration = .zero
     var eventTrigger: Task<Void, Never>?
     var unlockWatches: [WatchToken] = []
@@ -180,16 +159,7 @@ public actor Supervisor: DeviceAPI {
 
     // Those who watch.
     var events = EventLog()
-    var lastProgressEvent: Duration?
-    /// Why an update waits for a lock, as told last.
-    var blockedReason: String?
-    /// Whether the device was found to differ from its target, which nobody was told the end of.
-    var updateIsOpen = false
-    /// Why the update failed, as told last.
-    var failureTold: String?
-    /// Update cycles since the start.
-    var checksBegun: Int64 = 0
-    var checksEnded: Int64 = 0
+    var news = UpdateNews()
     var logStreams: [Int: LineStream] = [:]
     var nextLogStream = 0
     /// How often a container of ours was started; those who follow logs wait for the next time.
@@ -214,9 +184,9 @@ public actor Supervisor: DeviceAPI {
         apiKey = contents.apiKey
         keyIsSaved = contents.keyIsSaved
         targetInForce = TargetInForce(kept: contents.target)
-        pulledImages = contents.pulledImages
+        images = ImageLedger(pulled: contents.pulledImages)
         tcpPingIsEnabled = contents.tcpPingIsEnabled
-        releases = contents.releases
+        rollBack = RollBack(releases: contents.releases)
         for problem in contents.problems { logger.error("\(problem)") }
     }
 
@@ -278,12 +248,12 @@ public actor Supervisor: DeviceAPI {
     /// latest. Containers run on.
     public func drain(within limit: Duration) async {
         isStopping = true
-        download?.task.cancel()
+        images.cancelDownload()
         engineTask?.cancel()
         eventTrigger?.cancel()
         powerPause?.cancel()
         reapingRetry.task?.cancel()
-        wakeUp()
+        cycle.wakeUp()
         endStreams()
         guard !tasks.isEmpty else { return }
         let clock = parts.clock
@@ -328,27 +298,6 @@ public actor Supervisor: DeviceAPI {
 enum EngineState: Sendable {
     case away(since: Duration, reason: String)
     case connected(since: Duration, EngineInformation)
-}
-
-/// What the update cycle shows of itself.
-struct UpdateProgress: Sendable {
-    enum Status: String, Sendable {
-        case idle = "Idle"
-        case downloading = "Downloading"
-        case installing = "Installing"
-        case starting = "Starting"
-        case stopping = "Stopping"
-    }
-
-    var status = Status.idle
-    /// 0 to 100 while an image downloads.
-    var download: Double?
-    var isPending = false
-    var isDownloaded = false
-    var hasFailed = false
-    var error: String?
-    /// When a failed cycle is tried again.
-    var nextAttempt: Duration?
 }
 
 extension SupervisorError {

@@ -82,7 +82,7 @@ extension Supervisor {
             return .failure(SupervisorError(.locked, "Another operation on application \(id) is under way"))
         }
         defer {
-            setStatus(.idle)
+            progress.begin(.idle)
             leaveGate(id)
         }
         do throws(SupervisorError) {

@@ -10,7 +10,7 @@ extension Supervisor {
 
     /// Stops a container and waits until its process is gone.
     func stopContainer(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
-        setStatus(.stopping)
+        progress.begin(.stopping)
         logger.info("Stopping the container", metadata: metadata(key, id))
         inventory.weStop(id)
         // A process that does not end within its grace period is killed, which takes a moment.
@@ -57,7 +57,7 @@ extension Supervisor {
     }
 
     func install(_ key: ServiceKey) async throws(SupervisorError) {
-        guard let (app, service) = planned[key] else {
+        guard let (app, service) = cycle.releasesToRun[key] else {
             throw SupervisorError(.failed, "\(key) is no longer in the target")
         }
         let id = try await createContainer(app, service)
@@ -67,14 +67,14 @@ extension Supervisor {
     /// Starts a container of which a failure to start may be the release's.
     func startJudged(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
         // Before it starts: a process that ends at once has done so, and been started again, before the next plan.
-        if let healthyAfter = planned[key]?.service.healthyAfter {
-            probations[key] = Probation(container: id, healthyAfter: healthyAfter)
+        if let healthyAfter = cycle.releasesToRun[key]?.service.healthyAfter {
+            rollBack.begin(key, container: id, healthyAfter: healthyAfter)
         }
         do throws(SupervisorError) {
             try await startContainer(key, id)
         } catch {
             // That may be the engine's doing; if it is the release's, it happens to the next container too.
-            if error.code == .failed, !isToBeMadeAgain(key, id) { probations[key]?.failedToStart(error.message) }
+            if error.code == .failed, !isToBeMadeAgain(key, id) { rollBack.failedToStart(key, error.message) }
             throw error
         }
     }
@@ -90,7 +90,7 @@ extension Supervisor {
     /// Makes the service's container. Returns its id.
     func createContainer(_ app: AppTarget, _ service: ServiceTarget) async throws(SupervisorError) -> String {
         let key = ServiceKey(app: app.id, service: service.name)
-        setStatus(.installing)
+        progress.begin(.installing)
         let host = try await hostAddress(service.composition, of: app.id)
         let specification = builder().specification(app: app, service: service, host: host)
         let directories = parts.directories
@@ -118,7 +118,7 @@ extension Supervisor {
 
     /// Starts a container that does not run, with nothing in its lock directory.
     func startContainer(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
-        setStatus(.starting)
+        progress.begin(.starting)
         let directories = parts.directories
         let othersRun = inventory.othersRun(than: key)
         // With a predecessor that lives it shares the lock directory.

@@ -98,7 +98,7 @@ extension Supervisor {
                     metadata: ["app-id": "\(app)", "service": "\(service)", "container-id": "\(id)"]
                 )
                 processDied(key, id, exitCode)
-                if probations[key]?.container == id { probations[key]?.died(exitCode: exitCode, at: parts.clock.now) }
+                rollBack.died(key, container: id, exitCode: exitCode, at: parts.clock.now)
             }
         case "stop": inventory.setState(of: id, to: .exited)
         case "destroy", "remove":

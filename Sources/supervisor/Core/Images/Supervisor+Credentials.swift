@@ -8,13 +8,12 @@ extension Supervisor {
         let file = RegistryCredentialsFile(directory: parts.store.directory)
         do throws(SupervisorError) {
             let credentials = try await onWorker { try file.credentials(for: image) }
-            credentialsProblem = nil
+            images.credentialsAreUsable()
             return credentials
         } catch {
-            if credentialsProblem != error.message {
+            if images.credentialsFailed(error.message) {
                 logger.error("Registries are asked without credentials: \(error.message)")
             }
-            credentialsProblem = error.message
             return nil
         }
     }
@@ -22,7 +21,7 @@ extension Supervisor {
     /// Why a download failed. Where credentials are missing because their file is not used, that is the reason.
     func downloadError(_ error: EngineError) -> SupervisorError {
         var error = error
-        if error.code == .unauthorized, let credentialsProblem { error.message += "; \(credentialsProblem)" }
+        if error.code == .unauthorized, let problem = images.credentialsProblem { error.message += "; \(problem)" }
         return SupervisorError(error)
     }
 }

@@ -278,7 +278,7 @@ extension Supervisor {
                 logger.warning("\(instance.key) does not start again: \(error)", metadata: powerMetadata)
             }
         }
-        setStatus(.idle)
+        progress.begin(.idle)
         for app in powerHold.entered { leaveGate(app) }
         powerHold.entered = []
     }

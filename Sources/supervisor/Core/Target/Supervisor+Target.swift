@@ -35,12 +35,12 @@ extension Supervisor {
 
     private func targetFileChanged() {
         trigger()
-        guard download != nil else { return }
+        guard images.imageUnderWay != nil else { return }
         // A download that nobody wants any more must not hold up what is wanted now.
         own { supervisor in
             _ = try? await supervisor.loadTarget()
-            guard let download = supervisor.download, supervisor.target != nil else { return }
-            if !supervisor.isWanted(download.image) { download.task.cancel() }
+            guard let image = supervisor.images.imageUnderWay, supervisor.target != nil else { return }
+            if !supervisor.isWanted(image) { supervisor.images.cancelDownload() }
         }
     }
 
@@ -69,9 +69,8 @@ extension Supervisor {
         for warning in parser.warnings { logger.warning("\(path): \(warning)") }
         logger.notice("New target: \(Self.summary(of: parsed.target))")
         publish(.targetChanged(Self.summary(of: parsed.target)))
-        retry.succeeded()
-        progress.hasFailed = false
-        progress.error = nil
+        cycle.targetChanged()
+        progress.targetChanged()
         let store = parts.store
         do throws(SupervisorError) {
             try await onWorker { try store.save(target: parsed.json) }
