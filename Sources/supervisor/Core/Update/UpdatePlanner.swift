@@ -1,9 +1,9 @@
 /// Compares what runs with what should run. A pure function: it knows neither engine nor clock.
-public enum UpdatePlanner {
+package enum UpdatePlanner {
     /// - Parameters:
     ///   - target: nil where no target is known: then nothing is taken away.
     ///   - excluded: what has failed in this cycle, and is left as it is.
-    public static func plan(
+    package static func plan(
         current: CurrentState,
         target: ResolvedTarget?,
         excluding excluded: Set<UpdateSubject> = []
