@@ -12,7 +12,7 @@ package struct CurrentState: Sendable, Hashable {
         /// When it was made, in seconds since 1970; 0 where that is not known.
         package var created: Int64
         package var health: ContainerHealth
-        /// The networks that it is on, by the engine's name, with their ids as far as the engine tells them.
+        /// The networks that it is on, by the engine's name, with their ids as far as the engine reports them.
         package var networks: [String: String]
 
         package init(
@@ -63,15 +63,15 @@ package struct CurrentState: Sendable, Hashable {
     package var volumes: Set<String>
     /// Names of wanted images that the engine has.
     package var images: Set<String>
-    /// Services that were stopped through the API, and stay so until they are started or made anew.
-    package var halted: Set<ServiceKey>
+    /// Services that were stopped through the API, and stay so until they are started or recreated.
+    package var stoppedByRequest: Set<ServiceKey>
     /// Whether everything that has ended runs again, as after a boot, whatever its restart policy.
     package var startsEverything: Bool
     /// Services that have run since then: what has ended by its own policy meanwhile is not run a second time.
-    package var haveRun: Set<ServiceKey>
+    package var servicesSeenRunning: Set<ServiceKey>
     /// Services whose new container has said that the old one may go, or has had its time to.
     package var handedOver: Set<ServiceKey>
-    /// Digests of containers of releases that gave way to the last good one.
+    /// Digests of containers of releases that were rolled back.
     package var rejected: Set<String>
 
     package init(
@@ -79,9 +79,9 @@ package struct CurrentState: Sendable, Hashable {
         networks: [Network] = [],
         volumes: Set<String> = [],
         images: Set<String> = [],
-        halted: Set<ServiceKey> = [],
+        stoppedByRequest: Set<ServiceKey> = [],
         startsEverything: Bool = false,
-        haveRun: Set<ServiceKey> = [],
+        servicesSeenRunning: Set<ServiceKey> = [],
         handedOver: Set<ServiceKey> = [],
         rejected: Set<String> = []
     ) {
@@ -89,9 +89,9 @@ package struct CurrentState: Sendable, Hashable {
         self.networks = networks
         self.volumes = volumes
         self.images = images
-        self.halted = halted
+        self.stoppedByRequest = stoppedByRequest
         self.startsEverything = startsEverything
-        self.haveRun = haveRun
+        self.servicesSeenRunning = servicesSeenRunning
         self.handedOver = handedOver
         self.rejected = rejected
     }
@@ -119,7 +119,7 @@ package struct CurrentState: Sendable, Hashable {
 }
 
 extension CurrentState.Instance {
-    /// nil for a container whose labels are not ours or not whole.
+    /// nil for a container whose labels are not ours or not complete.
     init?(_ container: EngineContainer) {
         guard let text = container.labels[ContainerLabel.app], let app = AppID(digits: text),
             let service = container.labels[ContainerLabel.service]
@@ -140,7 +140,7 @@ extension CurrentState.Instance {
 }
 
 extension CurrentState.Network {
-    /// nil for a network whose labels are not ours or not whole.
+    /// nil for a network whose labels are not ours or not complete.
     init?(_ network: EngineNetwork) {
         guard let text = network.labels[ContainerLabel.app], let app = AppID(digits: text),
             let digest = network.labels[ContainerLabel.configuration]

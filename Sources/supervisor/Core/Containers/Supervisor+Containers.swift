@@ -1,6 +1,6 @@
 import Logging
 
-/// The single steps that every operation is made of. The caller holds the application's gate.
+/// The single steps that every action consists of. The caller holds the application's gate.
 extension Supervisor {
     var instances: [CurrentState.Instance] { inventory.instances }
 
@@ -42,21 +42,21 @@ extension Supervisor {
         logger.info("Removed the container", metadata: metadata(key, id))
     }
 
-    /// Whether a container is better made again than started once more: the engine failed to start it, it never ran, so
-    /// that nothing is lost with it, and it is not itself one that was made again. An engine that was killed while it
+    /// Whether a container is better recreated than started once more: the engine failed to start it, it never ran, so
+    /// that nothing is lost with it, and it was not recreated itself. An engine that was killed while it
     /// started the container may have left something that keeps it from ever starting ("task already exists").
-    func isToBeMadeAgain(_ key: ServiceKey, _ id: String) -> Bool {
+    func shouldRecreate(_ key: ServiceKey, _ id: String) -> Bool {
         memory.hasFailedToStart(key, container: id) && inventory.hasNeverStarted(id)
     }
 
-    func makeAgain(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
+    func recreate(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
         let message: Logger.Message = "Making the container again: the engine failed to start it, and it never ran"
         logger.notice(message, metadata: metadata(key, id))
         try await removeContainer(key, id)
-        try await install(key)
+        try await createAndStart(key)
     }
 
-    func install(_ key: ServiceKey) async throws(SupervisorError) {
+    func createAndStart(_ key: ServiceKey) async throws(SupervisorError) {
         guard let (app, service) = cycle.releasesToRun[key] else {
             throw SupervisorError(.failed, "\(key) is no longer in the target")
         }
@@ -74,7 +74,7 @@ extension Supervisor {
             try await startContainer(key, id)
         } catch {
             // That may be the engine's doing; if it is the release's, it happens to the next container too.
-            if error.code == .failed, !isToBeMadeAgain(key, id) { rollBack.failedToStart(key, error.message) }
+            if error.code == .failed, !shouldRecreate(key, id) { rollBack.failedToStart(key, error.message) }
             throw error
         }
     }

@@ -4,7 +4,7 @@ import Logging
 
 /// Networks of applications.
 extension Supervisor {
-    /// Lists our networks anew.
+    /// Lists our networks again.
     func refreshNetworks() async throws(SupervisorError) {
         let listed = try await engineStep("listing networks", limit: .seconds(60)) { engine throws(EngineError) in
             try await engine.networks(label: ContainerLabel.app)
@@ -43,7 +43,7 @@ extension Supervisor {
         return gateway
     }
 
-    /// The same without asking; nil where nobody has asked yet.
+    /// The same without asking; nil where it was not asked for yet.
     func knownHostAddress(_ composition: Composition, of app: AppID) -> String? {
         if let first = composition.networks.first {
             return inventory.network(named: app.engineName(first.network))?.gateway

@@ -60,11 +60,11 @@ extension Supervisor {
                 "Connected to \(information.name) \(information.version), API \(information.apiVersion), at \(settings.engineSocket)"
             )
             publish(.engineConnected(name: information.name, version: information.version))
-            trigger()
+            requestCheck()
             findCrashLoops()
             // What ended just before the stream was up may still be listed as running: once more a second later.
             lastEventTrigger = parts.clock.now
-            triggerSoon()
+            requestCheckSoon()
         case .container(let id, let action, let exitCode, let labels):
             containerEvent(id, action, exitCode, labels)
         }
@@ -107,11 +107,11 @@ extension Supervisor {
         case "create", "health_status": break
         default: return
         }
-        if !isOurDoing { triggerSoon() }
+        if !isOurDoing { requestCheckSoon() }
     }
 
     /// Starts an update check because something happened to a container: at most one a second.
-    private func triggerSoon() {
+    private func requestCheckSoon() {
         guard eventTrigger == nil, !isStopping else { return }
         let wait = max(.milliseconds(100), lastEventTrigger + .seconds(1) - parts.clock.now)
         let clock = parts.clock
@@ -124,7 +124,7 @@ extension Supervisor {
     private func eventTriggerIsDue() {
         eventTrigger = nil
         lastEventTrigger = parts.clock.now
-        trigger()
+        requestCheck()
     }
 
     // MARK: Asking

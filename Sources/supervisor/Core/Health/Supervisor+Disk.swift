@@ -63,7 +63,7 @@ extension Supervisor {
         guard !answer.resume(returning: result), let since = diskSilentSince else { return }
         diskSilentSince = nil
         logger.notice("The disk answers again, after \((parts.clock.now - since).components.seconds) s")
-        trigger()
+        requestCheck()
     }
 }
 

@@ -6,7 +6,7 @@ import JSON
 /// docker's own config.json, `{"auths":{"HOST[:PORT]":{"auth":"…"}}}`, where `auth` is USER:PASSWORD in Base64, or
 /// `username` and `password` stand in its place.
 ///
-/// Read anew for each download, so that a change counts at once. Everything here may block. No message ever has anything
+/// Read again for each download, so that a change counts at once. Everything here may block. No message ever has anything
 /// of the file's contents.
 struct RegistryCredentialsFile: Sendable {
     let path: String

@@ -2,7 +2,7 @@ import Logging
 
 /// Credentials for private registries.
 extension Supervisor {
-    /// What the registry of an image is told. A file that cannot be used is reported, and counts as none: an image that
+    /// What the registry of an image is given. A file that cannot be used is reported, and counts as none: an image that
     /// anybody may have still comes.
     func registryCredentials(for image: String) async -> RegistryCredentials? {
         let file = RegistryCredentialsFile(directory: parts.store.directory)

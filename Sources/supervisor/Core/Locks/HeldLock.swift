@@ -1,4 +1,4 @@
-/// An update lock that is held: something exists at one of the lock paths, or nobody can say that nothing does.
+/// An update lock that is held: something exists at one of the lock paths, or it cannot be ruled out.
 struct HeldLock: Sendable, Hashable {
     var app: AppID
     /// nil for the lock in the application's /data.

@@ -101,7 +101,7 @@ extension Supervisor {
                 supervisor.mustCheckLocks = false
                 let held = try? await supervisor.heldLocks(of: supervisor.lockedApps)
                 if held?.contains(where: { !supervisor.targetInForce.isOverridden($0.app) }) == false {
-                    supervisor.trigger()
+                    supervisor.requestCheck()
                 }
             } while supervisor.mustCheckLocks && !supervisor.isStopping
             supervisor.isCheckingLocks = false

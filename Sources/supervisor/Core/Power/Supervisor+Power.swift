@@ -99,7 +99,7 @@ extension Supervisor {
         case .open:
             powerHold = PowerHold()
             // Whatever was asked for meanwhile is done now.
-            trigger()
+            requestCheck()
             scheduleReaping()
         }
     }

@@ -1,4 +1,4 @@
-/// How a container gives way to its successor.
+/// How a container is replaced by its successor.
 package enum UpdateStrategy: String, Sendable, Hashable, CaseIterable {
     /// The new image is downloaded while the old container runs.
     case downloadThenKill = "download-then-kill"

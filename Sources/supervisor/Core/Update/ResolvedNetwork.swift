@@ -1,4 +1,4 @@
-/// A network with everything that it is made from.
+/// A network with everything that it is created from.
 package struct ResolvedNetwork: Sendable, Hashable {
     package var app: AppID
     /// The engine's.

@@ -1,4 +1,4 @@
-/// A service with everything that its container is made from.
+/// A service with everything that its container is created from.
 package struct ResolvedService: Sendable, Hashable {
     package var key: ServiceKey
     package var digest: String

@@ -1,4 +1,4 @@
-/// A volume. What it was made from does not count: it holds data, and is never made anew.
+/// A volume. What it was created from does not count: it holds data, and is never recreated.
 package struct ResolvedVolume: Sendable, Hashable {
     package var app: AppID
     /// The engine's.

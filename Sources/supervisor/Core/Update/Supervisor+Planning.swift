@@ -1,6 +1,6 @@
 import Logging
 
-/// What the planner is told: what there is, and what should be.
+/// What the planner compares: what there is, and what should be.
 extension Supervisor {
     /// Asks the engine, and compares with the target. What has failed in this cycle is left as it is.
     func plan(failed: inout [UpdateSubject: SupervisorError]) async throws(SupervisorError) -> UpdatePlan {
@@ -13,10 +13,10 @@ extension Supervisor {
             current.volumes = Set(try await listVolumes().map(\.name))
         }
         let desired = try await desiredState(target, &current, &failed)
-        current.halted = memory.stoppedByRequest
+        current.stoppedByRequest = memory.stoppedByRequest
         current.startsEverything = cycle.isFirst
         memory.seenRunning(current.instances.lazy.filter(\.state.isAlive).map(\.key))
-        current.haveRun = memory.servicesSeenRunning
+        current.servicesSeenRunning = memory.servicesSeenRunning
         current.handedOver = await finishedHandOvers(handingOver(desired, current))
         return UpdatePlanner.plan(
             current: current,
@@ -56,7 +56,7 @@ extension Supervisor {
                 } catch {
                     if error.code == .unavailable || error.code == .timeout { throw error }
                     failed[.service(key)] = error
-                    // Nobody takes away what cannot be judged.
+                    // What cannot be compared is not taken away.
                     if !desired.services.contains(where: { $0.key == key }) {
                         desired.services.append(ResolvedService(key: key, digest: "", image: service.image))
                     }

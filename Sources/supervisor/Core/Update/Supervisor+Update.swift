@@ -6,7 +6,7 @@ extension Supervisor {
     // MARK: Being woken
 
     /// Starts a check as soon as the one under way, if any, is through.
-    func trigger() {
+    func requestCheck() {
         cycle.request()
     }
 
@@ -30,7 +30,7 @@ extension Supervisor {
 
     public func requestUpdate(force: Bool) {
         if force { cycle.requestForce() }
-        trigger()
+        requestCheck()
     }
 
     // MARK: The cycle
@@ -74,7 +74,7 @@ extension Supervisor {
                 cycle.leaveForce()
                 return .zero
             }
-            // An engine that is away is told once, where it went; its return starts a cycle.
+            // An engine that goes away is reported once, where that is noticed; its return starts a cycle.
             var isAway = false
             if case .away = engineState, error.code == .unavailable { isAway = true }
             if progress.failed(error.message), !isAway { logger.warning("The update failed: \(error.message)") }
@@ -168,7 +168,7 @@ extension Supervisor {
     }
 
     /// Does one stage of the plan for some applications, alone with them: with their gates, and with their locks where
-    /// something that lives is stopped. The plan is made again inside, since it may have changed while we waited.
+    /// something that lives is stopped. The plan is redone inside, since it may have changed while we waited.
     private func execute(
         _ apps: Set<AppID>,
         _ failed: inout [UpdateSubject: SupervisorError],
@@ -240,15 +240,15 @@ extension Supervisor {
             for id in containers { try await stopAndRemove(key, id) }
         case .replace(let key, let containers):
             for id in containers { try await stopAndRemove(key, id) }
-            try await install(key)
+            try await createAndStart(key)
         case .handOver(let key): try await startSuccessor(key)
         case .halt(let key, let container):
             try await stopContainer(key, container)
             try await swapLocks(key)
-        case .install(let key): try await install(key)
+        case .install(let key): try await createAndStart(key)
         case .start(let key, let container):
-            if isToBeMadeAgain(key, container) {
-                try await makeAgain(key, container)
+            if shouldRecreate(key, container) {
+                try await recreate(key, container)
             } else {
                 try await startJudged(key, container)
             }

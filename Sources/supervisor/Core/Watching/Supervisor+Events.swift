@@ -49,7 +49,7 @@ extension Supervisor {
         case "start": publish(.containerStarted(key, id))
         case "stop": publish(.containerStopped(key, id))
         case "destroy": publish(.containerRemoved(key, id))
-        // A stop tells of itself.
+        // A stop has an event of its own.
         case "die" where !isOurDoing: publish(.containerDied(key, id, exitCode: exitCode))
         default: break
         }

@@ -37,7 +37,7 @@ extension Supervisor {
         let now = parts.clock.now
         let token = try? parts.watcher.watch(parts.directories.locks(of: key)) { name in
             if let name, !AppDirectories.handOverNames.contains(name) { return }
-            self.assumeIsolated { $0.trigger() }
+            self.assumeIsolated { $0.requestCheck() }
         }
         handOvers.begin(key, watch: token, at: now)
         return now
@@ -48,6 +48,6 @@ extension Supervisor {
         let directories = parts.directories
         // What an earlier successor said does not count.
         try await onWorker { try directories.clearHandOver(of: key) }
-        try await install(key)
+        try await createAndStart(key)
     }
 }

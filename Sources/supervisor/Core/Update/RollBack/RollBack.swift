@@ -95,7 +95,7 @@ struct RollBack: Sendable {
             return .good
         case .bad(let reason):
             guard let good = releases.good[key] else {
-                let isReported = probation.isTold
+                let isReported = probation.isReported
                 probation.forgive()
                 probations[key] = probation
                 return isReported ? .open(until: nil) : .failsWithoutFallback(reason: reason)
