@@ -21,9 +21,8 @@ public actor Supervisor: DeviceAPI {
     var keyIsSaved: Bool
     var isChangingKey = false
     var targetInForce: TargetInForce
-    /// Images that we downloaded and may therefore remove.
-    var pulledImages: Set<String>
-    var releases: ReleaseRecords
+    var images: ImageLedger
+    var rollBack: RollBack
 
     // What the engine says.
     var engineLink: EngineLink
@@ -36,32 +35,12 @@ public actor Supervisor: DeviceAPI {
 
     // What is going on.
     var progress = UpdateProgress()
-    var retry = RetryPolicy()
+    var cycle = UpdateCycle()
     var memory = ServiceMemory()
-    /// Until the first cycle is through, as after a boot.
-    var startsEverything = true
-    var pendingForce = false
-    var activeForce = false
-    /// Services as they are to run, by the last plan.
-    var planned: [ServiceKey: (app: AppTarget, service: ServiceTarget)] = [:]
-    /// Images that were there in this cycle.
-    var knownImages: Set<String> = []
-    /// Networks that could not be removed in this cycle.
-    var leftNetworks: Set<UpdateSubject> = []
-    var handOvers: [ServiceKey: HandOver] = [:]
-    var probations: [ServiceKey: Probation] = [:]
-    /// When the next cycle has to begin at the latest, for what time alone decides.
-    var deadline: Duration?
-    /// The commit of each application that is wholly as the target said.
-    var settledCommits: [AppID: String] = [:]
-    /// Why credentials for registries are not used, as told last.
-    var credentialsProblem: String?
-    var download: (image: String, task: Task<Result<Void, EngineError>, Never>)?
+    var handOvers = HandOvers()
 
     // Waiting and owned tasks; see the extensions.
     var ownedTasks = OwnedTasks()
-    var isTriggered = false
-    var wake: CheckedContinuation<Void, Never>?
     var unlockWatch = UnlockWatch()
     var gate = AppGate()
     var reaping = Reaping()
@@ -74,16 +53,7 @@ public actor Supervisor: DeviceAPI {
 
     // Those who watch.
     var events = EventLog()
-    var lastProgressEvent: Duration?
-    /// Why an update waits for a lock, as told last.
-    var blockedReason: String?
-    /// Whether the device was found to differ from its target, which nobody was told the end of.
-    var updateIsOpen = false
-    /// Why the update failed, as told last.
-    var failureTold: String?
-    /// Update cycles since the start.
-    var checksBegun: Int64 = 0
-    var checksEnded: Int64 = 0
+    var news = UpdateNews()
     var logStreams = LogStreams()
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { parts.executor.asUnownedSerialExecutor() }
@@ -104,9 +74,9 @@ public actor Supervisor: DeviceAPI {
         apiKey = contents.apiKey
         keyIsSaved = contents.keyIsSaved
         targetInForce = TargetInForce(kept: contents.target)
-        pulledImages = contents.pulledImages
+        images = ImageLedger(pulled: contents.pulledImages)
         heartbeat = Heartbeat(isEnabled: contents.tcpPingIsEnabled)
-        releases = contents.releases
+        rollBack = RollBack(releases: contents.releases)
         for problem in contents.problems { logger.error("\(problem)") }
     }
 
@@ -136,11 +106,11 @@ public actor Supervisor: DeviceAPI {
     /// latest. Containers run on.
     public func drain(within limit: Duration) async {
         ownedTasks.stop()
-        download?.task.cancel()
+        images.cancelDownload()
         engineLink.stop()
         power.cancelPause()
         reaping.cancelRetry()
-        wakeUp()
+        cycle.wakeUp()
         endStreams()
         await waitForOwnedTasks(within: limit)
     }
@@ -161,25 +131,4 @@ public actor Supervisor: DeviceAPI {
             throw SupervisorError(.failed, "\(error)")
         }
     }
-}
-
-/// What the update cycle shows of itself.
-struct UpdateProgress: Sendable {
-    enum Status: String, Sendable {
-        case idle = "Idle"
-        case downloading = "Downloading"
-        case installing = "Installing"
-        case starting = "Starting"
-        case stopping = "Stopping"
-    }
-
-    var status = Status.idle
-    /// 0 to 100 while an image downloads.
-    var download: Double?
-    var isPending = false
-    var isDownloaded = false
-    var hasFailed = false
-    var error: String?
-    /// When a failed cycle is tried again.
-    var nextAttempt: Duration?
 }

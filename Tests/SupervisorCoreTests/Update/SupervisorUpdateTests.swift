@@ -265,7 +265,7 @@ struct SupervisorUpdateTests {
             #expect(bench.engine.calls == ["pull app:2"])
             #expect(await bench.device("update_failed") == false)
             #expect(await bench.device("update_pending") == false)
-            #expect(await bench.supervisor.retry.failures == 0)
+            #expect(await bench.supervisor.cycle.failures == 0)
         }
     }
 
@@ -276,7 +276,7 @@ struct SupervisorUpdateTests {
             await bench.change(target: Sample.target((1, Sample.app("app:3"))))
             #expect(bench.engine.calls == ["pull app:2", "pull app:3"])
             #expect(await bench.device("update_failed") == false)
-            #expect(await bench.supervisor.retry.failures == 0)
+            #expect(await bench.supervisor.cycle.failures == 0)
             bench.engine.release(.pull)
             await bench.settle()
             #expect(bench.container(1).image == "app:3")

@@ -54,7 +54,7 @@ struct UpdatePlannerConvergenceTests {
         private func dependenciesRun(_ key: ServiceKey) -> Bool {
             (wanted(key)?.dependencies ?? []).allSatisfy { dependency in
                 let other = ServiceKey(app: key.app, service: dependency.service)
-                guard wanted(other)?.running == true, !state.halted.contains(other) else { return true }
+                guard wanted(other)?.running == true, !state.stoppedByRequest.contains(other) else { return true }
                 return state.instances(of: other).contains {
                     $0.state.isAlive || $0.state == .exited
                 }
@@ -76,7 +76,7 @@ struct UpdatePlannerConvergenceTests {
             }
             #expect(service.volumes.allSatisfy(state.volumes.contains), "\(key) is made before its volumes")
             nextID += 1
-            state.halted.remove(key)
+            state.stoppedByRequest.remove(key)
             state.instances.append(
                 .init(
                     id: "new-\(nextID)",
@@ -114,7 +114,7 @@ struct UpdatePlannerConvergenceTests {
             if Bool.random(using: &random) { state.volumes.insert(app.engineName("v")) }
             for (index, name) in services.enumerated() {
                 let key = ServiceKey(app: app, service: name)
-                if Int.random(in: 0..<4, using: &random) == 0 { state.halted.insert(key) }
+                if Int.random(in: 0..<4, using: &random) == 0 { state.stoppedByRequest.insert(key) }
                 if Int.random(in: 0..<4, using: &random) > 0 {
                     target.services.append(service(key, after: index, networks, target.volumes, &random))
                 }
@@ -249,7 +249,9 @@ struct UpdatePlannerConvergenceTests {
             }
             if !service.running {
                 #expect(!instance.state.isAlive)
-            } else if !device.state.halted.contains(key), service.restart == .always || device.state.startsEverything {
+            } else if !device.state.stoppedByRequest.contains(key),
+                service.restart == .always || device.state.startsEverything
+            {
                 #expect(instance.state.isAlive)
             }
         }

@@ -213,9 +213,9 @@ struct UpdatePlannerTests {
         let current = CurrentState(
             instances: given.instances,
             images: given.imageIsThere ? ["img"] : [],
-            halted: given.isHalted ? [Self.key] : [],
+            stoppedByRequest: given.isHalted ? [Self.key] : [],
             startsEverything: given.startsEverything,
-            haveRun: given.hasRun ? [Self.key] : []
+            servicesSeenRunning: given.hasRun ? [Self.key] : []
         )
         let wanted = ResolvedService(
             key: Self.key,

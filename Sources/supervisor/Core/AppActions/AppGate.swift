@@ -1,4 +1,4 @@
-/// Lets operations on one application run one at a time, in the order in which they came.
+/// Lets actions on one application run one at a time, in the order in which they came.
 ///
 /// A value of the core actor; only that one touches it.
 struct AppGate {
@@ -21,8 +21,8 @@ struct AppGate {
         busy.insert(app).inserted
     }
 
-    /// Queues a caller, who is resumed with true when the gate is his. Returns the caller's number; nil where he was
-    /// resumed at once: with true because the gate is free, with false because too many wait already.
+    /// Queues a caller, who is resumed with true when the gate is theirs. Returns the caller's number; nil where they
+    /// were resumed at once: with true because the gate is free, with false because too many wait already.
     mutating func wait(for app: AppID, _ continuation: CheckedContinuation<Bool, Never>) -> Int? {
         if tryEnter(app) {
             continuation.resume(returning: true)

@@ -4,14 +4,14 @@ import Logging
 extension Supervisor {
     public func restart(_ id: AppID, force: Bool) async throws(SupervisorError) {
         _ = try await operate(id) { supervisor throws(SupervisorError) in
-            try await supervisor.remake(id, force: force, purging: false)
+            try await supervisor.recreateAll(id, force: force, purging: false)
             return ""
         }
     }
 
     public func purge(_ id: AppID, force: Bool) async throws(SupervisorError) {
         _ = try await operate(id) { supervisor throws(SupervisorError) in
-            try await supervisor.remake(id, force: force, purging: true)
+            try await supervisor.recreateAll(id, force: force, purging: true)
             return ""
         }
         scheduleReaping()
@@ -48,7 +48,7 @@ extension Supervisor {
                 return container.id
             }
         } catch {
-            // The lock is not honoured by start: a caller who came too late for his turn may come again.
+            // The lock is not honoured by start: a caller who came too late for their turn may try again.
             guard error.code == .locked else { throw error }
             throw SupervisorError(.busy, error.message, retryAfter: 5)
         }
@@ -56,7 +56,7 @@ extension Supervisor {
 
     // MARK: Parts
 
-    /// Runs an operation on one application: known, alone with it, and not cancelled by whoever asked.
+    /// Runs an action on one application: known, alone with it, and not cancelled with its caller.
     ///
     /// - Parameter onOneContainer: refuses an application with several services.
     private func operate(
@@ -65,7 +65,7 @@ extension Supervisor {
         _ body: @escaping @Sendable (isolated Supervisor) async throws(SupervisorError) -> String
     ) async throws(SupervisorError) -> String {
         try admitChange()
-        // Before the engine has answered once, nobody knows which applications there are.
+        // Before the engine has answered once, it is not known which applications there are.
         if inventory.hasListed { try refuseUnknown(id, onOneContainer: onOneContainer) }
         return try await owned { supervisor throws(SupervisorError) in
             try await supervisor.runAlone(id, onOneContainer: onOneContainer, body).get()
@@ -81,7 +81,7 @@ extension Supervisor {
             return .failure(SupervisorError(.locked, "Another operation on application \(id) is under way"))
         }
         defer {
-            setStatus(.idle)
+            progress.begin(.idle)
             leaveGate(id)
         }
         do throws(SupervisorError) {
@@ -94,7 +94,7 @@ extension Supervisor {
         } catch {
             logger.warning("An operation failed: \(error.message)", metadata: ["app-id": "\(id)"])
             // Whatever was half done is put right by the update cycle.
-            if error.code != .locked { trigger() }
+            if error.code != .locked { requestCheck() }
             return .failure(error)
         }
     }
@@ -141,8 +141,8 @@ extension Supervisor {
     }
 
     /// Take, stop, swap, remove, create, start: with an empty /data in between if that is asked for. All containers of the
-    /// application are made again from what they were made from; a pending update is the update cycle's business.
-    private func remake(_ id: AppID, force: Bool, purging: Bool) async throws(SupervisorError) {
+    /// application are recreated from what they were created from; a pending update is the update cycle's business.
+    private func recreateAll(_ id: AppID, force: Bool, purging: Bool) async throws(SupervisorError) {
         try await refreshNetworks()
         let own = inventory.containers(of: id)
         guard let app = TargetState.recovered(from: own, networks: inventory.networks)[id] ?? target?[id],

@@ -2,7 +2,7 @@ import SupervisorPorts
 
 /// Entering and leaving the gates of applications.
 extension Supervisor {
-    /// Enters the gate of an application, waiting its turn for at most `limit`. Whoever is let in must leave.
+    /// Enters the gate of an application, waiting its turn for at most `limit`. A caller that is let in must leave.
     func enterGate(_ app: AppID, within limit: Duration) async -> Bool {
         if gate.tryEnter(app) { return true }
         let clock = parts.clock
@@ -26,7 +26,7 @@ extension Supervisor {
         gate.leave(app)
     }
 
-    /// How long a caller waits for the operation before his: 10 s plus the time that a stop may take.
+    /// How long a caller waits for the action before theirs: 10 s plus the time that a stop may take.
     func gatePatience(_ app: AppID) -> Duration {
         .seconds(10) + targetInForce.stopTimeout(app)
     }

@@ -1,7 +1,7 @@
 import JSON
 
 /// A fingerprint of what a container was made from: 128-bit FNV-1a (RFC 9923) over length-prefixed parts, as 32 hex
-/// digits. It tells a change from no change; it protects nothing.
+/// digits. It detects a change; it protects nothing.
 struct ConfigurationDigest {
     private var state: UInt128 = 0x6C62_272E_07BB_0142_62B8_2175_6295_C58D
 

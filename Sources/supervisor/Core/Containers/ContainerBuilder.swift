@@ -186,7 +186,7 @@ struct ContainerBuilder: Sendable {
 }
 
 extension NetworkTarget {
-    /// Where it differs, the network is made anew.
+    /// Where it differs, the network is recreated.
     var digest: String {
         var digest = ConfigurationDigest()
         digest.add("1")

@@ -1,21 +1,21 @@
 /// What runs on this device, as the engine says.
-public struct CurrentState: Sendable, Hashable {
+package struct CurrentState: Sendable, Hashable {
     /// A container of ours.
-    public struct Instance: Sendable, Hashable {
-        public var id: String
-        public var key: ServiceKey
-        public var commit: String
-        public var digest: String
-        public var image: String
-        public var imageID: String
-        public var state: ContainerState
+    package struct Instance: Sendable, Hashable {
+        package var id: String
+        package var key: ServiceKey
+        package var commit: String
+        package var digest: String
+        package var image: String
+        package var imageID: String
+        package var state: ContainerState
         /// When it was made, in seconds since 1970; 0 where that is not known.
-        public var created: Int64
-        public var health: ContainerHealth
-        /// The networks that it is on, by the engine's name, with their ids as far as the engine tells them.
-        public var networks: [String: String]
+        package var created: Int64
+        package var health: ContainerHealth
+        /// The networks that it is on, by the engine's name, with their ids as far as the engine reports them.
+        package var networks: [String: String]
 
-        public init(
+        package init(
             id: String,
             key: ServiceKey,
             commit: String,
@@ -41,14 +41,14 @@ public struct CurrentState: Sendable, Hashable {
     }
 
     /// A network of ours.
-    public struct Network: Sendable, Hashable {
-        public var id: String
-        public var app: AppID
+    package struct Network: Sendable, Hashable {
+        package var id: String
+        package var app: AppID
         /// The engine's.
-        public var name: String
-        public var digest: String
+        package var name: String
+        package var digest: String
 
-        public init(id: String, app: AppID, name: String, digest: String) {
+        package init(id: String, app: AppID, name: String, digest: String) {
             self.id = id
             self.app = app
             self.name = name
@@ -57,31 +57,31 @@ public struct CurrentState: Sendable, Hashable {
     }
 
     /// As the engine lists them, the newest first.
-    public var instances: [Instance]
-    public var networks: [Network]
+    package var instances: [Instance]
+    package var networks: [Network]
     /// The engine's names of volumes of ours.
-    public var volumes: Set<String>
+    package var volumes: Set<String>
     /// Names of wanted images that the engine has.
-    public var images: Set<String>
-    /// Services that were stopped through the API, and stay so until they are started or made anew.
-    public var halted: Set<ServiceKey>
+    package var images: Set<String>
+    /// Services that were stopped through the API, and stay so until they are started or recreated.
+    package var stoppedByRequest: Set<ServiceKey>
     /// Whether everything that has ended runs again, as after a boot, whatever its restart policy.
-    public var startsEverything: Bool
+    package var startsEverything: Bool
     /// Services that have run since then: what has ended by its own policy meanwhile is not run a second time.
-    public var haveRun: Set<ServiceKey>
+    package var servicesSeenRunning: Set<ServiceKey>
     /// Services whose new container has said that the old one may go, or has had its time to.
-    public var handedOver: Set<ServiceKey>
-    /// Digests of containers of releases that gave way to the last good one.
-    public var rejected: Set<String>
+    package var handedOver: Set<ServiceKey>
+    /// Digests of containers of releases that were rolled back.
+    package var rejected: Set<String>
 
-    public init(
+    package init(
         instances: [Instance] = [],
         networks: [Network] = [],
         volumes: Set<String> = [],
         images: Set<String> = [],
-        halted: Set<ServiceKey> = [],
+        stoppedByRequest: Set<ServiceKey> = [],
         startsEverything: Bool = false,
-        haveRun: Set<ServiceKey> = [],
+        servicesSeenRunning: Set<ServiceKey> = [],
         handedOver: Set<ServiceKey> = [],
         rejected: Set<String> = []
     ) {
@@ -89,9 +89,9 @@ public struct CurrentState: Sendable, Hashable {
         self.networks = networks
         self.volumes = volumes
         self.images = images
-        self.halted = halted
+        self.stoppedByRequest = stoppedByRequest
         self.startsEverything = startsEverything
-        self.haveRun = haveRun
+        self.servicesSeenRunning = servicesSeenRunning
         self.handedOver = handedOver
         self.rejected = rejected
     }
@@ -119,7 +119,7 @@ public struct CurrentState: Sendable, Hashable {
 }
 
 extension CurrentState.Instance {
-    /// nil for a container whose labels are not ours or not whole.
+    /// nil for a container whose labels are not ours or not complete.
     init?(_ container: EngineContainer) {
         guard let text = container.labels[ContainerLabel.app], let app = AppID(digits: text),
             let service = container.labels[ContainerLabel.service]
@@ -140,7 +140,7 @@ extension CurrentState.Instance {
 }
 
 extension CurrentState.Network {
-    /// nil for a network whose labels are not ours or not whole.
+    /// nil for a network whose labels are not ours or not complete.
     init?(_ network: EngineNetwork) {
         guard let text = network.labels[ContainerLabel.app], let app = AppID(digits: text),
             let digest = network.labels[ContainerLabel.configuration]

@@ -1,6 +1,6 @@
 import Logging
 
-/// The single steps that every operation is made of. The caller holds the application's gate.
+/// The single steps that every action consists of. The caller holds the application's gate.
 extension Supervisor {
     var instances: [CurrentState.Instance] { inventory.instances }
 
@@ -10,7 +10,7 @@ extension Supervisor {
 
     /// Stops a container and waits until its process is gone.
     func stopContainer(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
-        setStatus(.stopping)
+        progress.begin(.stopping)
         logger.info("Stopping the container", metadata: metadata(key, id))
         inventory.weStop(id)
         // A process that does not end within its grace period is killed, which takes a moment.
@@ -42,22 +42,22 @@ extension Supervisor {
         logger.info("Removed the container", metadata: metadata(key, id))
     }
 
-    /// Whether a container is better made again than started once more: the engine failed to start it, it never ran, so
-    /// that nothing is lost with it, and it is not itself one that was made again. An engine that was killed while it
+    /// Whether a container is better recreated than started once more: the engine failed to start it, it never ran, so
+    /// that nothing is lost with it, and it was not recreated itself. An engine that was killed while it
     /// started the container may have left something that keeps it from ever starting ("task already exists").
-    func isToBeMadeAgain(_ key: ServiceKey, _ id: String) -> Bool {
+    func shouldRecreate(_ key: ServiceKey, _ id: String) -> Bool {
         memory.hasFailedToStart(key, container: id) && inventory.hasNeverStarted(id)
     }
 
-    func makeAgain(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
+    func recreate(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
         let message: Logger.Message = "Making the container again: the engine failed to start it, and it never ran"
         logger.notice(message, metadata: metadata(key, id))
         try await removeContainer(key, id)
-        try await install(key)
+        try await createAndStart(key)
     }
 
-    func install(_ key: ServiceKey) async throws(SupervisorError) {
-        guard let (app, service) = planned[key] else {
+    func createAndStart(_ key: ServiceKey) async throws(SupervisorError) {
+        guard let (app, service) = cycle.releasesToRun[key] else {
             throw SupervisorError(.failed, "\(key) is no longer in the target")
         }
         let id = try await createContainer(app, service)
@@ -67,14 +67,14 @@ extension Supervisor {
     /// Starts a container of which a failure to start may be the release's.
     func startJudged(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
         // Before it starts: a process that ends at once has done so, and been started again, before the next plan.
-        if let healthyAfter = planned[key]?.service.healthyAfter {
-            probations[key] = Probation(container: id, healthyAfter: healthyAfter)
+        if let healthyAfter = cycle.releasesToRun[key]?.service.healthyAfter {
+            rollBack.begin(key, container: id, healthyAfter: healthyAfter)
         }
         do throws(SupervisorError) {
             try await startContainer(key, id)
         } catch {
             // That may be the engine's doing; if it is the release's, it happens to the next container too.
-            if error.code == .failed, !isToBeMadeAgain(key, id) { probations[key]?.failedToStart(error.message) }
+            if error.code == .failed, !shouldRecreate(key, id) { rollBack.failedToStart(key, error.message) }
             throw error
         }
     }
@@ -90,7 +90,7 @@ extension Supervisor {
     /// Makes the service's container. Returns its id.
     func createContainer(_ app: AppTarget, _ service: ServiceTarget) async throws(SupervisorError) -> String {
         let key = ServiceKey(app: app.id, service: service.name)
-        setStatus(.installing)
+        progress.begin(.installing)
         let host = try await hostAddress(service.composition, of: app.id)
         let specification = builder().specification(app: app, service: service, host: host)
         let directories = parts.directories
@@ -118,7 +118,7 @@ extension Supervisor {
 
     /// Starts a container that does not run, with nothing in its lock directory.
     func startContainer(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
-        setStatus(.starting)
+        progress.begin(.starting)
         let directories = parts.directories
         let othersRun = inventory.othersRun(than: key)
         // With a predecessor that lives it shares the lock directory.

@@ -4,7 +4,7 @@ import Logging
 
 /// Networks of applications.
 extension Supervisor {
-    /// Lists our networks anew.
+    /// Lists our networks again.
     func refreshNetworks() async throws(SupervisorError) {
         let listed = try await engineStep("listing networks", limit: .seconds(60)) { engine throws(EngineError) in
             try await engine.networks(label: ContainerLabel.app)
@@ -43,7 +43,7 @@ extension Supervisor {
         return gateway
     }
 
-    /// The same without asking; nil where nobody has asked yet.
+    /// The same without asking; nil where it was not asked for yet.
     func knownHostAddress(_ composition: Composition, of app: AppID) -> String? {
         if let first = composition.networks.first {
             return inventory.network(named: app.engineName(first.network))?.gateway
@@ -52,7 +52,7 @@ extension Supervisor {
     }
 
     func createNetwork(_ app: AppID, _ name: String) async throws(SupervisorError) {
-        let known = planned.filter { $0.key.app == app }.values.flatMap(\.app.networks)
+        let known = cycle.releasesToRun.filter { $0.key.app == app }.values.flatMap(\.app.networks)
         guard let network = (known + (target?[app]?.networks ?? [])).first(where: { app.engineName($0.name) == name })
         else { throw SupervisorError(.failed, "the network \(name) is no longer in the target") }
         let specification = builder().specification(app: app, network: network, bridge: freeBridge())
@@ -83,7 +83,7 @@ extension Supervisor {
             }
             logger.notice("Removed the network \(name)", metadata: ["app-id": "\(app)"])
         } catch {
-            leftNetworks.insert(.network(app, name))
+            cycle.networkIsInUse(app, name)
             logger.warning("The network \(name) stays for now: \(error)", metadata: ["app-id": "\(app)"])
         }
     }

@@ -46,11 +46,11 @@ extension Supervisor {
                 "Connected to \(information.name) \(information.version), API \(information.apiVersion), at \(settings.engineSocket)"
             )
             publish(.engineConnected(name: information.name, version: information.version))
-            trigger()
+            requestCheck()
             findCrashLoops()
             // What ended just before the stream was up may still be listed as running: once more a second later.
             engineLink.triggered(at: parts.clock.now)
-            triggerSoon()
+            requestCheckSoon()
         case .container(let id, let action, let exitCode, let labels):
             containerEvent(id, action, exitCode, labels)
         }
@@ -83,7 +83,7 @@ extension Supervisor {
                     metadata: ["app-id": "\(app)", "service": "\(service)", "container-id": "\(id)"]
                 )
                 processDied(key, id, exitCode)
-                if probations[key]?.container == id { probations[key]?.died(exitCode: exitCode, at: parts.clock.now) }
+                rollBack.died(key, container: id, exitCode: exitCode, at: parts.clock.now)
             }
         case "stop": inventory.setState(of: id, to: .exited)
         case "destroy", "remove":
@@ -92,16 +92,16 @@ extension Supervisor {
         case "create", "health_status": break
         default: return
         }
-        if !isOurDoing { triggerSoon() }
+        if !isOurDoing { requestCheckSoon() }
     }
 
     /// Starts an update check because something happened to a container: at most one a second.
-    private func triggerSoon() {
+    private func requestCheckSoon() {
         guard !isStopping, let wait = engineLink.waitForEventTrigger(at: parts.clock.now) else { return }
         engineLink.triggerSoon(
             by: after(wait) { supervisor in
                 supervisor.engineLink.eventTriggerIsDue(at: supervisor.parts.clock.now)
-                supervisor.trigger()
+                supervisor.requestCheck()
             }
         )
     }

@@ -40,6 +40,6 @@ extension Supervisor {
     ) {
         guard !answer.resume(returning: result), let since = disk.answers() else { return }
         logger.notice("The disk answers again, after \((parts.clock.now - since).components.seconds) s")
-        trigger()
+        requestCheck()
     }
 }

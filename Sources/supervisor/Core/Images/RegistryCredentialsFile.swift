@@ -6,19 +6,19 @@ import JSON
 /// docker's own config.json, `{"auths":{"HOST[:PORT]":{"auth":"…"}}}`, where `auth` is USER:PASSWORD in Base64, or
 /// `username` and `password` stand in its place.
 ///
-/// Read anew for each download, so that a change counts at once. Everything here may block. No message ever has anything
+/// Read again for each download, so that a change counts at once. Everything here may block. No message ever has anything
 /// of the file's contents.
-public struct RegistryCredentialsFile: Sendable {
-    public let path: String
+struct RegistryCredentialsFile: Sendable {
+    let path: String
 
     /// In the state directory.
-    public init(directory: String) {
+    init(directory: String) {
         path = directory + "/registries.json"
     }
 
     /// Why the file is not used. One line that names the file.
-    public struct Problem: Error, Sendable, Hashable, CustomStringConvertible {
-        public var description: String
+    struct Problem: Error, Sendable, Hashable, CustomStringConvertible {
+        var description: String
     }
 
     private static let limit = 1 << 20
@@ -26,7 +26,7 @@ public struct RegistryCredentialsFile: Sendable {
     /// The credentials for the registry of `image`; nil where there is no file, or nothing in it for that registry.
     ///
     /// Throws where the file is readable or writable by others, belongs to somebody else, or is damaged.
-    public func credentials(for image: String) throws(Problem) -> RegistryCredentials? {
+    func credentials(for image: String) throws(Problem) -> RegistryCredentials? {
         guard let bytes = try read() else { return nil }
         let document: JSONValue
         do throws(JSONParseError) {

@@ -1,4 +1,5 @@
 import Logging
+import SupervisorPorts
 
 /// Images: downloading what is wanted, and removing what we downloaded and nothing wants any more.
 extension Supervisor {
@@ -10,57 +11,59 @@ extension Supervisor {
 
     func download(_ key: ServiceKey, _ image: String) async throws(SupervisorError) {
         // Room for the new image first, where that is asked for.
-        if planned[key]?.service.strategy == .deleteThenDownload { await removeOldImages() }
+        if cycle.releasesToRun[key]?.service.strategy == .deleteThenDownload { await removeOldImages() }
         await rememberPulled(image)
         let credentials = await registryCredentials(for: image)
         try admitChange()
-        setStatus(.downloading)
-        progress.download = 0
+        progress.downloadBegan()
         publish(.downloadBegan(key, image: image))
         logger.notice("Downloading \(image)", metadata: ["app-id": "\(key.app)", "service": "\(key.service)"])
         let engine = parts.engine
         let task = Task(executorPreference: parts.executor) { () async -> Result<Void, EngineError> in
             do throws(EngineError) {
                 try await engine.pull(image, credentials: credentials) { percentage in
-                    self.assumeIsolated { $0.progress.download = percentage }
-                    self.assumeIsolated { $0.publishProgress(key, image: image, percentage) }
+                    self.assumeIsolated { $0.downloaded(key, image, percentage) }
                 }
                 return .success(())
             } catch {
                 return .failure(error)
             }
         }
-        download = (image, task)
+        images.downloadBegan(image, task)
         let result = await task.value
-        download = nil
-        progress.download = nil
-        setStatus(.idle)
+        images.downloadEnded()
+        progress.downloadEnded()
         if case .failure(let error) = result {
             publish(.downloadFailed(key, image: image, error.message))
             // What did not come is not ours to remove later, should somebody else bring it.
             if try await !hasImage(image) {
-                pulledImages.remove(image)
+                images.remove(image)
                 await savePulledImages()
             }
             throw downloadError(error)
         }
-        knownImages.insert(image)
+        cycle.found(image: image)
         publish(.downloadDone(key, image: image))
         logger.notice("Downloaded \(image)", metadata: ["app-id": "\(key.app)", "service": "\(key.service)"])
     }
 
-    /// Whether the target in force runs this image.
+    private func downloaded(_ key: ServiceKey, _ image: String, _ percentage: Double) {
+        progress.downloaded(percentage: percentage)
+        publish(news.downloadProgress(key, image: image, percentage, at: parts.clock.now))
+    }
+
+    /// Whether a release of the target, or one to which that may be rolled back, runs this image.
     func isWanted(_ image: String) -> Bool {
-        targetInForce.isWanted(image) || imagesToGoBackTo.contains(image)
+        targetInForce.isWanted(image) || rollBack.imagesToKeep(target).contains(image)
     }
 
     private func rememberPulled(_ image: String) async {
-        guard pulledImages.insert(image).inserted else { return }
+        guard images.add(image) else { return }
         await savePulledImages()
     }
 
     private func savePulledImages() async {
-        let images = pulledImages
+        let images = images.pulled
         let store = parts.store
         do throws(SupervisorError) {
             try await onWorker { try store.save(pulledImages: images) }
@@ -72,8 +75,8 @@ extension Supervisor {
     /// Removes images that we downloaded and that nothing wants any more.
     func removeOldImages() async {
         guard let target = targetInForce.confirmed else { return }
-        let wanted = Set(target.apps.flatMap { $0.services.map(\.image) }).union(imagesToGoBackTo)
-        for image in pulledImages.subtracting(wanted).sorted() {
+        let wanted = Set(target.apps.flatMap { $0.services.map(\.image) }).union(rollBack.imagesToKeep(target))
+        for image in images.pulled.subtracting(wanted).sorted() {
             do throws(SupervisorError) {
                 try await engineStep("removing the image \(image)", limit: .seconds(120)) {
                     engine throws(EngineError) in
@@ -85,8 +88,8 @@ extension Supervisor {
                 logger.info("The image \(image) stays for now: \(error)")
                 continue
             }
-            knownImages.remove(image)
-            pulledImages.remove(image)
+            cycle.removed(image: image)
+            images.remove(image)
             await savePulledImages()
         }
     }

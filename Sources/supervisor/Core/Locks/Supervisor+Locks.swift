@@ -87,7 +87,7 @@ extension Supervisor {
             while supervisor.unlockWatch.checkGoesOn(isStopping: supervisor.isStopping) {
                 let held = try? await supervisor.heldLocks(of: supervisor.unlockWatch.apps)
                 if held?.contains(where: { !supervisor.targetInForce.isOverridden($0.app) }) == false {
-                    supervisor.trigger()
+                    supervisor.requestCheck()
                 }
             }
         }

@@ -96,7 +96,7 @@ extension UpdateLockFiles {
         }
     }
 
-    /// A file with our mark, locked, at a name that nobody looks at.
+    /// A file with our mark, locked, at a name that is no lock path.
     private func makeLockedFile(in directory: String) throws(SystemCallError) -> (path: String, descriptor: Int32) {
         let path = directory + "/" + FileSystem.uniqueName(Self.temporaryPrefix)
         let descriptor = clinux_openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o644)

@@ -28,7 +28,7 @@ struct UpdateLockFiles: Sendable {
 
     // MARK: Looking
 
-    /// The locks in force for an application whose listed services run; our own are not among them.
+    /// The locks held on an application whose listed services run; our own are not among them.
     func held(_ scope: Scope) -> [HeldLock] {
         places(of: scope).compactMap { look(at: $0) }
     }
@@ -49,14 +49,14 @@ struct UpdateLockFiles: Sendable {
     }
 
     /// Whether certainly nothing holds the application: then `held` would find no lock. Waits for no disk, and is false
-    /// where only that could tell.
+    /// where only that could answer.
     func areFree(_ scope: Scope, _ inMemory: InMemory) -> Bool {
         places(of: scope).allSatisfy {
             FileSystem.isKnownAbsent($0.path, inMemory: inMemory.holds($0))
         }
     }
 
-    /// What can be told without a disk: a path of which only that could tell counts as held, for the reason that is given.
+    /// What is known without a disk: a path that only the disk could answer for counts as held, for the given reason.
     func heldAsFarAsKnown(_ scope: Scope, _ inMemory: InMemory, otherwise reason: String) -> [HeldLock] {
         places(of: scope).compactMap { place in
             if inMemory.holds(place) { return look(at: place) }

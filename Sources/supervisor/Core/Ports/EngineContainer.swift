@@ -13,7 +13,7 @@ public struct EngineContainer: Sendable, Hashable {
     /// When it was made, in seconds since 1970.
     public var created: Int64
     public var health: ContainerHealth
-    /// The networks that it is on, by name, with their ids. The id is empty where the engine tells it only of a container
+    /// The networks that it is on, by name, with their ids. The id is empty where the engine reports it only of a container
     /// that runs.
     public var networks: [String: String]
 

@@ -1,6 +1,6 @@
 /// What an engine says of itself.
 public struct EngineInformation: Sendable, Hashable {
-    /// "docker", "podman" or "balena-engine", as far as it can be told.
+    /// "docker", "podman" or "balena-engine", as far as it is known.
     public var name: String
     /// The engine's version, such as "20.10.24".
     public var version: String

@@ -1,6 +1,6 @@
 public import JSON
 
-/// Something that a provider tells by itself.
+/// Something that a provider reports by itself.
 public enum HostEvent: Sendable, Hashable {
     /// A handshake with a plugin that provides these operations is through: what a user chose is to be applied again.
     case ready(operations: [String])

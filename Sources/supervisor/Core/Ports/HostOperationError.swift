@@ -35,7 +35,7 @@ public struct HostOperationError: Error, Sendable, Hashable, CustomStringConvert
 }
 
 extension SupervisorError {
-    /// As the API tells it.
+    /// As the API reports it.
     init(_ error: HostOperationError) {
         switch error.code {
         case .noProvider: self.init(.notSupported, error.message)

@@ -20,7 +20,7 @@ public protocol HostOperations: Sendable {
     /// connections before it stops those that are up.
     func connect(_ operations: [String]) async
 
-    /// Calls `handle` on the event loop for what providers tell by themselves. Set once, before anything is called.
+    /// Calls `handle` on the event loop for what providers report by themselves. Set once, before anything is called.
     func observe(_ handle: @escaping @Sendable (HostEvent) -> Void)
 
     /// nil while every essential provider is up or absent, otherwise one line. Asked on the event loop.

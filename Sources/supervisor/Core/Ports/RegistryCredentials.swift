@@ -11,6 +11,6 @@ public struct RegistryCredentials: Sendable, Hashable, CustomStringConvertible {
         self.password = password
     }
 
-    /// Never tells the password.
+    /// Never contains the password.
     public var description: String { "credentials of \(username) for \(registry)" }
 }

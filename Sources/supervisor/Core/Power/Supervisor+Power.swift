@@ -71,7 +71,7 @@ extension Supervisor {
         case .open:
             power.reset()
             // Whatever was asked for meanwhile is done now.
-            trigger()
+            requestCheck()
             scheduleReaping()
         }
     }
@@ -247,7 +247,7 @@ extension Supervisor {
                 logger.warning("\(instance.key) does not start again: \(error)", metadata: power.metadata)
             }
         }
-        setStatus(.idle)
+        progress.begin(.idle)
         for app in power.leaveAll() { leaveGate(app) }
     }
 

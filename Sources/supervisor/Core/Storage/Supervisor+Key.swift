@@ -39,7 +39,7 @@ extension Supervisor {
         }
         logger.notice("There is a new API key")
         publish(.keyRegenerated)
-        trigger()
+        requestCheck()
         return key
     }
 

@@ -1,10 +1,10 @@
 /// A service that another one waits for.
-public struct Dependency: Sendable, Hashable {
-    public var service: String
+package struct Dependency: Sendable, Hashable {
+    package var service: String
     /// Whether its health check has to succeed first; otherwise it has to run.
-    public var needsHealth: Bool
+    package var needsHealth: Bool
 
-    public init(service: String, needsHealth: Bool = false) {
+    package init(service: String, needsHealth: Bool = false) {
         self.service = service
         self.needsHealth = needsHealth
     }

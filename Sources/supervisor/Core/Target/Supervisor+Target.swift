@@ -30,21 +30,21 @@ extension Supervisor {
         let new = try await parts.reload()
         settings = new
         watchTarget()
-        trigger()
+        requestCheck()
     }
 
     private func targetFileChanged() {
-        trigger()
-        guard download != nil else { return }
-        // A download that nobody wants any more must not hold up what is wanted now.
+        requestCheck()
+        guard images.imageUnderWay != nil else { return }
+        // A download that is no longer wanted must not hold up what is wanted now.
         own { supervisor in
             _ = try? await supervisor.loadTarget()
-            guard let download = supervisor.download, supervisor.target != nil else { return }
-            if !supervisor.isWanted(download.image) { download.task.cancel() }
+            guard let image = supervisor.images.imageUnderWay, supervisor.target != nil else { return }
+            if !supervisor.isWanted(image) { supervisor.images.cancelDownload() }
         }
     }
 
-    /// Reads the target file. A file that cannot be read or is wrong leaves the last good target in force, and is
+    /// Reads the target file. A file that cannot be read or is wrong leaves the last good target in effect, and is
     /// remembered in `targetInForce`. Throws only where a good target cannot be kept for the next start.
     func loadTarget() async throws(SupervisorError) {
         let path = settings.targetFile
@@ -55,7 +55,7 @@ extension Supervisor {
             return targetIsWrong("\(error)")
         }
         guard let bytes else {
-            // No file is no wish: what ran goes on, as on a device whose target is yet to come.
+            // No file is no wish: what ran continues, as on a device whose target is yet to come.
             return targetIsWrong(target == nil ? nil : "\(path) is missing")
         }
         var parser = TargetParser()
@@ -69,14 +69,13 @@ extension Supervisor {
         for warning in parser.warnings { logger.warning("\(path): \(warning)") }
         logger.notice("New target: \(Self.summary(of: parsed.target))")
         publish(.targetChanged(Self.summary(of: parsed.target)))
-        retry.succeeded()
-        progress.hasFailed = false
-        progress.error = nil
+        cycle.targetChanged()
+        progress.targetChanged()
         let store = parts.store
         do throws(SupervisorError) {
             try await onWorker { try store.save(target: parsed.json) }
         } catch {
-            // It is in force all the same; a supervisor that starts anew reads the file again.
+            // It is in effect all the same; the next supervisor reads the file again.
             logger.error("The target could not be kept: \(error)")
         }
     }

@@ -1,5 +1,5 @@
-/// How a container gives way to its successor.
-public enum UpdateStrategy: String, Sendable, Hashable, CaseIterable {
+/// How a container is replaced by its successor.
+package enum UpdateStrategy: String, Sendable, Hashable, CaseIterable {
     /// The new image is downloaded while the old container runs.
     case downloadThenKill = "download-then-kill"
     /// The old container goes before the download.

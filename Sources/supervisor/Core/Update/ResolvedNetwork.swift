@@ -1,11 +1,11 @@
-/// A network with everything that it is made from.
-public struct ResolvedNetwork: Sendable, Hashable {
-    public var app: AppID
+/// A network with everything that it is created from.
+package struct ResolvedNetwork: Sendable, Hashable {
+    package var app: AppID
     /// The engine's.
-    public var name: String
-    public var digest: String
+    package var name: String
+    package var digest: String
 
-    public init(app: AppID, name: String, digest: String) {
+    package init(app: AppID, name: String, digest: String) {
         self.app = app
         self.name = name
         self.digest = digest

@@ -1,18 +1,18 @@
-/// A service with everything that its container is made from.
-public struct ResolvedService: Sendable, Hashable {
-    public var key: ServiceKey
-    public var digest: String
-    public var image: String
-    public var running: Bool
-    public var strategy: UpdateStrategy
-    public var restart: ContainerSpecification.RestartPolicy
+/// A service with everything that its container is created from.
+package struct ResolvedService: Sendable, Hashable {
+    package var key: ServiceKey
+    package var digest: String
+    package var image: String
+    package var running: Bool
+    package var strategy: UpdateStrategy
+    package var restart: ContainerSpecification.RestartPolicy
     /// The engine's names of its networks; none of them where it is on the host's or the engine's own.
-    public var networks: [String]
+    package var networks: [String]
     /// The engine's names of its volumes.
-    public var volumes: [String]
-    public var dependencies: [Dependency]
+    package var volumes: [String]
+    package var dependencies: [Dependency]
 
-    public init(
+    package init(
         key: ServiceKey,
         digest: String,
         image: String,

@@ -1,10 +1,10 @@
-/// A volume. What it was made from does not count: it holds data, and is never made anew.
-public struct ResolvedVolume: Sendable, Hashable {
-    public var app: AppID
+/// A volume. What it was created from does not count: it holds data, and is never recreated.
+package struct ResolvedVolume: Sendable, Hashable {
+    package var app: AppID
     /// The engine's.
-    public var name: String
+    package var name: String
 
-    public init(app: AppID, name: String) {
+    package init(app: AppID, name: String) {
         self.app = app
         self.name = name
     }

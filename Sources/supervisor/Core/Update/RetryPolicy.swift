@@ -1,13 +1,13 @@
 /// When a failed update cycle is tried again: min(2^n x 500 ms, poll interval), with jitter.
-public struct RetryPolicy: Sendable, Hashable {
-    public private(set) var failures = 0
+struct RetryPolicy: Sendable, Hashable {
+    private(set) var failures = 0
 
-    public init() {}
+    init() {}
 
-    public mutating func succeeded() { failures = 0 }
+    mutating func succeeded() { failures = 0 }
 
     /// Counts a failure and says how long to wait: between half of the delay and all of it.
-    public mutating func failed(
+    mutating func failed(
         pollInterval: Duration,
         using generator: inout some RandomNumberGenerator
     ) -> Duration {

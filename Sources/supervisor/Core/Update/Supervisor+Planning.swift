@@ -1,6 +1,6 @@
 import Logging
 
-/// What the planner is told: what there is, and what should be.
+/// What the planner compares: what there is, and what should be.
 extension Supervisor {
     /// Asks the engine, and compares with the target. What has failed in this cycle is left as it is.
     func plan(failed: inout [UpdateSubject: SupervisorError]) async throws(SupervisorError) -> UpdatePlan {
@@ -13,12 +13,16 @@ extension Supervisor {
             current.volumes = Set(try await listVolumes().map(\.name))
         }
         let desired = try await desiredState(target, &current, &failed)
-        current.halted = memory.stoppedByRequest
-        current.startsEverything = startsEverything
+        current.stoppedByRequest = memory.stoppedByRequest
+        current.startsEverything = cycle.isFirst
         memory.seenRunning(current.instances.lazy.filter(\.state.isAlive).map(\.key))
-        current.haveRun = memory.servicesSeenRunning
+        current.servicesSeenRunning = memory.servicesSeenRunning
         current.handedOver = await finishedHandOvers(handingOver(desired, current))
-        return UpdatePlanner.plan(current: current, target: desired, excluding: Set(failed.keys).union(leftNetworks))
+        return UpdatePlanner.plan(
+            current: current,
+            target: desired,
+            excluding: Set(failed.keys).union(cycle.networksInUse)
+        )
     }
 
     private func desiredState(
@@ -27,7 +31,7 @@ extension Supervisor {
         _ failed: inout [UpdateSubject: SupervisorError]
     ) async throws(SupervisorError) -> ResolvedTarget {
         var desired = ResolvedTarget()
-        planned = [:]
+        cycle.beginPlan()
         inventory.forgetGateways()
         for app in target.apps {
             var networks = app.networks
@@ -36,24 +40,23 @@ extension Supervisor {
                 do throws(SupervisorError) {
                     let own = try await describe(app, service)
                     await judge(app, service, digest: own.digest, current.instances)
-                    let (appInForce, inForce) = inForce(app, service)
-                    planned[key] = (appInForce, inForce)
-                    if inForce == service {
+                    let (appToRun, serviceToRun) = rollBack.releaseToRun(app, service)
+                    cycle.run(key, appToRun, serviceToRun)
+                    if serviceToRun == service {
                         desired.services.append(own)
                     } else {
                         current.rejected.insert(own.digest)
-                        for network in appInForce.networks where !networks.contains(where: { $0.name == network.name })
-                        {
+                        for network in appToRun.networks where !networks.contains(where: { $0.name == network.name }) {
                             networks.append(network)
                         }
-                        desired.services.append(try await describe(appInForce, inForce))
+                        desired.services.append(try await describe(appToRun, serviceToRun))
                     }
-                    let image = inForce.image
+                    let image = serviceToRun.image
                     if try await knowsImage(image) { current.images.insert(image) }
                 } catch {
                     if error.code == .unavailable || error.code == .timeout { throw error }
                     failed[.service(key)] = error
-                    // Nobody takes away what cannot be judged.
+                    // What cannot be compared is not taken away.
                     if !desired.services.contains(where: { $0.key == key }) {
                         desired.services.append(ResolvedService(key: key, digest: "", image: service.image))
                     }
@@ -85,9 +88,9 @@ extension Supervisor {
 
     /// Asked once in a cycle: the engine takes a millisecond for each.
     private func knowsImage(_ image: String) async throws(SupervisorError) -> Bool {
-        if knownImages.contains(image) { return true }
+        if cycle.knows(image: image) { return true }
         guard try await hasImage(image) else { return false }
-        knownImages.insert(image)
+        cycle.found(image: image)
         return true
     }
 
@@ -96,7 +99,9 @@ extension Supervisor {
         key: ServiceKey, timeout: Duration
     )] {
         desired.services.compactMap { service in
-            guard service.strategy == .handOver, let target = planned[service.key]?.service else { return nil }
+            guard service.strategy == .handOver, let target = cycle.releasesToRun[service.key]?.service else {
+                return nil
+            }
             let alive = current.instances(of: service.key).filter(\.state.isAlive)
             guard let successor = alive.first(where: { $0.digest == service.digest }),
                 !current.predecessors(of: successor).isEmpty

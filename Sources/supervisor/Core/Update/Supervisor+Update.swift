@@ -6,18 +6,16 @@ extension Supervisor {
     // MARK: Being woken
 
     /// Starts a check as soon as the one under way, if any, is through.
-    func trigger() {
-        isTriggered = true
-        wakeUp()
+    func requestCheck() {
+        cycle.request()
     }
 
-    func wakeUp() {
-        wake?.resume()
-        wake = nil
+    private func wakeUp() {
+        cycle.wakeUp()
     }
 
-    private func waitForTrigger(_ limit: Duration) async {
-        guard !isTriggered, !isStopping else { return }
+    private func waitForRequest(_ limit: Duration) async {
+        guard !cycle.isRequested, !isStopping else { return }
         let clock = parts.clock
         let timer = Task(executorPreference: parts.executor) {
             do { try await clock.sleep(for: limit) } catch { return }
@@ -25,14 +23,14 @@ extension Supervisor {
         }
         await withCheckedContinuation { continuation in
             // Asked again in here: another job may have had its turn since.
-            if isTriggered || isStopping { continuation.resume() } else { wake = continuation }
+            cycle.wait(isStopping: isStopping, continuation)
         }
         timer.cancel()
     }
 
     public func requestUpdate(force: Bool) {
-        if force { pendingForce = true }
-        trigger()
+        if force { cycle.requestForce() }
+        requestCheck()
     }
 
     // MARK: The cycle
@@ -40,73 +38,50 @@ extension Supervisor {
     /// Runs cycles until the core stops: when something asks for one, after a failure, and at the poll interval.
     func runUpdates() async {
         while !isStopping {
-            isTriggered = false
+            cycle.takeRequest()
             if power.isClosed {
                 // Its end triggers a cycle.
-                await waitForTrigger(settings.pollInterval)
+                await waitForRequest(settings.pollInterval)
                 continue
             }
-            checksBegun += 1
-            let wait = await cycle()
-            checksEnded += 1
-            progress.nextAttempt = progress.hasFailed ? parts.clock.now + wait : nil
-            await waitForTrigger(wait)
+            progress.checkBegan()
+            let wait = await runCycle()
+            progress.checkEnded(next: parts.clock.now + wait)
+            await waitForRequest(wait)
             forgetUnlockWatches()
         }
     }
 
     /// One cycle. Returns how long to wait for the next one unless something asks for it sooner.
-    private func cycle() async -> Duration {
-        activeForce = pendingForce
-        pendingForce = false
-        defer { activeForce = false }
-        progress.nextAttempt = nil
-        knownImages = []
-        leftNetworks = []
-        deadline = nil
+    private func runCycle() async -> Duration {
+        cycle.begin()
+        defer { cycle.end() }
         do throws(SupervisorError) {
             await saveKeyIfNeeded()
             try await loadTarget()
             let isPending = try await converge()
-            if retry.failures > 0 { logger.notice("The update succeeded after \(retry.failures) failures") }
-            progress = UpdateProgress()
-            progress.isPending = isPending
-            progress.isDownloaded = isPending
-            progress.error = rollBackMessage
-            progress.hasFailed = progress.error != nil
-            publishCheck(nil, isPending: isPending)
-            retry.succeeded()
-            if !isPending { startsEverything = false }
-            return waitForDeadline
+            if cycle.failures > 0 { logger.notice("The update succeeded after \(cycle.failures) failures") }
+            let message = rollBack.message(target)
+            progress.succeeded(isPending: isPending, rollBack: message)
+            publish(news.succeeded(isPending: isPending, isRolledBack: message != nil))
+            cycle.succeeded(isPending: isPending)
+            return cycle.wait(pollInterval: settings.pollInterval, at: parts.clock.now)
         } catch {
-            setStatus(.idle)
-            progress.download = nil
+            progress.downloadEnded()
             if isStopping { return .zero }
             if power.isClosed {
                 // What was asked for is done when the gate is open again.
-                if activeForce { pendingForce = true }
+                cycle.leaveForce()
                 return .zero
             }
-            // An engine that is away is told once, where it went; its return starts a cycle.
+            // An engine that goes away is reported once, where that is noticed; its return starts a cycle.
             var isAway = false
             if case .away = engineState, error.code == .unavailable { isAway = true }
-            progress.hasFailed = progress.isPending
-            if progress.error != error.message, !isAway { logger.warning("The update failed: \(error.message)") }
-            progress.error = error.message
-            if !isAway { publishCheck(error) }
+            if progress.failed(error.message), !isAway { logger.warning("The update failed: \(error.message)") }
+            if !isAway { publish(news.failed(error)) }
             var generator = SystemRandomNumberGenerator()
-            return retry.failed(pollInterval: settings.pollInterval, using: &generator)
+            return cycle.failed(pollInterval: settings.pollInterval, using: &generator)
         }
-    }
-
-    /// Has a cycle begin then, if nothing asks for one sooner.
-    func wakeNoLaterThan(_ time: Duration) {
-        deadline = min(deadline ?? time, time)
-    }
-
-    private var waitForDeadline: Duration {
-        guard let deadline else { return settings.pollInterval }
-        return min(settings.pollInterval, max(.milliseconds(10), deadline - parts.clock.now))
     }
 
     /// More rounds than any target takes: each gets at least one thing done.
@@ -120,9 +95,12 @@ extension Supervisor {
         for _ in 0..<maximumRounds {
             try admitChange()
             let plan = try await plan(failed: &failed)
-            progress.isPending = plan.isPending || !failed.isEmpty
-            updateIsOpen = updateIsOpen || plan.isPending
-            progress.isDownloaded = progress.isPending && plan.downloads.isEmpty && failed.isEmpty
+            progress.planned(
+                isPending: plan.isPending,
+                hasDownloads: !plan.downloads.isEmpty,
+                hasFailures: !failed.isEmpty
+            )
+            news.planned(isPending: plan.isPending)
             // What stops nothing waits for no download, which may take hours.
             if !plan.additions.isEmpty {
                 try await execute(Set(plan.additions.map(\.app)), &failed) { $0.additions }
@@ -133,7 +111,9 @@ extension Supervisor {
                     try admitChange()
                     // One that a new target has cancelled is no failure. Others that want it are not to ask again.
                     guard isWanted(image) else { continue }
-                    for (other, entry) in planned where entry.service.image == image { failed[.service(other)] = error }
+                    for (other, entry) in cycle.releasesToRun where entry.service.image == image {
+                        failed[.service(other)] = error
+                    }
                     failed[.service(key)] = error
                 }
             } else if !plan.handOvers.isEmpty {
@@ -151,18 +131,9 @@ extension Supervisor {
 
     /// Everything is as the target says.
     private func settle() async {
-        if let target {
-            settledCommits = Dictionary(target.apps.map { ($0.id, $0.commit) }) { first, _ in first }
-            for key in releases.rejected.keys where target[key.app].map({ rejects($0, key) }) == true {
-                settledCommits[key.app] = nil
-            }
-        }
+        if let target { progress.settled(rollBack.settledCommits(target)) }
         await forgetReleasesOfOthers()
         await removeOldImages()
-    }
-
-    private func rejects(_ app: AppTarget, _ key: ServiceKey) -> Bool {
-        app.services.contains { $0.name == key.service && releases.rejects(app, $0) }
     }
 
     // MARK: Doing
@@ -174,11 +145,8 @@ extension Supervisor {
         locking: Bool,
         _ stage: (UpdatePlan) -> [UpdateStep]
     ) async throws(SupervisorError) {
-        if pendingForce {
-            activeForce = true
-            pendingForce = false
-        }
-        if !activeForce {
+        cycle.takeForce()
+        if !cycle.isForcing {
             let blockers = try await heldLocks(of: apps).filter { !targetInForce.isOverridden($0.app) }
             guard blockers.isEmpty else {
                 watchForUnlock(blockers)
@@ -190,12 +158,12 @@ extension Supervisor {
                 return
             }
         }
-        publishBlocked(nil)
+        publish(news.blocked(by: nil))
         try await execute(apps, &failed, locking: locking, stage)
     }
 
     /// Does one stage of the plan for some applications, alone with them: with their gates, and with their locks where
-    /// something that lives is stopped. The plan is made again inside, since it may have changed while we waited.
+    /// something that lives is stopped. The plan is redone inside, since it may have changed while we waited.
     private func execute(
         _ apps: Set<AppID>,
         _ failed: inout [UpdateSubject: SupervisorError],
@@ -214,7 +182,7 @@ extension Supervisor {
         try await requireDisk()
         let steps = stage(try await plan(failed: &failed)).filter { apps.contains($0.app) }
         guard locking, !steps.isEmpty else { return try await perform(steps, &failed) }
-        let taken = try await takeLocks(of: Set(steps.map(\.app)), force: activeForce)
+        let taken = try await takeLocks(of: Set(steps.map(\.app)), force: cycle.isForcing)
         do throws(SupervisorError) {
             try await perform(steps, &failed)
         } catch {
@@ -228,7 +196,7 @@ extension Supervisor {
         _ steps: [UpdateStep],
         _ failed: inout [UpdateSubject: SupervisorError]
     ) async throws(SupervisorError) {
-        defer { setStatus(.idle) }
+        defer { progress.begin(.idle) }
         for step in steps {
             try admitChange()
             // What it relies on failed a moment ago.
@@ -249,7 +217,7 @@ extension Supervisor {
     /// Why a service is better left as it is: one that it depends on failed, and does not run. One that failed and runs on
     /// as it was is as good as before.
     private func reasonToWait(_ key: ServiceKey, _ failed: [UpdateSubject: SupervisorError]) -> SupervisorError? {
-        guard !failed.isEmpty, let service = planned[key]?.service else { return nil }
+        guard !failed.isEmpty, let service = cycle.releasesToRun[key]?.service else { return nil }
         for dependency in service.composition.dependencies {
             let other = ServiceKey(app: key.app, service: dependency.service)
             guard let error = failed[.service(other)] else { continue }
@@ -267,15 +235,15 @@ extension Supervisor {
             for id in containers { try await stopAndRemove(key, id) }
         case .replace(let key, let containers):
             for id in containers { try await stopAndRemove(key, id) }
-            try await install(key)
+            try await createAndStart(key)
         case .handOver(let key): try await startSuccessor(key)
         case .halt(let key, let container):
             try await stopContainer(key, container)
             try await swapLocks(key)
-        case .install(let key): try await install(key)
+        case .install(let key): try await createAndStart(key)
         case .start(let key, let container):
-            if isToBeMadeAgain(key, container) {
-                try await makeAgain(key, container)
+            if shouldRecreate(key, container) {
+                try await recreate(key, container)
             } else {
                 try await startJudged(key, container)
             }
@@ -283,9 +251,5 @@ extension Supervisor {
         case .removeNetwork(let app, let name, let id): await removeNetwork(app, name, id)
         case .createVolume(let app, let name): try await createVolume(app, name)
         }
-    }
-
-    func setStatus(_ status: UpdateProgress.Status) {
-        progress.status = status
     }
 }

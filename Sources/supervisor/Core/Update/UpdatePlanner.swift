@@ -1,9 +1,9 @@
 /// Compares what runs with what should run. A pure function: it knows neither engine nor clock.
-public enum UpdatePlanner {
+package enum UpdatePlanner {
     /// - Parameters:
     ///   - target: nil where no target is known: then nothing is taken away.
     ///   - excluded: what has failed in this cycle, and is left as it is.
-    public static func plan(
+    package static func plan(
         current: CurrentState,
         target: ResolvedTarget?,
         excluding excluded: Set<UpdateSubject> = []
@@ -172,7 +172,7 @@ private struct Planning {
         let fitting = instances.filter { instance in
             instance.digest == service.digest && instance.state != .removing && instance.state != .dead
                 && service.networks.allSatisfy { isOn($0, instance) }
-                // Whoever put it there: a network can be made anew only when nothing is on it.
+                // However it got there: a network can be recreated only when nothing is on it.
                 && !instance.networks.keys.contains(where: changedNetworks.contains)
         }
         return fitting.first(where: \.state.isAlive) ?? fitting.first
@@ -186,12 +186,12 @@ private struct Planning {
     }
 
     private func needsStart(_ instance: CurrentState.Instance, _ service: ResolvedService) -> Bool {
-        if current.halted.contains(service.key) { return false }
+        if current.stoppedByRequest.contains(service.key) { return false }
         switch instance.state {
         case .created: return true
         case .exited:
             // A process that has ended for good by its own policy stays so, until the next boot.
-            if current.startsEverything, !current.haveRun.contains(service.key) { return true }
+            if current.startsEverything, !current.servicesSeenRunning.contains(service.key) { return true }
             switch service.restart {
             case .always, .unlessStopped: return true
             case .no, .onFailure: return false
@@ -208,7 +208,7 @@ private struct Planning {
 
     private func isMet(_ dependency: Dependency, of app: AppID) -> Bool {
         let key = ServiceKey(app: app, service: dependency.service)
-        guard let service = wanted[key], service.running, !current.halted.contains(key) else { return true }
+        guard let service = wanted[key], service.running, !current.stoppedByRequest.contains(key) else { return true }
         let there = instances[key] ?? []
         let alive = there.filter(\.state.isAlive)
         if dependency.needsHealth {

@@ -1,5 +1,5 @@
 /// One thing to do.
-public enum UpdateStep: Sendable, Hashable {
+package enum UpdateStep: Sendable, Hashable {
     /// Get the image.
     case download(ServiceKey, image: String)
     /// Stop and remove the containers: an old version whose successor comes later, a service that is no longer wanted, or
@@ -18,7 +18,7 @@ public enum UpdateStep: Sendable, Hashable {
     case removeNetwork(AppID, name: String, id: String)
     case createVolume(AppID, name: String)
 
-    public var subject: UpdateSubject {
+    package var subject: UpdateSubject {
         switch self {
         case .download(let key, _), .remove(let key, _), .replace(let key, _), .handOver(let key), .halt(let key, _),
             .install(let key), .start(let key, _):
@@ -28,10 +28,10 @@ public enum UpdateStep: Sendable, Hashable {
         }
     }
 
-    public var app: AppID { subject.app }
+    package var app: AppID { subject.app }
 
     /// The service that it is about, if it is about one.
-    public var key: ServiceKey? {
+    package var key: ServiceKey? {
         if case .service(let key) = subject { key } else { nil }
     }
 }

@@ -1,19 +1,19 @@
 /// What a step is about.
-public enum UpdateSubject: Sendable, Hashable, Comparable, CustomStringConvertible {
+package enum UpdateSubject: Sendable, Hashable, Comparable, CustomStringConvertible {
     case service(ServiceKey)
     /// The engine's name.
     case network(AppID, String)
     /// The engine's name.
     case volume(AppID, String)
 
-    public var app: AppID {
+    package var app: AppID {
         switch self {
         case .service(let key): key.app
         case .network(let app, _), .volume(let app, _): app
         }
     }
 
-    public static func < (a: UpdateSubject, b: UpdateSubject) -> Bool { a.order < b.order }
+    package static func < (a: UpdateSubject, b: UpdateSubject) -> Bool { a.order < b.order }
 
     private var order: (AppID, Int, String) {
         switch self {
@@ -23,7 +23,7 @@ public enum UpdateSubject: Sendable, Hashable, Comparable, CustomStringConvertib
         }
     }
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .service(let key): key.description
         case .network(_, let name): "network \(name)"

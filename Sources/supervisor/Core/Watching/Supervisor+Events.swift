@@ -7,40 +7,8 @@ extension Supervisor {
         events.append(event, time: parts.clock.wallSeconds)
     }
 
-    /// Tells how far a download is, at most once a second.
-    func publishProgress(_ key: ServiceKey, image: String, _ percentage: Double) {
-        let now = parts.clock.now
-        if let lastProgressEvent, now - lastProgressEvent < .seconds(1) { return }
-        lastProgressEvent = now
-        publish(.downloadProgress(key, image: image, percentage))
-    }
-
-    /// Tells that an update lock is in the way, once until that changes.
-    func publishBlocked(_ reason: String?) {
-        guard reason != blockedReason else { return }
-        blockedReason = reason
-        publish(reason.map(DeviceEvent.updateBlocked) ?? .updateUnblocked)
-    }
-
-    /// Tells how an update cycle has ended, once until that changes; nothing where there was nothing to do.
-    ///
-    /// - Parameter isPending: something is still to come.
-    func publishCheck(_ error: SupervisorError?, isPending: Bool = false) {
-        switch error {
-        case nil:
-            publishBlocked(nil)
-            failureTold = nil
-            guard !isPending else { return }
-            // What has given way to what was there before was told.
-            if updateIsOpen, rollBackMessage == nil { publish(.updateSucceeded) }
-            updateIsOpen = false
-        case let error? where error.code == .locked:
-            publishBlocked(error.message)
-        case let error?:
-            if error.message != failureTold { publish(.updateFailed(error.message)) }
-            failureTold = error.message
-            updateIsOpen = true
-        }
+    func publish(_ events: [DeviceEvent]) {
+        for event in events { publish(event) }
     }
 
     public func events(maximumAge: Int64?) -> LineStream {
@@ -80,7 +48,7 @@ extension Supervisor {
         case "start": publish(.containerStarted(key, id))
         case "stop": publish(.containerStopped(key, id))
         case "destroy": publish(.containerRemoved(key, id))
-        // A stop tells of itself.
+        // A stop has an event of its own.
         case "die" where !isOurDoing: publish(.containerDied(key, id, exitCode: exitCode))
         default: break
         }

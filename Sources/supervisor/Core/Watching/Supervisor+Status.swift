@@ -16,7 +16,7 @@ extension Supervisor {
         return [
             "api_port": .integer(Int64(settings.apiPort)),
             "ip_address": .string(parts.addresses()),
-            "commit": first.map { .string(settledCommits[$0.key.app] ?? $0.commit) } ?? .null,
+            "commit": first.map { .string(progress.settledCommits[$0.key.app] ?? $0.commit) } ?? .null,
             "status": .string(progress.status.rawValue),
             "download_progress": downloadProgress,
             "os_version": .string(identity.osVersion),
@@ -113,17 +113,17 @@ extension Supervisor {
         [
             "status": .string(progress.status.rawValue),
             "downloadProgress": downloadProgress,
-            "image": download.map { .string($0.image) } ?? .null,
+            "image": images.imageUnderWay.map(JSONValue.string) ?? .null,
             "pending": .bool(progress.isPending),
             "downloaded": .bool(progress.isDownloaded),
             "failed": .bool(progress.hasFailed),
             "error": progress.error.map(JSONValue.string) ?? .null,
-            "locked": .bool(blockedReason != nil),
+            "locked": .bool(news.blockedReason != nil),
             "nextAttemptSec": progress.nextAttempt.map { .integer(max(0, ($0 - now).components.seconds)) } ?? .null,
             "targetFile": .string(settings.targetFile),
             "targetError": targetInForce.error.map(JSONValue.string) ?? .null,
-            "checksBegun": .integer(checksBegun),
-            "checksEnded": .integer(checksEnded),
+            "checksBegun": .integer(progress.checksBegun),
+            "checksEnded": .integer(progress.checksEnded),
         ]
     }
 
@@ -138,7 +138,7 @@ extension Supervisor {
         return [
             "appId": .integer(id.number),
             "name": .string(wanted?.name ?? ""),
-            "commit": running.first.map { .string(settledCommits[id] ?? $0.commit) } ?? .null,
+            "commit": running.first.map { .string(progress.settledCommits[id] ?? $0.commit) } ?? .null,
             "targetCommit": wanted.map { .string($0.commit) } ?? .null,
             "services": .array(
                 names.map { name in
@@ -151,21 +151,13 @@ extension Supervisor {
                         "containerId": instance.map { .string($0.id) } ?? .null,
                         "state": .string(state(of: instance, key)),
                         "crashLooping": .bool(crashes.isLooping(key, at: now)),
-                        "rolledBackFrom": rolledBackFrom(key).map(JSONValue.string) ?? .null,
+                        "rolledBackFrom": rollBack.rolledBackCommit(key, target).map(JSONValue.string) ?? .null,
                         "exitCode": crashes.exitCode(of: key).map { .integer(Int64($0)) } ?? .null,
                         "lastLines": .array(crashes.lines(of: key, at: now).map(JSONValue.string)),
                     ]
                 }
             ),
         ]
-    }
-
-    /// The commit of the target's release that gave way to the last good one.
-    private func rolledBackFrom(_ key: ServiceKey) -> String? {
-        guard let app = target?[key.app], let service = app.services.first(where: { $0.name == key.service }),
-            service.healthyAfter != nil, releases.rejects(app, service)
-        else { return nil }
-        return app.commit
     }
 
     private func state(of instance: CurrentState.Instance?, _ key: ServiceKey) -> String {

@@ -62,7 +62,7 @@ struct ProbationTests {
         var probation = Self.probation()
         probation.died(exitCode: 1, at: Self.start)
         probation.forgive()
-        #expect(probation.isTold)
+        #expect(probation.isReported)
         #expect(probation.judge(.running, .none, at: .seconds(200)) == .open(until: .seconds(210)))
     }
 }

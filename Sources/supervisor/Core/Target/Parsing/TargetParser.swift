@@ -1,13 +1,13 @@
-public import JSON
+import JSON
 
 /// Reads a target state. Refuses what it does not understand where that would change what runs; a member that it does
 /// not know is a warning.
-public struct TargetParser {
-    public private(set) var warnings: [String] = []
+struct TargetParser {
+    private(set) var warnings: [String] = []
     /// Whether a lone service is one of several; nil counts them, and wants everything declared that is referred to.
     private let isMultiService: Bool?
 
-    public init() { isMultiService = nil }
+    init() { isMultiService = nil }
 
     /// For an application that is read back, maybe in parts.
     init(recoveringMultiService isMultiService: Bool) { self.isMultiService = isMultiService }
@@ -15,7 +15,7 @@ public struct TargetParser {
     private var isRecovering: Bool { isMultiService != nil }
 
     /// Parses the bytes of a target state file.
-    public mutating func parse(_ bytes: [UInt8]) throws(TargetError) -> (target: TargetState, json: JSONValue) {
+    mutating func parse(_ bytes: [UInt8]) throws(TargetError) -> (target: TargetState, json: JSONValue) {
         let json: JSONValue
         do throws(JSONParseError) {
             json = try JSONValue(parsing: bytes, limits: .init(depth: 32, size: 4 << 20))
@@ -25,7 +25,7 @@ public struct TargetParser {
         return (try parse(json), json)
     }
 
-    public mutating func parse(_ json: JSONValue) throws(TargetError) -> TargetState {
+    mutating func parse(_ json: JSONValue) throws(TargetError) -> TargetState {
         var root = try TargetMember(json, "").object()
         // The whole device state document is accepted as well as its `local` object.
         if let local = root["local"], root["apps"] == nil { root = try local.object() }

@@ -14,15 +14,15 @@ struct Probation: Sendable, Hashable {
     /// Since when it runs without an end.
     private var since: Duration?
     private var failure: String?
-    /// Whether a failure was told already.
-    private(set) var isTold = false
+    /// Whether a failure was reported already.
+    private(set) var isReported = false
 
     init(container: String, healthyAfter: Duration) {
         self.container = container
         self.healthyAfter = healthyAfter
     }
 
-    /// Its process ended, and nobody had asked it to.
+    /// Its process ended, and we had not asked it to.
     mutating func died(exitCode: Int?, at now: Duration) {
         let code = exitCode.map { " with \($0)" } ?? ""
         let time = since.map { " after \((now - $0).components.seconds) s" } ?? ""
@@ -34,11 +34,11 @@ struct Probation: Sendable, Hashable {
         failure = failure ?? "it does not start: \(message)"
     }
 
-    /// Begins anew, where there is nothing to give way to.
+    /// Begins again, where there is no release to return to.
     mutating func forgive() {
         failure = nil
         since = nil
-        isTold = true
+        isReported = true
     }
 
     /// - Parameters:
@@ -66,7 +66,7 @@ struct Probation: Sendable, Hashable {
         since = start
         let end = start + healthyAfter
         if now < end { return .open(until: end) }
-        // A check that has not decided yet tells when it has.
+        // A health check that has not decided yet is an event when it has.
         return health == .starting ? .open(until: nil) : .good
     }
 }

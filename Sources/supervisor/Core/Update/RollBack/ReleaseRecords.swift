@@ -1,7 +1,7 @@
 import JSON
 
 /// What is known of the releases of services that are to be rolled back when they fail: for each the last good one, and
-/// the one that gave way to it.
+/// the one that was rolled back to it.
 struct ReleaseRecords: Sendable, Hashable {
     /// A release that stayed up for as long as it had to.
     struct Good: Sendable, Hashable {
@@ -91,7 +91,7 @@ extension ReleaseRecords {
         )
     }
 
-    /// Entries that are not whole are left out; nil for what is no list.
+    /// Incomplete entries are left out; nil for what is no list.
     init?(json: JSONValue) {
         guard let entries = json.arrayValue else { return nil }
         for entry in entries {
