@@ -24,7 +24,7 @@ public struct SupervisorParts: Sendable {
     /// The configuration in force, for people; asked for on the event loop.
     public var configuration: @Sendable () -> JSONValue = { [] }
     /// Called on the event loop when a plugin has been ended because nobody needed it for a while.
-    public var whenAtRest: @Sendable () -> Void = {}
+    public var onIdle: @Sendable () -> Void = {}
 
     public init(
         engine: any ContainerEngine,

@@ -33,7 +33,7 @@ extension Supervisor {
     }
 
     private func engineIsAway(_ reason: String) {
-        guard !isStopping, engineLink.isAway(reason, at: parts.clock.now) else { return }
+        guard !isStopping, engineLink.disconnected(reason, at: parts.clock.now) else { return }
         logger.warning("The container engine is away: \(reason)")
         publish(.engineAway(reason))
     }

@@ -33,7 +33,7 @@ extension Supervisor {
 
     /// Asks for what the process wrote last: once at a time, and not again within the time that the lines are good for.
     private func readLastLines(_ key: ServiceKey, _ id: String) {
-        guard crashes.readsLines(of: key, at: parts.clock.now) else { return }
+        guard crashes.beginReadingLines(of: key, at: parts.clock.now) else { return }
         own { supervisor in
             let lines = Collected()
             do throws(EngineError) {

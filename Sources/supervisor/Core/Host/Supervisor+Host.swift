@@ -29,7 +29,7 @@ extension Supervisor {
             break
         case .state(let plugin, let state, let reason):
             publish(.plugin(plugin, state: state, reason: reason))
-            if state == "idle" { parts.whenAtRest() }
+            if state == "idle" { parts.onIdle() }
         }
     }
 

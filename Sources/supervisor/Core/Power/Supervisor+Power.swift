@@ -239,7 +239,7 @@ extension Supervisor {
 
     // MARK: Giving up
 
-    /// Applications run again, and everybody else has his turn.
+    /// Applications run again, and everybody else has their turn.
     private func startAfterPower() async {
         // Before the first start: a lock of ours must not be what an application finds.
         if let locks = power.removeLocks() { await release(locks) }

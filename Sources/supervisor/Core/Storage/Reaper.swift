@@ -36,7 +36,7 @@ struct Reaper {
     /// Consumes the descriptor.
     private mutating func empty(_ descriptor: Int32, device: dev_t, _ path: String, depth: Int) {
         guard let stream = fdopendir(descriptor) else {
-            note("opendir", path)
+            recordFailure("opendir", path)
             close(descriptor)
             return
         }
@@ -57,7 +57,7 @@ struct Reaper {
                 continue
             }
             guard status.st_dev == device, depth < Self.maximumDepth else {
-                note("enter", child, EXDEV)
+                recordFailure("enter", child, EXDEV)
                 continue
             }
             let opened = open(descriptor, name, child)
@@ -72,7 +72,7 @@ struct Reaper {
         if descriptor < 0, errno == EACCES, fchmodat(directory, name, 0o700, 0) == 0 {
             descriptor = clinux_openat(directory, name, flags, 0)
         }
-        if descriptor < 0 { note("open", path) }
+        if descriptor < 0 { recordFailure("open", path) }
         return descriptor
     }
 
@@ -86,11 +86,11 @@ struct Reaper {
         if unlinkat(directory, name, flags) == 0 {
             removed += 1
         } else {
-            note("remove", path)
+            recordFailure("remove", path)
         }
     }
 
-    private mutating func note(_ call: String, _ path: String, _ code: Int32 = errno) {
+    private mutating func recordFailure(_ call: String, _ path: String, _ code: Int32 = errno) {
         if obstacle == nil { obstacle = SystemCallError(call, path, code: code) }
     }
 }

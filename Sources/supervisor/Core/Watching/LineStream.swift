@@ -1,10 +1,10 @@
 public import JSON
 
-/// Lines of JSON on their way to one reader, who takes them at his own pace.
+/// Lines of JSON on their way to one reader, who takes them at their own pace.
 ///
 /// The writer never waits and never keeps more than `capacity` bytes: what a slow reader has not taken by then is dropped,
-/// the oldest lines first, and he is told how many with a line `{"event":"lines.lost","count":N}` in their place. Runs on
-/// the executor of the core.
+/// the oldest lines first, and a line `{"event":"lines.lost","count":N}` in their place says how many. Runs on the executor of
+/// the core.
 public actor LineStream {
     private nonisolated let executor: any SerialExecutor & TaskExecutor
     private let capacity: Int
