@@ -136,7 +136,7 @@ extension Supervisor {
         let instances = instances.filter(\.state.isAlive).sorted { ($0.key, $0.id) < ($1.key, $1.id) }
         let limit = (power.entered.map { stopTimeout($0) }.max() ?? .zero) + .seconds(30)
         let failure = await stopAll(instances, within: limit)
-        for key in Set(power.stopped.map(\.key)).sorted() where !isAlive(key) {
+        for key in Set(power.stoppedInstances.map(\.key)).sorted() where !isAlive(key) {
             do throws(SupervisorError) {
                 try await requireDisk(within: DiskWatch.shortPatience)
                 try await swapLocks(key)
@@ -243,7 +243,7 @@ extension Supervisor {
     private func startAfterPower() async {
         // Before the first start: a lock of ours must not be what an application finds.
         if let locks = power.removeLocks() { await release(locks) }
-        for instance in power.stopped.sorted(by: { startOrder($0) < startOrder($1) }) {
+        for instance in power.stoppedInstances.sorted(by: { startOrder($0) < startOrder($1) }) {
             do throws(SupervisorError) {
                 try await startContainer(instance.key, instance.id)
             } catch {
