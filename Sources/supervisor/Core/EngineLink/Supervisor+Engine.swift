@@ -27,7 +27,7 @@ extension Supervisor {
             }
             engineIsAway("the engine ended its stream of events")
         } catch {
-            // The stream was given up because the engine does not answer, which was told already.
+            // The stream was given up because the engine does not answer, which was reported already.
             if error.code != .cancelled { engineIsAway(error.message) }
         }
     }

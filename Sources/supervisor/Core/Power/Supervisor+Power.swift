@@ -247,7 +247,7 @@ extension Supervisor {
             do throws(SupervisorError) {
                 try await startContainer(instance.key, instance.id)
             } catch {
-                // The update cycle goes on trying.
+                // The update cycle keeps trying.
                 logger.warning("\(instance.key) does not start again: \(error)", metadata: power.metadata)
             }
         }
@@ -264,7 +264,7 @@ extension Supervisor {
 
     // MARK: Telling
 
-    /// Before the host is asked: locked and not now are told as they are, everything else is a failure.
+    /// Before the host is asked: `locked` and `busy` stay as they are, everything else is a failure.
     private static func engineError(_ error: SupervisorError) -> SupervisorError {
         switch error.code {
         case .locked, .busy: error
@@ -272,7 +272,7 @@ extension Supervisor {
         }
     }
 
-    /// What the host has to say: away, not now and nobody there are told as they are, everything else is a failure.
+    /// The host's answer: `unavailable`, `busy` and `notSupported` stay as they are, everything else is a failure.
     private static func powerError(_ error: SupervisorError) -> SupervisorError {
         switch error.code {
         case .unavailable, .busy, .notSupported: error

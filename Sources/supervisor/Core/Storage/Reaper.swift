@@ -1,8 +1,8 @@
 import CLinux
 import Glibc
 
-/// Removes trees that were renamed away, as far as the core's own user may: what another user owns in a directory of his
-/// own stays, for a more privileged hand.
+/// Removes trees that were renamed away, as far as the core's own user may: what another user owns in their own
+/// directory stays, for a more privileged hand.
 ///
 /// Works on descriptors, follows no link and enters no other file system. May block.
 struct Reaper {
@@ -19,7 +19,7 @@ struct Reaper {
         self.limit = limit
     }
 
-    /// Paths deeper than this are left alone: a tree that is deep enough to use up the descriptors is nobody's data.
+    /// Paths deeper than this are left alone: a tree that is deep enough to use up the descriptors holds no real data.
     private static let maximumDepth = 512
 
     mutating func remove(_ path: String) {

@@ -9,7 +9,7 @@ public actor LineStream {
     private nonisolated let executor: any SerialExecutor & TaskExecutor
     private let capacity: Int
     private var lines: [[UInt8]] = []
-    /// Where in `lines` those begin that nobody has taken.
+    /// Where in `lines` those begin that were not taken yet.
     private var start = 0
     /// Bytes of the lines that wait.
     private var size = 0
