@@ -89,4 +89,24 @@ struct SupervisorDrainTests {
             #expect(TestFile.names(bench.files["locks/2/main"]) == [], "the lock of the other one is given back")
         }
     }
+
+    @Test func `a core that stops refuses every change with the same words`() async {
+        await Bench.run(target: Self.one) { bench in
+            let key = await bench.supervisor.currentKey()
+            await bench.supervisor.drain(within: .seconds(10))
+            let refusals = [
+                try await bench.refusal { try await $0.restart(Self.app, force: false) },
+                try await bench.refusal { try await $0.regenerateKey() },
+                try await bench.refusal { try await $0.setTCPPing(false, requestID: nil) },
+                try await bench.refusal { try await $0.setHostConfig([:], requestID: nil) },
+                try await bench.refusal { try await $0.reboot(force: false, requestID: nil) },
+                try await bench.refusal { try await $0.waitUntilUnlocked() },
+            ]
+            for refusal in refusals {
+                #expect(refusal.code == .unavailable)
+                #expect(refusal.message == "The supervisor is stopping")
+            }
+            #expect(await bench.supervisor.currentKey() == key)
+        }
+    }
 }

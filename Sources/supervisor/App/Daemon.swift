@@ -187,7 +187,7 @@ actor Daemon {
         )
         parts.configuration = { self.assumeIsolated { $0.configurationReport } }
         // What it takes to work with a plugin is needed no longer, as after the start.
-        parts.whenAtRest = { clinux_forget_code() }
+        parts.onIdle = { clinux_forget_code() }
         return parts
     }
 

@@ -18,7 +18,7 @@ extension Supervisor {
     }
 
     /// Throws `unavailable` where the disk does not answer. For what is about to change something: it would be done when the
-    /// disk is back, at a time at which nobody expects it any more.
+    /// disk is back, long after the caller has stopped waiting for it.
     func requireDisk(within patience: Duration = DiskWatch.patience) async throws(SupervisorError) {
         let directories = [parts.store.directory, parts.directories.dataDirectory]
         try await readDisk(within: patience) {

@@ -32,8 +32,8 @@ extension Supervisor {
         return try result.get()
     }
 
-    /// Calls `body` after `delay`, unless the task is cancelled before. `drain` does not wait for it: who keeps the task
-    /// cancels it.
+    /// Calls `body` after `delay`, unless the task is cancelled before. `drain` does not wait for it: the room that
+    /// keeps the task cancels it.
     func after(_ delay: Duration, _ body: @escaping @Sendable (isolated Supervisor) -> Void) -> Task<Void, Never> {
         let clock = parts.clock
         return Task(executorPreference: parts.executor) {

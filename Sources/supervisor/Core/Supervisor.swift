@@ -7,6 +7,9 @@ import SupervisorPorts
 ///
 /// Runs on the event loop. Life: `init`, `start()`, then any calls, at the end `drain(within:)`. The engine is the truth
 /// about containers: nothing about them is kept, so that a supervisor that was killed anywhere reads and plans again.
+///
+/// Holds one value for each concern: a struct in the concern's folder, with private state and synchronous methods, which
+/// knows nothing of this actor. `Supervisor+….swift` beside it carries out what the struct decides.
 public actor Supervisor: DeviceAPI {
     nonisolated let parts: SupervisorParts
     nonisolated let identity: DeviceIdentity
@@ -17,9 +20,7 @@ public actor Supervisor: DeviceAPI {
     let startedAt: Duration
 
     // What is kept.
-    var apiKey: String
-    var keyIsSaved: Bool
-    var isChangingKey = false
+    var key: APIKey
     var targetInForce: TargetInForce
     var images: ImageLedger
     var rollBack: RollBack
@@ -71,8 +72,7 @@ public actor Supervisor: DeviceAPI {
         lockFiles = UpdateLockFiles(directories: parts.directories, bootID: parts.bootID, token: parts.lockToken)
         startedAt = parts.clock.now
         engineLink = EngineLink(at: parts.clock.now)
-        apiKey = contents.apiKey
-        keyIsSaved = contents.keyIsSaved
+        key = APIKey(contents.apiKey, isSaved: contents.keyIsSaved)
         targetInForce = TargetInForce(kept: contents.target)
         images = ImageLedger(pulled: contents.pulledImages)
         heartbeat = Heartbeat(isEnabled: contents.tcpPingIsEnabled)

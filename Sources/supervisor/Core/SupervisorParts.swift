@@ -21,10 +21,10 @@ public struct SupervisorParts: Sendable {
     /// Reads the configuration again, applies it to everything but the core and returns what is the core's.
     public var reload: @Sendable () async throws(SupervisorError) -> SupervisorSettings
     public var logger: Logger
-    /// The configuration in force, for people; asked for on the event loop.
+    /// The configuration in effect, for people; asked for on the event loop.
     public var configuration: @Sendable () -> JSONValue = { [] }
-    /// Called on the event loop when a plugin has been ended because nobody needed it for a while.
-    public var whenAtRest: @Sendable () -> Void = {}
+    /// Called on the event loop when a plugin has been ended because it was not needed for a while.
+    public var onIdle: @Sendable () -> Void = {}
 
     public init(
         engine: any ContainerEngine,

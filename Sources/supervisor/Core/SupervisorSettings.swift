@@ -1,4 +1,4 @@
-/// What the core is told by the configuration.
+/// The part of the configuration that the core uses.
 public struct SupervisorSettings: Sendable, Hashable {
     public var targetFile: String
     public var pollInterval: Duration

@@ -37,8 +37,8 @@ struct EngineLink {
         state = .connected(since: now, information)
     }
 
-    /// Returns whether that, or the reason, is news.
-    mutating func isAway(_ reason: String, at now: Duration) -> Bool {
+    /// The engine does not answer. Returns whether that, or the reason, is news.
+    mutating func disconnected(_ reason: String, at now: Duration) -> Bool {
         switch state {
         case .connected:
             state = .away(since: now, reason: reason)

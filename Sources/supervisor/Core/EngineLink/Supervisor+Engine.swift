@@ -27,13 +27,13 @@ extension Supervisor {
             }
             engineIsAway("the engine ended its stream of events")
         } catch {
-            // The stream was given up because the engine does not answer, which was told already.
+            // The stream was given up because the engine does not answer, which was reported already.
             if error.code != .cancelled { engineIsAway(error.message) }
         }
     }
 
     private func engineIsAway(_ reason: String) {
-        guard !isStopping, engineLink.isAway(reason, at: parts.clock.now) else { return }
+        guard !isStopping, engineLink.disconnected(reason, at: parts.clock.now) else { return }
         logger.warning("The container engine is away: \(reason)")
         publish(.engineAway(reason))
     }

@@ -1,7 +1,7 @@
-/// Tells a service whose process keeps dying from one that died once.
+/// Distinguishes a service whose process keeps dying from one that died once.
 ///
 /// A loop begins with the third death within a minute. It ends when the process has stayed up for a minute, and when the
-/// container is made anew or stopped: not between two deaths, however far apart the engine's back-off puts them.
+/// container is recreated or stopped: not between two deaths, however far apart the engine's back-off puts them.
 public struct CrashTracker: Sendable, Hashable {
     /// So many deaths within `window` make a loop.
     static let threshold = 3
@@ -17,7 +17,7 @@ public struct CrashTracker: Sendable, Hashable {
         /// The last `threshold`.
         var deaths: [Duration] = []
         var exitCode: Int?
-        /// nil while it does not run, and while nobody has told that it does.
+        /// nil while it does not run, and while it is not known to.
         var startedAt: Duration?
         var isLooping = false
         var lines: [String] = []
@@ -27,7 +27,7 @@ public struct CrashTracker: Sendable, Hashable {
 
     public init() {}
 
-    /// A process ended that nobody had asked to end. Returns whether a loop begins with that.
+    /// A process ended without having been stopped. Returns whether a loop begins with that.
     @discardableResult
     public mutating func died(_ key: ServiceKey, exitCode: Int?, at now: Duration) -> Bool {
         settle(key, at: now)
@@ -55,7 +55,7 @@ public struct CrashTracker: Sendable, Hashable {
         histories[key]?.startedAt = now
     }
 
-    /// Its container was made anew or stopped by us. Returns whether a loop ends with that.
+    /// Its container was recreated, or stopped by us. Returns whether a loop ends with that.
     @discardableResult
     public mutating func forget(_ key: ServiceKey) -> Bool {
         histories.removeValue(forKey: key)?.isLooping == true

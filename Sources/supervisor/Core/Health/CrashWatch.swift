@@ -29,7 +29,7 @@ struct CrashWatch {
     // MARK: Last lines
 
     /// Whether the engine is to be asked now for what the process wrote last.
-    mutating func readsLines(of key: ServiceKey, at now: Duration) -> Bool {
+    mutating func beginReadingLines(of key: ServiceKey, at now: Duration) -> Bool {
         if let before = linesRead[key], now - before < Self.lineLifetime { return false }
         linesRead[key] = now
         return true

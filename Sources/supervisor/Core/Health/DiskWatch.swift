@@ -17,14 +17,14 @@ struct DiskWatch {
     }
 
     /// A read that began then has not come back in time. Returns whether the disk has fallen silent with that.
-    mutating func isSilent(since begun: Duration) -> Bool {
+    mutating func fellSilent(since begun: Duration) -> Bool {
         guard silentSince == nil else { return false }
         silentSince = begun
         return true
     }
 
     /// A read came back that was given up. Returns since when the disk was silent; nil where it was not.
-    mutating func answers() -> Duration? {
+    mutating func answered() -> Duration? {
         defer { silentSince = nil }
         return silentSince
     }

@@ -15,8 +15,8 @@ extension Supervisor {
         if crashes.isLooping(key, at: parts.clock.now) { readLastLines(key, id) }
     }
 
-    /// Finds the loops that began while nobody looked: the engine's back-off may put deaths so far apart by now that they
-    /// would not count as one.
+    /// Finds the loops that began before this process could see them: the engine's back-off may put deaths so far apart
+    /// by now that they would not count as one.
     func findCrashLoops() {
         own { supervisor in
             guard let instances = try? await supervisor.refreshContainers() else { return }
@@ -33,7 +33,7 @@ extension Supervisor {
 
     /// Asks for what the process wrote last: once at a time, and not again within the time that the lines are good for.
     private func readLastLines(_ key: ServiceKey, _ id: String) {
-        guard crashes.readsLines(of: key, at: parts.clock.now) else { return }
+        guard crashes.beginReadingLines(of: key, at: parts.clock.now) else { return }
         own { supervisor in
             let lines = Collected()
             do throws(EngineError) {
@@ -47,7 +47,7 @@ extension Supervisor {
                 }
                 supervisor.crashes.record(lines.lines, of: key)
             } catch {
-                // It is told all the same that the process dies.
+                // That the process dies is reported all the same.
                 supervisor.logger.debug("What \(key) wrote last is not to be had: \(error)")
             }
         }
@@ -73,7 +73,7 @@ extension Supervisor {
         publish(.crashLoopEnded(key))
     }
 
-    /// Its container was made anew or stopped by us.
+    /// Its container was recreated, or stopped by us.
     func forgetCrashes(of key: ServiceKey) {
         if crashes.forget(key) { publish(.crashLoopEnded(key)) }
     }

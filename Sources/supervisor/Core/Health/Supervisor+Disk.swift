@@ -30,7 +30,7 @@ extension Supervisor {
     }
 
     private func giveUp<Value>(_ answer: FirstAnswer<Result<Value, SupervisorError>>, _ begun: Duration) {
-        guard answer.resume(returning: .failure(Self.noAnswer)), disk.isSilent(since: begun) else { return }
+        guard answer.resume(returning: .failure(Self.noAnswer)), disk.fellSilent(since: begun) else { return }
         logger.error("The disk has not answered for \((parts.clock.now - begun).components.seconds) s")
     }
 
@@ -38,7 +38,7 @@ extension Supervisor {
         _ result: Result<Value, SupervisorError>,
         to answer: FirstAnswer<Result<Value, SupervisorError>>
     ) {
-        guard !answer.resume(returning: result), let since = disk.answers() else { return }
+        guard !answer.resume(returning: result), let since = disk.answered() else { return }
         logger.notice("The disk answers again, after \((parts.clock.now - since).components.seconds) s")
         requestCheck()
     }

@@ -158,7 +158,7 @@ struct HostConfigurator: Sendable {
         requestID.map { ["request-id": "\($0)"] } ?? [:]
     }
 
-    /// This endpoint knows a wrong value, nobody there, and not now.
+    /// This endpoint distinguishes a wrong value, a missing or absent plugin, and one that is busy.
     private static func hostConfigError(_ error: HostOperationError) -> SupervisorError {
         let error = SupervisorError(error)
         switch error.code {

@@ -2,7 +2,7 @@ import HostOperations
 public import JSON
 import Logging
 
-/// What plugins tell, and the operations of the host that need no thought.
+/// What plugins report, and the operations of the host that are passed on as they are.
 extension Supervisor {
     /// How long POST /v1/blink blinks.
     private static let blinkMilliseconds: Int64 = 15_000
@@ -12,7 +12,7 @@ extension Supervisor {
         switch event {
         case .ready(let operations):
             if operations.contains(TCPPingEnable.name) { own { await $0.applyTCPPing() } }
-            // A plugin that was started for a reaping need not be told of it again.
+            // A plugin that was started for a reaping need not be asked for it again.
             if operations.contains(StorageReap.name), !reaping.isUnderWay { scheduleReaping() }
         case .gone(let operations):
             if operations.contains(TCPPingEnable.name) { heartbeat.forget() }
@@ -25,11 +25,11 @@ extension Supervisor {
         case .notification:
             break
         case .state(_, "starting", _), .state(_, "draining", _):
-            // What follows tells how it went.
+            // What follows shows how it went.
             break
         case .state(let plugin, let state, let reason):
             publish(.plugin(plugin, state: state, reason: reason))
-            if state == "idle" { parts.whenAtRest() }
+            if state == "idle" { parts.onIdle() }
         }
     }
 

@@ -84,7 +84,7 @@ extension Supervisor {
     private func lockMayBeFree() {
         guard unlockWatch.beginCheck(isStopping: isStopping) else { return }
         own { supervisor in
-            while supervisor.unlockWatch.checkGoesOn(isStopping: supervisor.isStopping) {
+            while supervisor.unlockWatch.beginRound(isStopping: supervisor.isStopping) {
                 let held = try? await supervisor.heldLocks(of: supervisor.unlockWatch.apps)
                 if held?.contains(where: { !supervisor.targetInForce.isOverridden($0.app) }) == false {
                     supervisor.requestCheck()

@@ -54,7 +54,7 @@ struct UnlockWatch {
     }
 
     /// Whether the check that was begun has to look, which is the case the first time. Ends it otherwise.
-    mutating func checkGoesOn(isStopping: Bool) -> Bool {
+    mutating func beginRound(isStopping: Bool) -> Bool {
         isChecking = mustCheck && !isStopping
         if isChecking { mustCheck = false }
         return isChecking

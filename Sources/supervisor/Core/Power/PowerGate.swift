@@ -2,7 +2,7 @@ import HostOperations
 
 /// The one gate that reboot and power-off pass: who asked, how far it is, and what comes next.
 ///
-/// A pure state machine: every event returns what is to be done now, and whoever does it reports back with the next event.
+/// A pure state machine: every event returns what is to be done now, and the caller reports back with the next event.
 /// The gate is closed from the first request until an `.open` effect; meanwhile nothing else may change the device. A
 /// request to the host is made once and never again, whatever became of it.
 struct PowerGate: Sendable {
@@ -26,7 +26,7 @@ struct PowerGate: Sendable {
         case stopping
         /// The host was asked and has not answered.
         case calling
-        /// Nobody knows whether the host has accepted: it is being asked, and the callers wait.
+        /// Whether the host has accepted is unknown: it is being asked, and the callers wait.
         case settling
         /// Nor was that to be found out in time: the callers know, and it is still being asked.
         case unknown
@@ -36,7 +36,7 @@ struct PowerGate: Sendable {
     }
 
     enum Event: Sendable, Hashable {
-        /// Callers are numbered by whoever keeps them.
+        /// The owner of the callers numbers them.
         case request(Kind, caller: Int, force: Bool)
         /// All applications are ours: their gates and their locks.
         case entered
@@ -52,7 +52,7 @@ struct PowerGate: Sendable {
         case statusUnavailable(String)
         /// Applications run again.
         case started
-        /// The core ends: nobody will be told anything later.
+        /// The core stops: this is the last chance to answer.
         case coreStops
     }
 
@@ -80,7 +80,7 @@ struct PowerGate: Sendable {
         var since: Duration
         var force: Bool
         var callers: [Int]
-        /// What callers are told, or were.
+        /// What callers get for an answer, or got.
         var failure: SupervisorError?
         /// When the host was last known to prepare for it, or was asked.
         var lastSign: Duration
@@ -104,7 +104,7 @@ struct PowerGate: Sendable {
 
     var isClosed: Bool { attempt != nil }
 
-    /// What goes on, since when; nil while the gate is open.
+    /// What is under way, since when; nil while the gate is open.
     var state: (kind: Kind, phase: Phase, since: Duration)? {
         attempt.map { ($0.kind, $0.phase, $0.since) }
     }
@@ -240,7 +240,7 @@ extension PowerGate.Attempt {
         since = now
     }
 
-    /// Tells everybody who waits.
+    /// Answers all who wait.
     fileprivate mutating func answer(_ error: SupervisorError?) -> [PowerGate.Effect] {
         failure = error
         defer { callers = [] }

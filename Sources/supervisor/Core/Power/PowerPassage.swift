@@ -16,7 +16,7 @@ struct PowerPassage {
     private(set) var entered: [AppID] = []
     private var locks: UpdateLockFiles.Taken?
     /// What lived until we stopped it.
-    private(set) var stopped: [CurrentState.Instance] = []
+    private(set) var stoppedInstances: [CurrentState.Instance] = []
 
     // MARK: The gate
 
@@ -63,14 +63,14 @@ struct PowerPassage {
         return locks
     }
 
-    mutating func stopped(_ instance: CurrentState.Instance) { stopped.append(instance) }
+    mutating func stopped(_ instance: CurrentState.Instance) { stoppedInstances.append(instance) }
 
     /// The gate is open again.
     mutating func reset() {
         requestID = nil
         entered = []
         locks = nil
-        stopped = []
+        stoppedInstances = []
     }
 
     // MARK: Pausing

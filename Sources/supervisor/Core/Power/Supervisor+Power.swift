@@ -136,7 +136,7 @@ extension Supervisor {
         let instances = instances.filter(\.state.isAlive).sorted { ($0.key, $0.id) < ($1.key, $1.id) }
         let limit = (power.entered.map { targetInForce.stopTimeout($0) }.max() ?? .zero) + .seconds(30)
         let failure = await stopAll(instances, within: limit)
-        for key in Set(power.stopped.map(\.key)).sorted() where !inventory.isAlive(key) {
+        for key in Set(power.stoppedInstances.map(\.key)).sorted() where !inventory.isAlive(key) {
             do throws(SupervisorError) {
                 try await requireDisk(within: DiskWatch.shortPatience)
                 try await swapLocks(key)
@@ -235,15 +235,15 @@ extension Supervisor {
 
     // MARK: Giving up
 
-    /// Applications run again, and everybody else has his turn.
+    /// Applications run again, and everybody else has their turn.
     private func startAfterPower() async {
         // Before the first start: a lock of ours must not be what an application finds.
         if let locks = power.removeLocks() { await release(locks) }
-        for instance in power.stopped.sorted(by: { startOrder($0) < startOrder($1) }) {
+        for instance in power.stoppedInstances.sorted(by: { startOrder($0) < startOrder($1) }) {
             do throws(SupervisorError) {
                 try await startContainer(instance.key, instance.id)
             } catch {
-                // The update cycle goes on trying.
+                // The update cycle keeps trying.
                 logger.warning("\(instance.key) does not start again: \(error)", metadata: power.metadata)
             }
         }
@@ -260,7 +260,7 @@ extension Supervisor {
 
     // MARK: Telling
 
-    /// Before the host is asked: locked and not now are told as they are, everything else is a failure.
+    /// Before the host is asked: `locked` and `busy` stay as they are, everything else is a failure.
     private static func engineError(_ error: SupervisorError) -> SupervisorError {
         switch error.code {
         case .locked, .busy: error
@@ -268,7 +268,7 @@ extension Supervisor {
         }
     }
 
-    /// What the host has to say: away, not now and nobody there are told as they are, everything else is a failure.
+    /// The host's answer: `unavailable`, `busy` and `notSupported` stay as they are, everything else is a failure.
     private static func powerError(_ error: SupervisorError) -> SupervisorError {
         switch error.code {
         case .unavailable, .busy, .notSupported: error

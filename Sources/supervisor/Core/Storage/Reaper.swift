@@ -1,8 +1,8 @@
 import CLinux
 import Glibc
 
-/// Removes trees that were renamed away, as far as the core's own user may: what another user owns in a directory of his
-/// own stays, for a more privileged hand.
+/// Removes trees that were renamed away, as far as the core's own user may: what another user owns in their own
+/// directory stays, for a more privileged hand.
 ///
 /// Works on descriptors, follows no link and enters no other file system. May block.
 struct Reaper {
@@ -19,7 +19,7 @@ struct Reaper {
         self.limit = limit
     }
 
-    /// Paths deeper than this are left alone: a tree that is deep enough to use up the descriptors is nobody's data.
+    /// Paths deeper than this are left alone: a tree that is deep enough to use up the descriptors holds no real data.
     private static let maximumDepth = 512
 
     mutating func remove(_ path: String) {
@@ -36,7 +36,7 @@ struct Reaper {
     /// Consumes the descriptor.
     private mutating func empty(_ descriptor: Int32, device: dev_t, _ path: String, depth: Int) {
         guard let stream = fdopendir(descriptor) else {
-            note("opendir", path)
+            recordFailure("opendir", path)
             close(descriptor)
             return
         }
@@ -57,7 +57,7 @@ struct Reaper {
                 continue
             }
             guard status.st_dev == device, depth < Self.maximumDepth else {
-                note("enter", child, EXDEV)
+                recordFailure("enter", child, EXDEV)
                 continue
             }
             let opened = open(descriptor, name, child)
@@ -72,7 +72,7 @@ struct Reaper {
         if descriptor < 0, errno == EACCES, fchmodat(directory, name, 0o700, 0) == 0 {
             descriptor = clinux_openat(directory, name, flags, 0)
         }
-        if descriptor < 0 { note("open", path) }
+        if descriptor < 0 { recordFailure("open", path) }
         return descriptor
     }
 
@@ -86,11 +86,11 @@ struct Reaper {
         if unlinkat(directory, name, flags) == 0 {
             removed += 1
         } else {
-            note("remove", path)
+            recordFailure("remove", path)
         }
     }
 
-    private mutating func note(_ call: String, _ path: String, _ code: Int32 = errno) {
+    private mutating func recordFailure(_ call: String, _ path: String, _ code: Int32 = errno) {
         if obstacle == nil { obstacle = SystemCallError(call, path, code: code) }
     }
 }

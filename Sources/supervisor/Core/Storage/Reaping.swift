@@ -19,7 +19,7 @@ struct Reaping {
     }
 
     /// Whether what was begun has to look for something to remove, which is the case the first time. Ends it otherwise.
-    mutating func goesOn(isPossible: Bool) -> Bool {
+    mutating func beginRound(isPossible: Bool) -> Bool {
         isUnderWay = mustReap && isPossible
         if isUnderWay { mustReap = false }
         return isUnderWay
@@ -46,8 +46,8 @@ struct Reaping {
 
     func cancelRetry() { retry?.cancel() }
 
-    /// Whether a problem is another one than the last. It is the last one from now on.
-    mutating func isNews(_ problem: String) -> Bool {
+    /// Returns whether it is another one than the last that was recorded.
+    mutating func recordProblem(_ problem: String) -> Bool {
         defer { self.problem = problem }
         return problem != self.problem
     }

@@ -2,55 +2,40 @@ import Logging
 
 /// The API key: who has it may use the API.
 extension Supervisor {
-    public func accepts(key: String) -> Bool {
-        let given = Array(key.utf8)
-        let wanted = Array(apiKey.utf8)
-        // Every byte is looked at, whatever the ones before it were.
-        var difference = given.count ^ wanted.count
-        for index in wanted.indices {
-            difference |= Int(wanted[index] ^ (index < given.count ? given[index] : 0))
-        }
-        return difference == 0
-    }
+    var apiKey: String { key.text }
+
+    public func accepts(key: String) -> Bool { self.key.accepts(key) }
 
     public func currentKey() -> String { apiKey }
 
     public func regenerateKey() async throws(SupervisorError) -> String {
-        try refuseWhileFrozen()
-        let key = randomHexadecimal(bytes: 32)
-        let saved: Result<Void, SupervisorError> = await withCheckedContinuation { continuation in
-            own { supervisor in
-                supervisor.isChangingKey = true
-                defer { supervisor.isChangingKey = false }
+        try admitChange()
+        let new = randomHexadecimal(bytes: 32)
+        do throws(SupervisorError) {
+            try await owned { supervisor throws(SupervisorError) in
+                supervisor.key.beginChange()
+                defer { supervisor.key.endChange() }
                 let store = supervisor.parts.store
-                do throws(SupervisorError) {
-                    try await supervisor.requireDisk()
-                    try await supervisor.onWorker { try store.save(key: key) }
-                    supervisor.apiKey = key
-                    supervisor.keyIsSaved = true
-                    continuation.resume(returning: .success(()))
-                } catch {
-                    continuation.resume(returning: .failure(error))
-                }
+                try await supervisor.requireDisk()
+                try await supervisor.onWorker { try store.save(key: new) }
+                supervisor.key.replace(by: new)
             }
-        }
-        if case .failure(let error) = saved {
+        } catch {
             throw SupervisorError(.unavailable, "The new key could not be kept, the old one goes on: \(error.message)")
         }
         logger.notice("There is a new API key")
         publish(.keyRegenerated)
         requestCheck()
-        return key
+        return new
     }
 
     /// A key that could not be kept at start is tried again: a new supervisor would make another one.
     func saveKeyIfNeeded() async {
-        guard !keyIsSaved, !isChangingKey else { return }
-        let key = apiKey
+        guard key.needsSaving else { return }
+        let text = key.text
         let store = parts.store
-        let result: Void? = try? await onWorker { try store.save(key: key) }
-        guard result != nil, apiKey == key else { return }
-        keyIsSaved = true
+        let result: Void? = try? await onWorker { try store.save(key: text) }
+        guard result != nil, key.saved(text) else { return }
         logger.notice("The API key is kept now")
     }
 }

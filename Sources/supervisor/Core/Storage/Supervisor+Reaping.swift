@@ -9,7 +9,7 @@ extension Supervisor {
     func scheduleReaping() {
         guard reaping.begin(isPossible: !isStopping && !power.isClosed) else { return }
         own { supervisor in
-            while supervisor.reaping.goesOn(isPossible: !supervisor.isStopping && !supervisor.power.isClosed) {
+            while supervisor.reaping.beginRound(isPossible: !supervisor.isStopping && !supervisor.power.isClosed) {
                 await supervisor.reap()
             }
         }
@@ -52,6 +52,6 @@ extension Supervisor {
     }
 
     private func warnOnce(_ problem: String) {
-        if reaping.isNews(problem) { logger.warning("\(problem)") }
+        if reaping.recordProblem(problem) { logger.warning("\(problem)") }
     }
 }

@@ -1,15 +1,15 @@
 public import JSON
 
-/// Lines of JSON on their way to one reader, who takes them at his own pace.
+/// Lines of JSON on their way to one reader, who takes them at their own pace.
 ///
 /// The writer never waits and never keeps more than `capacity` bytes: what a slow reader has not taken by then is dropped,
-/// the oldest lines first, and he is told how many with a line `{"event":"lines.lost","count":N}` in their place. Runs on
-/// the executor of the core.
+/// the oldest lines first, and a line `{"event":"lines.lost","count":N}` in their place says how many. Runs on the executor of
+/// the core.
 public actor LineStream {
     private nonisolated let executor: any SerialExecutor & TaskExecutor
     private let capacity: Int
     private var lines: [[UInt8]] = []
-    /// Where in `lines` those begin that nobody has taken.
+    /// Where in `lines` those begin that were not taken yet.
     private var start = 0
     /// Bytes of the lines that wait.
     private var size = 0

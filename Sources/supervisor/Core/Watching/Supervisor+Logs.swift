@@ -58,7 +58,7 @@ extension Supervisor {
             for service in services {
                 let key = ServiceKey(app: id, service: service)
                 group.addTask { await self.read(key, tail: tail, follow: follow, into: stream) }
-                // One after another, where nobody waits for more.
+                // One after another, where the reader does not wait for more.
                 if !follow { await group.next() }
             }
         }
