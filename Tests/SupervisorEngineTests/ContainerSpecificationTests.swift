@@ -1,4 +1,3 @@
-import HostOperations
 import JSON
 import SupervisorCore
 import Testing

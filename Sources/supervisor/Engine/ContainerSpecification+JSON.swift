@@ -1,4 +1,3 @@
-internal import HostOperations
 internal import JSON
 internal import SupervisorCore
 

@@ -30,21 +30,6 @@ enum PlainText {
         return String(scalars)
     }
 
-    /// A value of a query (RFC 3986, section 2.1).
-    static func percentEncoded(_ text: String) -> String {
-        var encoded = ""
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
-                encoded.unicodeScalars.append(Unicode.Scalar(byte))
-            default:
-                encoded += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-            }
-        }
-        return encoded
-    }
-
     /// Lines of cells, each column as wide as its widest cell, two spaces between, no spaces at a line's end.
     static func columns(_ rows: [[String]], indent: Int = 0) -> [String] {
         let count = rows.map(\.count).max() ?? 0
