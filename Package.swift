@@ -73,36 +73,44 @@ let package = Package(
         // Leaves: they know nothing of what a supervisor does.
         ours("SupervisorVersion", "Support/Version"),
         ours("JSON", "Support/JSON"),
-        ours("UnitFile", "Support/UnitFile"),
+        ours("LinuxSupport", "Support/LinuxSupport", ["CLinux"]),
+        ours("UnitFile", "Support/UnitFile", ["LinuxSupport"]),
         ours("SupervisorPorts", "Support/Ports"),
         ours("SupervisorEventLoop", "Support/EventLoop", ["SupervisorPorts", "CLinux", logging] + nio),
         ours("UnixHTTP", "Support/UnixHTTP", nio + [nioHTTP]),
         ours("SupervisorCommandLine", "Support/CommandLine", ["CLinux"]),
 
         // The contract with plugins: the operations, and the SDK, which brings them and the codec along.
-        ours("HostOperations", "Support/HostOperations", ["JSON"]),
-        ours("SupervisorPluginAPI", "SupervisorPluginAPI", ["HostOperations", "JSON", "CLinux"]),
+        ours("HostOperations", "Support/HostOperations", ["JSON", "LinuxSupport"]),
+        ours("SupervisorPluginAPI", "SupervisorPluginAPI", ["HostOperations", "JSON", "LinuxSupport", "CLinux"]),
 
         // The daemon's modules.
-        ours("SupervisorSystemd", "supervisor/Systemd", ["CSystemd", "CLinux", logging]),
-        ours("SupervisorCore", "supervisor/Core", ["HostOperations", "JSON", "SupervisorPorts", "CLinux", logging]),
+        ours("SupervisorSystemd", "supervisor/Systemd", ["CSystemd", "LinuxSupport", "CLinux", logging]),
+        ours(
+            "SupervisorCore",
+            "supervisor/Core",
+            ["HostOperations", "JSON", "SupervisorPorts", "LinuxSupport", "CLinux", logging]
+        ),
         ours(
             "SupervisorEngine",
             "supervisor/Engine",
-            ["SupervisorCore", "JSON", "UnixHTTP", logging] + nio
+            ["SupervisorCore", "JSON", "LinuxSupport", "UnixHTTP", logging] + nio
         ),
         ours(
             "SupervisorPluginHost",
             "supervisor/PluginHost",
             [
                 "SupervisorCore", "SupervisorPluginAPI", "HostOperations", "JSON", "UnitFile", "SupervisorEventLoop",
-                "SupervisorPorts", "CLinux", logging,
+                "SupervisorPorts", "LinuxSupport", "CLinux", logging,
             ] + nio
         ),
         ours(
             "SupervisorHTTP",
             "supervisor/HTTP",
-            ["SupervisorCore", "JSON", "SupervisorEventLoop", "SupervisorPorts", "CLinux", logging, nioHTTP] + nio
+            [
+                "SupervisorCore", "JSON", "SupervisorEventLoop", "SupervisorPorts", "LinuxSupport", "CLinux", logging,
+                nioHTTP,
+            ] + nio
         ),
 
         // The programs.
@@ -112,13 +120,13 @@ let package = Package(
             [
                 "JSON", "UnitFile", "SupervisorSystemd", "SupervisorEventLoop", "SupervisorPorts", "SupervisorCore",
                 "SupervisorEngine", "SupervisorPluginHost", "SupervisorHTTP", "SupervisorCommandLine",
-                "SupervisorVersion", "CLinux", logging,
+                "SupervisorVersion", "LinuxSupport", "CLinux", logging,
             ] + nio
         ),
         program(
             "superctl",
             "supervisor/Control",
-            ["SupervisorCommandLine", "JSON", "SupervisorVersion", "UnixHTTP", "CLinux", nioHTTP] + nio
+            ["SupervisorCommandLine", "JSON", "LinuxSupport", "SupervisorVersion", "UnixHTTP", "CLinux", nioHTTP] + nio
         ),
 
         // The plugins, what they share, and what their authors need.
@@ -131,17 +139,21 @@ let package = Package(
         ours("DBus", "plugins/Support/DBus", ["CDBus", "SupervisorPluginAPI"]),
         plugin("logind", ["DBus"]),
         plugin("hostnamed", ["DBus"]),
-        plugin("redsocks", ["DBus", "CLinux"]),
-        plugin("led", ["CLinux"]),
-        plugin("tcp-ping", ["CLinux"]),
-        plugin("storage", ["CLinux"]),
+        plugin("redsocks", ["DBus", "LinuxSupport", "CLinux"]),
+        plugin("led", ["LinuxSupport", "CLinux"]),
+        plugin("tcp-ping", ["LinuxSupport", "CLinux"]),
+        plugin("storage", ["LinuxSupport"]),
         program(
             "supervisor-plugin-check",
             "plugins/check",
-            ["SupervisorPluginAPI", "SupervisorCommandLine", "CLinux"]
+            ["SupervisorPluginAPI", "SupervisorCommandLine", "LinuxSupport", "CLinux"]
         ),
         // For tests alone.
-        program("supervisor-plugin-scripted", "plugins/scripted", ["SupervisorPluginAPI", "SupervisorVersion"]),
+        program(
+            "supervisor-plugin-scripted",
+            "plugins/scripted",
+            ["SupervisorPluginAPI", "SupervisorVersion", "LinuxSupport"]
+        ),
 
         // For scripts/bench alone.
         .executableTarget(
@@ -151,30 +163,42 @@ let package = Package(
             swiftSettings: settings
         ),
 
-        // What tests share.
-        .target(name: "TestSupport", path: "Tests/Support", swiftSettings: settings),
+        // What tests share. The core's are built without NIO, which is why the second one stands apart.
+        .target(
+            name: "TestSupport",
+            dependencies: ["LinuxSupport", "CLinux"],
+            path: "Tests/Support",
+            swiftSettings: settings
+        ),
+        .target(
+            name: "HTTPTestSupport",
+            dependencies: ["TestSupport"] + nio,
+            path: "Tests/HTTPSupport",
+            swiftSettings: settings
+        ),
 
         tests(of: "JSON"),
+        tests(of: "LinuxSupport"),
         tests(of: "SupervisorPluginAPI"),
         tests(of: "UnitFile"),
-        tests(of: "SupervisorSystemd", [logging]),
+        tests(of: "SupervisorSystemd", ["LinuxSupport", logging]),
         tests(of: "SupervisorEventLoop", ["SupervisorPorts", "CLinux"] + nio),
-        tests(of: "UnixHTTP", nio + [nioHTTP]),
+        tests(of: "UnixHTTP", ["HTTPTestSupport", nioHTTP] + nio),
         tests(of: "SupervisorCommandLine"),
-        tests(of: "SupervisorCore", ["HostOperations", "JSON", "SupervisorPorts", "CLinux", logging]),
-        tests(of: "SupervisorEngine", ["JSON", "SupervisorCore", "UnixHTTP", nioHTTP] + nio),
+        tests(of: "SupervisorCore", ["HostOperations", "JSON", "SupervisorPorts", "LinuxSupport", "CLinux", logging]),
+        tests(of: "SupervisorEngine", ["HTTPTestSupport", "JSON", "SupervisorCore", "UnixHTTP", nioHTTP] + nio),
         tests(
             of: "SupervisorHTTP",
             [
-                "HostOperations", "JSON", "SupervisorCore", "SupervisorEventLoop", "SupervisorPorts", nioHTTP,
-                nioEmbedded,
+                "HostOperations", "JSON", "LinuxSupport", "SupervisorCore", "SupervisorEventLoop", "SupervisorPorts",
+                nioHTTP, nioEmbedded,
             ] + nio
         ),
         tests(
             of: "SupervisorPluginHost",
             [
-                "SupervisorCore", "SupervisorPluginAPI", "UnitFile", "SupervisorEventLoop", "SupervisorPorts", "CLinux",
-                logging,
+                "SupervisorCore", "SupervisorPluginAPI", "UnitFile", "SupervisorEventLoop", "SupervisorPorts",
+                "LinuxSupport", "CLinux", logging,
             ] + nio
         ),
         tests(of: "DBus", ["CDBus", "SupervisorPluginAPI"]),
@@ -186,7 +210,7 @@ let package = Package(
         tests(of: "supervisor-plugin-storage", ["SupervisorPluginAPI"]),
         tests(of: "supervisor-plugin-check", ["SupervisorCommandLine", "SupervisorPluginAPI"]),
         tests(of: "device-supervisor", ["UnitFile", "SupervisorCore", "JSON"]),
-        tests(of: "superctl", ["SupervisorCommandLine", "JSON"]),
+        tests(of: "superctl", ["SupervisorCommandLine", "JSON", "LinuxSupport", "UnixHTTP"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -27,7 +27,7 @@ import Testing
     }
 
     @Test func `what is documented not to be reloadable is what needs a restart`() throws {
-        let root = try ConfigurationDirectory()
+        let root = ConfigurationDirectory()
         let old = try root.load().configuration
         var new = old
         new.stateDirectory = "/x"

@@ -7,7 +7,7 @@ import Testing
     let root: ConfigurationDirectory
 
     init() throws {
-        root = try ConfigurationDirectory()
+        root = ConfigurationDirectory()
     }
 
     static let restarts: [(String, [String])] = [
@@ -34,7 +34,7 @@ import Testing
     @Test(arguments: restarts)
     func `a change says whether it needs a restart`(text: String, names: [String]) throws {
         let before = try root.load().configuration
-        try root.write(text, to: "etc/device-supervisor.conf")
+        root.write(text, to: "etc/device-supervisor.conf")
         let after = try root.load().configuration
         #expect(Configuration.changesNeedingRestart(from: before, to: after) == names)
         #expect(Configuration.changesNeedingRestart(from: after, to: before) == names)
@@ -42,9 +42,9 @@ import Testing
     }
 
     @Test func `another engine that has come meanwhile is no change of the configuration`() throws {
-        try root.write("", to: "podman.sock")
+        root.write("", to: "podman.sock")
         let before = try root.load().configuration
-        try root.write("", to: "docker.sock")
+        root.write("", to: "docker.sock")
         let after = try root.load().configuration
         #expect(before.engineSocket != after.engineSocket)
         #expect(Configuration.changesNeedingRestart(from: before, to: after) == [])
@@ -55,7 +55,7 @@ import Testing
     let root: ConfigurationDirectory
 
     init() throws {
-        root = try ConfigurationDirectory()
+        root = ConfigurationDirectory()
     }
 
     /// By "[Section] Key".
@@ -81,9 +81,9 @@ import Testing
     }
 
     @Test func `a value in force is told with its line, and beside it what waits for a restart`() throws {
-        try root.write("[API]\nPort=80\nInterfaces=lo\nInterfaces=eth0\n", to: "etc/device-supervisor.conf")
+        root.write("[API]\nPort=80\nInterfaces=lo\nInterfaces=eth0\n", to: "etc/device-supervisor.conf")
         var configuration = try root.load().configuration
-        try root.write("[API]\n\nPort=81\nInterfaces=\nMaxConnections=9\n", to: "etc/device-supervisor.conf")
+        root.write("[API]\n\nPort=81\nInterfaces=\nMaxConnections=9\n", to: "etc/device-supervisor.conf")
         let latest = try root.load().configuration
         #expect(configuration.apply(latest) == ["[API] Port"])
         let entries = entries(configuration, latest)

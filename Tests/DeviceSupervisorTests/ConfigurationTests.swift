@@ -7,11 +7,11 @@ import UnitFile
     let root: ConfigurationDirectory
 
     init() throws {
-        root = try ConfigurationDirectory()
+        root = ConfigurationDirectory()
     }
 
     private func load(_ text: String) throws -> (configuration: Configuration, warnings: [String]) {
-        try root.write(text, to: "etc/device-supervisor.conf")
+        root.write(text, to: "etc/device-supervisor.conf")
         return try root.load()
     }
 
@@ -74,9 +74,9 @@ import UnitFile
     }
 
     @Test func `the engine is the first whose socket is there, else the first of all`() throws {
-        try root.write("", to: "podman.sock")
+        root.write("", to: "podman.sock")
         #expect(try root.load().configuration.engineSocket == "\(root.path)/podman.sock")
-        try root.write("", to: "balena.sock")
+        root.write("", to: "balena.sock")
         #expect(try root.load().configuration.engineSocket == "\(root.path)/balena.sock")
         let given = try load("[Engine]\nSocket=/run/other.sock").configuration
         #expect(given.engineSocket == "/run/other.sock")
@@ -91,12 +91,12 @@ import UnitFile
         ("\nraspberrypi3\n", "generic"),
     ])
     func `the device type is the first line of its file`(text: String, type: String) throws {
-        try root.write(text, to: "etc/device-type")
+        root.write(text, to: "etc/device-type")
         #expect(try root.load().configuration.deviceType == type)
     }
 
     @Test func `a device type in the configuration goes before the file's, whatever that holds`() throws {
-        try root.write("bad type", to: "etc/device-type")
+        root.write("bad type", to: "etc/device-type")
         #expect(try load("[Device]\nDeviceType=generic-amd64").configuration.deviceType == "generic-amd64")
     }
 
@@ -104,7 +104,7 @@ import UnitFile
         "raspberry pi", "a/b", String(repeating: "x", count: 65), String(repeating: "x", count: 1000), "ü",
     ])
     func `a device-type file without a device type is an error`(text: String) throws {
-        let path = try root.write(text, to: "etc/device-type")
+        let path = root.write(text, to: "etc/device-type")
         let error = #expect(throws: ConfigurationError.self) { try root.load() }
         #expect(error?.message.hasPrefix("\(path):1: [Device] DeviceType: ") == true)
     }
@@ -280,13 +280,13 @@ import UnitFile
         line: String,
         message: String
     ) throws {
-        let path = try root.write("# A comment.\n[\(section)]\n\(line)\n", to: "etc/device-supervisor.conf")
+        let path = root.write("# A comment.\n[\(section)]\n\(line)\n", to: "etc/device-supervisor.conf")
         let error = #expect(throws: ConfigurationError.self) { try root.load() }
         #expect(error?.message == "\(path):3: \(message)")
     }
 
     @Test func `a file that is no unit file stops with file and line`() throws {
-        let path = try root.write("[API]\nPort 80\n", to: "etc/device-supervisor.conf")
+        let path = root.write("[API]\nPort 80\n", to: "etc/device-supervisor.conf")
         let error = #expect(throws: ConfigurationError.self) { try root.load() }
         #expect(error?.message == "\(path):2: expected [SECTION], KEY=VALUE or a comment")
     }
@@ -316,8 +316,8 @@ import UnitFile
     // MARK: Files
 
     @Test func `unknown keys and sections warn with file and line and change nothing`() throws {
-        try root.write("[Api]\nPort=1\n[API]\nport=2\n[X-Vendor]\na=b\n", to: "usr/device-supervisor.conf")
-        try root.write("[Log]\nLevel=debug\n[API]\nX-Note=hello\n", to: "run/device-supervisor.conf.d/10.conf")
+        root.write("[Api]\nPort=1\n[API]\nport=2\n[X-Vendor]\na=b\n", to: "usr/device-supervisor.conf")
+        root.write("[Log]\nLevel=debug\n[API]\nX-Note=hello\n", to: "run/device-supervisor.conf.d/10.conf")
         let (configuration, warnings) = try root.load()
         #expect(configuration.port == 48484)
         #expect(
@@ -330,10 +330,10 @@ import UnitFile
     }
 
     @Test func `the file further up replaces and drop-ins are merged over it`() throws {
-        try root.write("[API]\nPort=1\nMaxConnections=10", to: "usr/device-supervisor.conf")
-        try root.write("[API]\nPort=2", to: "run/device-supervisor.conf")
-        try root.write("[Applications]\nPollIntervalSec=5", to: "usr/device-supervisor.conf.d/10.conf")
-        try root.write("[API]\nPort=3", to: "etc/device-supervisor.conf.d/20.conf")
+        root.write("[API]\nPort=1\nMaxConnections=10", to: "usr/device-supervisor.conf")
+        root.write("[API]\nPort=2", to: "run/device-supervisor.conf")
+        root.write("[Applications]\nPollIntervalSec=5", to: "usr/device-supervisor.conf.d/10.conf")
+        root.write("[API]\nPort=3", to: "etc/device-supervisor.conf.d/20.conf")
         let configuration = try root.load().configuration
         #expect(configuration.port == 3)
         #expect(configuration.maxConnections == 512)
@@ -341,19 +341,19 @@ import UnitFile
     }
 
     @Test func `a bad value in a drop-in is reported where it is`() throws {
-        try root.write("[API]\nPort=1", to: "usr/device-supervisor.conf")
-        let path = try root.write("[API]\n\nPort=x", to: "etc/device-supervisor.conf.d/20.conf")
+        root.write("[API]\nPort=1", to: "usr/device-supervisor.conf")
+        let path = root.write("[API]\n\nPort=x", to: "etc/device-supervisor.conf.d/20.conf")
         let error = #expect(throws: ConfigurationError.self) { try root.load() }
         #expect(error?.message.hasPrefix("\(path):3: [API] Port: ") == true)
     }
 
     @Test func `with a file given only it and its drop-ins are read`() throws {
-        try root.write("[API]\nPort=1\nMaxConnections=10", to: "etc/device-supervisor.conf")
-        try root.write("[API]\nMaxConnections=11", to: "etc/device-supervisor.conf.d/10.conf")
-        let file = try root.write("[API]\nPort=2", to: "elsewhere/my.conf")
+        root.write("[API]\nPort=1\nMaxConnections=10", to: "etc/device-supervisor.conf")
+        root.write("[API]\nMaxConnections=11", to: "etc/device-supervisor.conf.d/10.conf")
+        let file = root.write("[API]\nPort=2", to: "elsewhere/my.conf")
         #expect(try root.load(file: file).configuration.port == 2)
         #expect(try root.load(file: file).configuration.maxConnections == 512)
-        try root.write("[API]\nMaxConnections=12", to: "elsewhere/my.conf.d/10.conf")
+        root.write("[API]\nMaxConnections=12", to: "elsewhere/my.conf.d/10.conf")
         #expect(try root.load(file: file).configuration.maxConnections == 12)
     }
 
@@ -365,7 +365,7 @@ import UnitFile
     }
 
     @Test func `the null device as file means defaults`() throws {
-        try root.write("[API]\nPort=1", to: "etc/device-supervisor.conf")
+        root.write("[API]\nPort=1", to: "etc/device-supervisor.conf")
         #expect(try root.load(file: "/dev/null").configuration.port == 48484)
     }
 }

@@ -6,8 +6,8 @@ import Testing
 @Suite struct FormerStateTests {
     /// A folder with an API key in it, or without.
     private func folder(withKey: Bool) throws -> ConfigurationDirectory {
-        let directory = try ConfigurationDirectory()
-        if withKey { try directory.write("key", to: "api-key") }
+        let directory = ConfigurationDirectory()
+        if withKey { directory.write("key", to: "api-key") }
         return directory
     }
 

@@ -93,11 +93,6 @@ struct TerminalTests {
         #expect(TerminalText.logLine(line) == shown)
     }
 
-    @Test(arguments: [("main", "main"), ("a b/ä&", "a%20b%2F%C3%A4%26"), ("\n", "%0A")])
-    func `a value of a query is encoded`(value: String, encoded: String) {
-        #expect(value.percentEncoded == encoded)
-    }
-
     @Test(
         arguments: [
             ("Downloading", "a:1", 0, "Downloading a:1 [....................] 0 %"),

@@ -1,4 +1,6 @@
 import Glibc
+import LinuxSupport
+import TestSupport
 
 /// A unix socket that answers one connection after the other by a script. Status 0 closes without an answer.
 final class ScriptedSupervisor {
@@ -7,31 +9,20 @@ final class ScriptedSupervisor {
     private(set) var requests: [String] = []
 
     private let listener: Int32
-    private let folder: String
+    private let folder = TemporaryDirectory()
     private var answers: ArraySlice<(status: Int, body: String)>
 
     init(_ answers: [(status: Int, body: String)]) throws {
         self.answers = answers[...]
-        var template = Array("/tmp/superctl-test-XXXXXX".utf8CString)
-        guard let made = mkdtemp(&template) else { throw SystemFailure(call: "mkdtemp") }
-        folder = String(cString: made)
-        path = folder + "/control.sock"
+        path = folder["control.sock"]
         listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-        let code = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { [listener] in
-                bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
+        guard UnixSocketAddress(path: path)?.bind(listener) == 0, listen(listener, 8) == 0 else {
+            throw SystemFailure(call: "bind")
         }
-        guard code == 0, listen(listener, 8) == 0 else { throw SystemFailure(call: "bind") }
     }
 
     deinit {
         close(listener)
-        unlink(path)
-        rmdir(folder)
     }
 
     /// Answers until the program ends.

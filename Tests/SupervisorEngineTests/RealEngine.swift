@@ -1,4 +1,5 @@
 import Glibc
+import HTTPTestSupport
 import NIOHTTP1
 import NIOPosix
 import SupervisorCore

@@ -4,6 +4,7 @@ import Logging
 import SupervisorCore
 import SupervisorEventLoop
 import SupervisorPluginAPI
+import TestSupport
 import Testing
 
 @testable import SupervisorPluginHost
@@ -36,7 +37,7 @@ struct ExecTests {
         _ launch: String = "",
         provides: String = "x.echo"
     ) async {
-        bench.directory.write(script, "plugin", mode: 0o755)
+        bench.directory.write(script, to: "plugin", mode: 0o755)
         bench.write(
             manifest: """
                 [Plugin]
@@ -168,7 +169,7 @@ struct ExecTests {
                 try await LoopClock(loop: bench.loop).sleep(for: .milliseconds(5))
             }
             #expect(line?.metadata == ["plugin": "test", "operation": "led.blink", "request-id": "r-7"])
-            bench.directory.write("", "logged")
+            bench.directory.write("", to: "logged")
             _ = try await reply
         }
     }
@@ -223,7 +224,7 @@ struct ExecTests {
             #expect(try await bench.call("x.echo")["error"]?["reason"] == "timeout")
             let pid = pid_t(await bench.plugin()["pid"]?.integerValue ?? 0)
             #expect(pid > 0)
-            bench.directory.write("", "test.plugin")
+            bench.directory.write("", to: "test.plugin")
             await bench.reload()
             #expect(kill(pid, 0) == -1)
             // The log hears of it a moment later than the one who waits for the reload.
@@ -277,7 +278,7 @@ struct ExecTests {
 
     @Test func `an essential one that never greets is settled when its time is over`() async throws {
         try await HostBench.run { (bench: HostBench) async throws in
-            bench.directory.write("#!/bin/sh\nsleep 60\n", "plugin", mode: 0o755)
+            bench.directory.write("#!/bin/sh\nsleep 60\n", to: "plugin", mode: 0o755)
             bench.write(
                 manifest: """
                     [Plugin]
@@ -315,11 +316,11 @@ struct TrustedExecutableTests {
     }
 
     @Test func `what others could change is refused, and so is what is no program`() {
-        let directory = TemporaryDirectory()
+        let directory = TemporaryDirectory(in: "/tmp")
         let path = directory["program"]
         func reset() {
             chmod(directory.path, 0o700)
-            directory.write("#!/bin/sh\n", "program", mode: 0o755)
+            directory.write("#!/bin/sh\n", to: "program", mode: 0o755)
         }
         reset()
         #expect(Self.refusal(path) == nil)
@@ -343,10 +344,10 @@ struct TrustedExecutableTests {
     }
 
     @Test func `a link is followed with the same eyes`() {
-        let directory = TemporaryDirectory()
-        directory.makeDirectory("open", mode: 0o777)
-        directory.makeDirectory("closed")
-        directory.write("#!/bin/sh\n", "closed/program", mode: 0o755)
+        let directory = TemporaryDirectory(in: "/tmp")
+        directory.directory("open", mode: 0o777)
+        directory.directory("closed")
+        directory.write("#!/bin/sh\n", to: "closed/program", mode: 0o755)
         symlink("../closed/program", directory["open/link"])
         symlink("closed/program", directory["link"])
         symlink("loop", directory["loop"])
@@ -361,9 +362,9 @@ struct TrustedExecutableTests {
 
     @Test(.enabled(if: geteuid() == 0))
     func `a stranger's file, link or directory is refused`() {
-        let directory = TemporaryDirectory()
+        let directory = TemporaryDirectory(in: "/tmp")
         chmod(directory.path, 0o755)
-        directory.write("#!/bin/sh\n", "program", mode: 0o755)
+        directory.write("#!/bin/sh\n", to: "program", mode: 0o755)
         symlink("program", directory["link"])
         lchown(directory["link"], 1234, 0)
         #expect(Self.refusal(directory["link"])?.hasPrefix("\(directory["link"]) belongs to user 1234") == true)

@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 import UnitFile
 
@@ -151,20 +152,22 @@ struct ManifestTests {
     }
 
     @Test func `one bad manifest hurts only itself, and each name says what it is`() throws {
-        let (upper, lower) = (TemporaryDirectory(), TemporaryDirectory())
+        let (upper, lower) = (TemporaryDirectory(in: "/tmp"), TemporaryDirectory(in: "/tmp"))
         func manifest(_ name: String, _ more: String = "") -> String {
             "[Plugin]\nName=\(name)\nProvides=\(name).do\n[Launch]\nMode=socket\nSocket=/run/\(name)\n\(more)\n"
         }
-        for name in ["good", "masked", "empty", "board", "dropped"] { lower.write(manifest(name), "\(name).plugin") }
-        lower.write("nonsense", "broken.plugin")
-        lower.write(manifest("essential", "[Plugin]\nEssential=yes\nPriority=x"), "essential.plugin")
-        lower.write("[Plugin]\nName=runs\nProvides=a.b\n[Launch]\nExec=/nowhere/at/all\n", "runs.plugin")
-        lower.makeDirectory("folder.plugin")
+        for name in ["good", "masked", "empty", "board", "dropped"] {
+            lower.write(manifest(name), to: "\(name).plugin")
+        }
+        lower.write("nonsense", to: "broken.plugin")
+        lower.write(manifest("essential", "[Plugin]\nEssential=yes\nPriority=x"), to: "essential.plugin")
+        lower.write("[Plugin]\nName=runs\nProvides=a.b\n[Launch]\nExec=/nowhere/at/all\n", to: "runs.plugin")
+        lower.directory("folder.plugin")
         symlink("/dev/null", upper["masked.plugin"])
-        upper.write("", "empty.plugin")
-        upper.write(manifest("board", "[Match]\nDeviceType=other"), "board.plugin")
-        upper.makeDirectory("dropped.plugin.d")
-        upper.write("[Settings]\nColour=red\n", "dropped.plugin.d/10.conf")
+        upper.write("", to: "empty.plugin")
+        upper.write(manifest("board", "[Match]\nDeviceType=other"), to: "board.plugin")
+        upper.directory("dropped.plugin.d")
+        upper.write("[Settings]\nColour=red\n", to: "dropped.plugin.d/10.conf")
 
         let outcome = ManifestSearch(searchPath: [upper.path, "/nowhere", lower.path], deviceType: "mine").run()
         let verdicts = Dictionary(uniqueKeysWithValues: outcome.findings.map { ($0.name, $0.verdict) })

@@ -3,6 +3,7 @@ import Logging
 import SupervisorCore
 import SupervisorEventLoop
 import SupervisorPluginAPI
+import TestSupport
 import Testing
 
 @testable import SupervisorPluginHost
@@ -40,8 +41,8 @@ struct SocketTests {
             )
             await bench.reload()
             #expect(await bench.plugin()["state"] == "absent")
-            bench.directory.makeDirectory("run")
-            bench.directory.makeDirectory("run/plugins")
+            bench.directory.directory("run")
+            bench.directory.directory("run/plugins")
             let peer = ScriptedPeer(path) { wire, _ in
                 wire.greet([("x.echo", true)])
                 wire.echo()
@@ -151,8 +152,8 @@ struct SocketTests {
             let reason = await bench.plugin("one")["reason"]?.stringValue ?? ""
             #expect(reason.hasPrefix("x.echo: not used, one and two have priority 0"))
             await #expect(throws: HostOperationError.self) { try await bench.call("x.echo") }
-            bench.directory.makeDirectory("two.plugin.d")
-            bench.directory.write("[Plugin]\nPriority=1\n", "two.plugin.d/p.conf")
+            bench.directory.directory("two.plugin.d")
+            bench.directory.write("[Plugin]\nPriority=1\n", to: "two.plugin.d/p.conf")
             await bench.reload()
             #expect(bench.host.ailment() == nil)
             #expect(await bench.plugin("two")["used"] == ["x.echo"])

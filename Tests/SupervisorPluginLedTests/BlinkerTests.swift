@@ -7,9 +7,9 @@ import Testing
 @Suite(.timeLimit(.minutes(1)))
 struct BlinkerTests {
     private let led = TestLED()
-    private let clock = ManualClock()
+    private let clock = LEDClock()
 
-    private func blinker(_ place: LEDPlace? = nil) -> Blinker<ManualClock> {
+    private func blinker(_ place: LEDPlace? = nil) -> Blinker<LEDClock> {
         Blinker(place: place ?? .fixed(led.path), formerFile: led.formerFile, clock: clock)
     }
 

@@ -1,30 +1,21 @@
 import Glibc
+import TestSupport
 
 @testable import supervisor_plugin_led
 
 /// A directory of plain files that looks like a LED.
 final class TestLED: Sendable {
-    let root: String
+    private let directory = TemporaryDirectory()
+    var root: String { directory.path }
     var path: String { root + "/led0" }
     var formerFile: String { root + "/state/former" }
     var led: SysfsLED { SysfsLED(path: path) }
 
     init(brightness: String = "3", trigger: String? = "none [timer] heartbeat") {
-        var template = Array("/tmp/led-test-XXXXXX".utf8CString)
-        guard let made = mkdtemp(&template) else { preconditionFailure("mkdtemp: \(String(cString: strerror(errno)))") }
-        root = String(cString: made)
-        mkdir(root + "/led0", 0o755)
+        directory.directory("led0")
         self["brightness"] = brightness
         self["max_brightness"] = "255"
         if let trigger { self["trigger"] = trigger }
-    }
-
-    deinit {
-        for name in ["brightness", "max_brightness", "trigger", "delay_on", "delay_off"] { unlink("\(path)/\(name)") }
-        rmdir(path)
-        unlink(formerFile)
-        rmdir(root + "/state")
-        rmdir(root)
     }
 
     /// The first line of an attribute; nil if it is not there.

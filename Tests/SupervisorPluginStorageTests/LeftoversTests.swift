@@ -1,5 +1,6 @@
 import Glibc
 import SupervisorPluginAPI
+import TestSupport
 import Testing
 
 @testable import supervisor_plugin_storage

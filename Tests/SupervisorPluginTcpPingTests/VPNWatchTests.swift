@@ -1,31 +1,12 @@
 import Glibc
+import TestSupport
 import Testing
 
 @testable import supervisor_plugin_tcp_ping
 
 @Suite(.timeLimit(.minutes(1)))
 struct VPNWatchTests {
-    /// A directory of a test's own; what is in it is removed by name.
-    private final class Root: Sendable {
-        let path: String
-
-        init() {
-            var template = Array("/tmp/vpn-test-XXXXXX".utf8CString)
-            guard let made = mkdtemp(&template) else { preconditionFailure("mkdtemp") }
-            path = String(cString: made)
-        }
-
-        deinit {
-            for name in ["run/status/active", "run/away/active", "moved/status/active"] { unlink("\(path)/\(name)") }
-            for name in ["run/status", "run/away", "run", "moved/status", "moved"] { rmdir("\(path)/\(name)") }
-            rmdir(path)
-        }
-
-        func make(_ name: String) { mkdir("\(path)/\(name)", 0o755) }
-        func touch(_ name: String) { close(open("\(path)/\(name)", O_WRONLY | O_CREAT, 0o644)) }
-    }
-
-    private let root = Root()
+    private let root = TemporaryDirectory()
 
     /// Whether something is to be read within a second.
     private func isWoken(_ watch: VPNWatch) -> Bool {
@@ -42,13 +23,13 @@ struct VPNWatchTests {
         let watch = VPNWatch(path: root.path + "/run/status/active")
         #expect(!watch.arm())
         #expect(isQuiet(watch))
-        root.make("run")
+        root.directory("run")
         #expect(isWoken(watch))
         #expect(!watch.arm())
-        root.make("run/status")
+        root.directory("run/status")
         #expect(isWoken(watch))
         #expect(!watch.arm())
-        root.touch("run/status/active")
+        root.file("run/status/active")
         #expect(isWoken(watch))
         #expect(watch.arm())
         #expect(isQuiet(watch))
@@ -59,9 +40,9 @@ struct VPNWatchTests {
 
     @Test(arguments: [("run/status", "run/away"), ("run", "moved")])
     func `a directory on the way that is renamed takes the file with it`(from: String, to: String) {
-        root.make("run")
-        root.make("run/status")
-        root.touch("run/status/active")
+        root.directory("run")
+        root.directory("run/status")
+        root.file("run/status/active")
         let watch = VPNWatch(path: root.path + "/run/status/active")
         #expect(watch.arm())
         rename("\(root.path)/\(from)", "\(root.path)/\(to)")

@@ -1,4 +1,5 @@
 import Glibc
+import LinuxSupport
 import Synchronization
 
 /// A datagram socket of the abstract name space that takes what is sent to it: stands for systemd's.
@@ -11,14 +12,7 @@ final class Receiver {
     init() {
         path = "@supervisor-test-\(getpid())-\(Self.count.add(1, ordering: .relaxed).newValue)"
         descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let name = [0] + Array(path.utf8.dropFirst())
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name) }
-        let length = socklen_t(MemoryLayout<sa_family_t>.size + name.count)
-        let code = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, length) }
-        }
+        let code = UnixSocketAddress(abstractName: path.utf8.dropFirst())?.bind(descriptor)
         precondition(code == 0, "bind: \(errno)")
     }
 

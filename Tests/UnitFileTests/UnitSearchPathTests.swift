@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 import UnitFile
 
@@ -8,7 +9,7 @@ import UnitFile
 
     /// Directories "etc", "run" and "usr", of which none is there before something is put into it.
     init() throws {
-        root = try TemporaryDirectory()
+        root = TemporaryDirectory()
         path = UnitSearchPath([root.path + "/etc", root.path + "/run", root.path + "/usr"])
     }
 
@@ -25,9 +26,9 @@ import UnitFile
     }
 
     @Test func `the first directory that has the file decides`() throws {
-        try root.write("[A]\nb=usr", to: "usr/a.plugin")
+        root.write("[A]\nb=usr", to: "usr/a.plugin")
         #expect(try loaded() == ["A.b=usr"])
-        let file = try root.write("[A]\nc=run", to: "run/a.plugin")
+        let file = root.write("[A]\nc=run", to: "run/a.plugin")
         #expect(try loaded() == ["A.c=run"])
         guard case .loaded(let main, let contents) = try path.unit(named: "a.plugin") else {
             Issue.record("not loaded")
@@ -38,101 +39,101 @@ import UnitFile
     }
 
     @Test func `drop-ins of all directories are merged in the order of their names`() throws {
-        try root.write("[A]\nb=0", to: "run/a.plugin")
-        try root.write("[A]\nb=3", to: "etc/a.plugin.d/30.conf")
-        try root.write("[A]\nb=1", to: "usr/a.plugin.d/10.conf")
-        try root.write("[A]\nb=2", to: "run/a.plugin.d/20.conf")
+        root.write("[A]\nb=0", to: "run/a.plugin")
+        root.write("[A]\nb=3", to: "etc/a.plugin.d/30.conf")
+        root.write("[A]\nb=1", to: "usr/a.plugin.d/10.conf")
+        root.write("[A]\nb=2", to: "run/a.plugin.d/20.conf")
         #expect(try loaded() == ["A.b=0", "A.b=1", "A.b=2", "A.b=3"])
     }
 
     @Test func `of two drop-ins with one name the one further up counts`() throws {
-        try root.write("[A]\nb=0", to: "usr/a.plugin")
-        try root.write("[A]\nb=usr", to: "usr/a.plugin.d/10.conf")
-        try root.write("[A]\nb=run", to: "run/a.plugin.d/10.conf")
+        root.write("[A]\nb=0", to: "usr/a.plugin")
+        root.write("[A]\nb=usr", to: "usr/a.plugin.d/10.conf")
+        root.write("[A]\nb=run", to: "run/a.plugin.d/10.conf")
         #expect(try loaded() == ["A.b=0", "A.b=run"])
     }
 
     @Test func `drop-ins end in .conf, are not hidden and belong to one name`() throws {
-        try root.write("[A]\nb=0", to: "usr/a.plugin")
-        try root.write("[A]\nb=1", to: "usr/a.plugin.d/10.conf~")
-        try root.write("[A]\nb=2", to: "usr/a.plugin.d/.20.conf")
-        try root.write("[A]\nb=3", to: "usr/b.plugin.d/30.conf")
-        try root.write("[A]\nb=4", to: "usr/a.plugin.d/README")
+        root.write("[A]\nb=0", to: "usr/a.plugin")
+        root.write("[A]\nb=1", to: "usr/a.plugin.d/10.conf~")
+        root.write("[A]\nb=2", to: "usr/a.plugin.d/.20.conf")
+        root.write("[A]\nb=3", to: "usr/b.plugin.d/30.conf")
+        root.write("[A]\nb=4", to: "usr/a.plugin.d/README")
         #expect(try loaded() == ["A.b=0"])
     }
 
     @Test(arguments: ["/dev/null", nil])
     func `a mask hides the file further down and its drop-ins`(target: String?) throws {
-        try root.write("[A]\nb=usr", to: "usr/a.plugin")
-        try root.write("nonsense", to: "etc/a.plugin.d/10.conf")
+        root.write("[A]\nb=usr", to: "usr/a.plugin")
+        root.write("nonsense", to: "etc/a.plugin.d/10.conf")
         let mask =
-            if let target { try root.link("run/a.plugin", to: target) } else { try root.write("", to: "run/a.plugin") }
+            if let target { root.link("run/a.plugin", to: target) } else { root.write("", to: "run/a.plugin") }
         #expect(try path.unit(named: "a.plugin") == .masked(mask))
-        try root.write("[A]\nb=etc", to: "etc/b.plugin")
+        root.write("[A]\nb=etc", to: "etc/b.plugin")
         #expect(try loaded("b.plugin") == ["A.b=etc"])
     }
 
     @Test func `a file with a comment only is no mask`() throws {
-        try root.write("# nothing", to: "etc/a.plugin")
+        root.write("# nothing", to: "etc/a.plugin")
         #expect(try loaded() == [])
     }
 
     @Test(arguments: ["/dev/null", nil])
     func `a masked drop-in is left out`(target: String?) throws {
-        try root.write("[A]\nb=0", to: "usr/a.plugin")
-        try root.write("[A]\nb=1", to: "usr/a.plugin.d/10.conf")
-        try root.write("[A]\nb=2", to: "usr/a.plugin.d/20.conf")
+        root.write("[A]\nb=0", to: "usr/a.plugin")
+        root.write("[A]\nb=1", to: "usr/a.plugin.d/10.conf")
+        root.write("[A]\nb=2", to: "usr/a.plugin.d/20.conf")
         if let target {
-            try root.link("etc/a.plugin.d/10.conf", to: target)
+            root.link("etc/a.plugin.d/10.conf", to: target)
         } else {
-            try root.write("", to: "etc/a.plugin.d/10.conf")
+            root.write("", to: "etc/a.plugin.d/10.conf")
         }
         #expect(try loaded() == ["A.b=0", "A.b=2"])
     }
 
     @Test func `drop-ins alone make no unit but count for a configuration`() throws {
-        try root.write("[A]\nb=1", to: "etc/a.conf.d/10.conf")
+        root.write("[A]\nb=1", to: "etc/a.conf.d/10.conf")
         #expect(try path.unit(named: "a.conf") == .absent)
         #expect(try path.configuration(named: "a.conf").last("b", in: "A")?.text == "1")
-        try root.write("[A]\nb=0\nc=0", to: "usr/a.conf")
+        root.write("[A]\nb=0\nc=0", to: "usr/a.conf")
         #expect(try path.configuration(named: "a.conf").last("b", in: "A")?.text == "1")
         #expect(try path.configuration(named: "a.conf").last("c", in: "A")?.text == "0")
-        try root.link("run/a.conf", to: "/dev/null")
+        root.link("run/a.conf", to: "/dev/null")
         #expect(try path.configuration(named: "a.conf").last("b", in: "A")?.text == "1")
         #expect(try path.configuration(named: "a.conf").last("c", in: "A") == nil)
     }
 
     @Test func `an empty assignment in a drop-in empties the list of the file`() throws {
-        try root.write("[A]\nb=1\nb=2", to: "usr/a.conf")
-        try root.write("[A]\nb=\nb=3", to: "etc/a.conf.d/10.conf")
+        root.write("[A]\nb=1\nb=2", to: "usr/a.conf")
+        root.write("[A]\nb=\nb=3", to: "etc/a.conf.d/10.conf")
         #expect(try path.configuration(named: "a.conf").all("b", in: "A")?.map(\.text) == ["3"])
     }
 
     @Test func `a link to a file is followed`() throws {
-        let real = try root.write("[A]\nb=c", to: "elsewhere")
-        try root.link("etc/a.plugin", to: real)
+        let real = root.write("[A]\nb=c", to: "elsewhere")
+        root.link("etc/a.plugin", to: real)
         #expect(try loaded() == ["A.b=c"])
     }
 
     @Test func `an error names the drop-in and its line`() throws {
-        try root.write("[A]\nb=0", to: "usr/a.plugin")
-        let bad = try root.write("[A]\n\nb", to: "etc/a.plugin.d/10.conf")
+        root.write("[A]\nb=0", to: "usr/a.plugin")
+        let bad = root.write("[A]\n\nb", to: "etc/a.plugin.d/10.conf")
         let error = #expect(throws: UnitFileError.self) { try path.unit(named: "a.plugin") }
         #expect(error?.description == "\(bad):3: expected [SECTION], KEY=VALUE or a comment")
     }
 
     @Test func `a link that leads nowhere is an error`() throws {
-        try root.write("[A]\nb=0", to: "usr/a.plugin")
-        let link = try root.link("etc/a.plugin", to: root.path + "/nowhere")
+        root.write("[A]\nb=0", to: "usr/a.plugin")
+        let link = root.link("etc/a.plugin", to: root.path + "/nowhere")
         let error = #expect(throws: UnitFileError.self) { try path.unit(named: "a.plugin") }
         #expect(error?.code == .unreadable)
         #expect(error?.description == "\(link): cannot be read: No such file or directory")
     }
 
     @Test(.timeLimit(.minutes(1))) func `a directory, a FIFO and a device other than null are errors`() throws {
-        try root.makeDirectory("etc/a.plugin")
-        try root.makeFIFO("etc/b.plugin")
-        try root.link("etc/c.plugin", to: "/dev/zero")
+        root.directory("etc/a.plugin")
+        root.makeFIFO("etc/b.plugin")
+        root.link("etc/c.plugin", to: "/dev/zero")
         let reasons = ["a": "cannot be read: Is a directory", "b": "not a regular file", "c": "not a regular file"]
         for (name, reason) in reasons {
             let error = #expect(throws: UnitFileError.self) { try path.unit(named: "\(name).plugin") }
@@ -142,18 +143,18 @@ import UnitFile
 
     @Test func `a file that is too large is refused`() throws {
         let text = "[A]\nb=" + String(repeating: "x", count: UnitFile.sizeLimit)
-        let file = try root.write(text, to: "etc/a.plugin")
+        let file = root.write(text, to: "etc/a.plugin")
         let error = #expect(throws: UnitFileError.self) { try path.unit(named: "a.plugin") }
         #expect(error?.description == "\(file): the file is larger than 1048576 bytes")
     }
 
     @Test func `names are those of all directories, sorted, each once, masks included`() throws {
-        try root.write("[A]", to: "usr/b.plugin")
-        try root.write("[A]", to: "usr/a.plugin")
-        try root.write("", to: "etc/b.plugin")
-        try root.write("[A]", to: "run/Z.plugin")
-        try root.write("[A]", to: "run/.hidden.plugin")
-        try root.write("[A]", to: "run/c.plugin.d/10.conf")
+        root.write("[A]", to: "usr/b.plugin")
+        root.write("[A]", to: "usr/a.plugin")
+        root.write("", to: "etc/b.plugin")
+        root.write("[A]", to: "run/Z.plugin")
+        root.write("[A]", to: "run/.hidden.plugin")
+        root.write("[A]", to: "run/c.plugin.d/10.conf")
         #expect(try path.names(suffix: ".plugin") == ["Z.plugin", "a.plugin", "b.plugin"])
     }
 }

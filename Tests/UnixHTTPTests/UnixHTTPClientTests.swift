@@ -1,4 +1,5 @@
 import Glibc
+import HTTPTestSupport
 import NIOCore
 import NIOHTTP1
 import NIOPosix

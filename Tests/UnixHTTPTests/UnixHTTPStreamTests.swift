@@ -1,3 +1,4 @@
+import HTTPTestSupport
 import NIOCore
 import NIOHTTP1
 import NIOPosix

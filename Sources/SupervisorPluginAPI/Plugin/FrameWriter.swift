@@ -1,4 +1,5 @@
 import Glibc
+import LinuxSupport
 import Synchronization
 
 /// Writes frames, each in one piece, from any thread.
@@ -31,21 +32,12 @@ final class FrameWriter: Sendable {
     }
 
     private func writeAll(_ bytes: [UInt8]) -> Bool {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count >= 0 {
-                rest = rest.dropFirst(count)
-            } else if errno == EAGAIN {
-                var writable = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                guard poll(&writable, 1, Self.patience) != 0 else {
-                    PluginLog.error("the core does not read, nothing is written any more")
-                    return false
-                }
-            } else if errno != EINTR {
-                return false
-            }
+        do throws(SystemCallError) {
+            try Descriptor.writeAll(bytes, to: descriptor, "standard output", patience: Self.patience)
+            return true
+        } catch {
+            if error.code == ETIMEDOUT { PluginLog.error("the core does not read, nothing is written any more") }
+            return false
         }
-        return true
     }
 }

@@ -45,8 +45,7 @@ public enum PluginLog {
     }
 
     static func redacted(_ text: String) -> String {
-        let secrets = secrets.withLock { $0 }
-        return secrets.reduce(text) { $0.replacingOccurrences(of: $1, with: "[redacted]") }
+        Redaction.removing(secrets.withLock { $0 }, from: text)
     }
 
     private static func write(_ level: Level, _ text: String) {
@@ -59,25 +58,5 @@ public enum PluginLog {
         var descriptor = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
         guard poll(&descriptor, 1, 1000) > 0 else { return }
         _ = Glibc.write(STDERR_FILENO, bytes, bytes.count)
-    }
-}
-
-extension String {
-    /// Without Foundation; by code units.
-    fileprivate func replacingOccurrences(of needle: String, with replacement: String) -> String {
-        let text = Array(utf8)
-        let needle = Array(needle.utf8)
-        var result: [UInt8] = []
-        var index = 0
-        while index < text.count {
-            if text[index...].starts(with: needle) {
-                result += Array(replacement.utf8)
-                index += needle.count
-            } else {
-                result.append(text[index])
-                index += 1
-            }
-        }
-        return String(decoding: result, as: UTF8.self)
     }
 }

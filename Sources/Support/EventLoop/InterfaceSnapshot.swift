@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import SupervisorPorts
 
 /// A network interface of the machine at one moment.
 public struct NetworkInterface: Sendable, Hashable {
@@ -73,7 +74,7 @@ public struct InterfaceSnapshot: Sendable, Hashable {
 
     private static func isInternal(_ name: String) -> Bool {
         let prefixes = [
-            "docker", "br-", "balena", "veth", "tun", "resin", "supervisor", "virbr", "podman", "cni",
+            "docker", "br-", "balena", "veth", "tun", "resin", AppBridge.prefix, "virbr", "podman", "cni",
         ]
         return name == "lo" || prefixes.contains { name.hasPrefix($0) }
     }

@@ -1,3 +1,5 @@
+import LinuxSupport
+
 /// A host name as RFC 1123, section 2.1 has it, of at most 64 bytes (HOST_NAME_MAX of Linux): labels of 1 to 63 letters,
 /// digits and inner hyphens, separated by dots.
 public struct Hostname: Sendable, Hashable {
@@ -22,10 +24,6 @@ public struct Hostname: Sendable, Hashable {
     }
 
     private static func isLetterDigitHyphen(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"): true
-        default: false
-        }
+        byte.isASCIILetter || byte.isASCIIDigit || byte == UInt8(ascii: "-")
     }
 }

@@ -1,4 +1,5 @@
 public import JSON
+import LinuxSupport
 
 /// A transparent proxy. Every value of this type is valid: whoever makes one has checked it, so that nothing but what
 /// stands here ever reaches redsocks.conf.
@@ -107,13 +108,13 @@ public struct ProxySettings: PluginPayload, Hashable {
 
     private static func isHost(_ text: String) -> Bool {
         // What consists of digits and dots is meant as an address, and inet_aton reads much that is none.
-        let isNumeric = text.utf8.allSatisfy { $0 == UInt8(ascii: ".") || (0x30...0x39).contains($0) }
+        let isNumeric = text.utf8.allSatisfy { $0 == UInt8(ascii: ".") || $0.isASCIIDigit }
         if isNumeric { return IPv4Network.isAddress(text) }
         guard Hostname.isValid(text), let last = text.utf8.split(separator: UInt8(ascii: ".")).last else {
             return false
         }
         // RFC 1123: the highest label is alphabetic, which keeps out 0x7f.1 and 1.2.3.0x4 too.
-        return last.first.map { !(0x30...0x39).contains($0) } ?? false
+        return last.first.map { !$0.isASCIIDigit } ?? false
     }
 
     private static func error(_ member: String, _ allowed: String) -> PluginError {

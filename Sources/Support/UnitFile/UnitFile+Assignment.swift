@@ -1,3 +1,5 @@
+import LinuxSupport
+
 extension UnitFile {
     /// One `KEY=VALUE`, and what its value says as one type or another.
     ///
@@ -45,7 +47,7 @@ extension UnitFile.Assignment {
     public func integer(in range: ClosedRange<Int>) throws(UnitFileError) -> Int {
         let allowed = "\(range.lowerBound) to \(range.upperBound)"
         let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
-        guard !digits.isEmpty, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
+        guard digits.utf8.isDecimal else {
             throw error("\(shown) is not a whole number", allowed: allowed)
         }
         guard let number = Int(text), range.contains(number) else {

@@ -1,4 +1,5 @@
 import Glibc
+import LinuxSupport
 
 /// What stands at the path of a unit file or drop-in.
 enum UnitFileEntry {
@@ -27,28 +28,17 @@ enum UnitFileEntry {
         default: throw UnitFileError(.unreadable, file: path, reason: "not a regular file")
         }
         if status.st_size == 0 { return .mask }
-        return .bytes(try readAll(descriptor, path))
+        do throws(SystemCallError) {
+            // One byte more than is allowed at most, which the parser then refuses.
+            return .bytes(try Descriptor.readStart(descriptor, path, limit: UnitFile.sizeLimit + 1))
+        } catch {
+            throw unreadable(path, error.code)
+        }
     }
 
     private static func isNullDevice(_ status: stat) -> Bool {
         var null = stat()
         return stat("/dev/null", &null) == 0 && null.st_rdev == status.st_rdev
-    }
-
-    /// One byte more than is allowed at most, which the parser then refuses.
-    private static func readAll(_ descriptor: Int32, _ path: String) throws(UnitFileError) -> [UInt8] {
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 16 << 10)
-        while bytes.count <= UnitFile.sizeLimit {
-            let count = Glibc.read(descriptor, &buffer, min(buffer.count, UnitFile.sizeLimit + 1 - bytes.count))
-            if count == 0 { break }
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw unreadable(path, errno)
-            }
-            bytes += buffer[..<count]
-        }
-        return bytes
     }
 
     static func unreadable(_ path: String, _ code: Int32) -> UnitFileError {

@@ -1,3 +1,4 @@
+import LinuxSupport
 import SupervisorPluginAPI
 
 /// What docs/plugin-protocol.md says of each operation.
@@ -57,7 +58,7 @@ enum Contract {
             && parts.allSatisfy { part in
                 guard let first = part.first, (0x61...0x7A).contains(first) else { return false }
                 return part.allSatisfy {
-                    (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == UInt8(ascii: "-")
+                    (0x61...0x7A).contains($0) || $0.isASCIIDigit || $0 == UInt8(ascii: "-")
                 }
             }
     }

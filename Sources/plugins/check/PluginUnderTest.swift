@@ -1,4 +1,5 @@
 import Glibc
+import LinuxSupport
 import SupervisorPluginAPI
 
 /// One run of the plugin and the exchange with it. Everything that waits has an end.
@@ -47,11 +48,13 @@ final class PluginUnderTest {
         let end = Clock.now + max(timeout, 10_000)
         var rest = bytes[...]
         while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { write(launch.input, $0.baseAddress, $0.count) }
-            if count > 0 {
-                rest = rest.dropFirst(count)
-            } else if errno == EPIPE || errno == ECONNRESET {
-                throw .failed("does not read its input any more\(ending)")
+            do throws(SystemCallError) {
+                rest = rest.dropFirst(try Descriptor.writeOnce(rest, to: launch.input, "its input"))
+            } catch {
+                // Anything else is tried again until the time is up.
+                if error.code == EPIPE || error.code == ECONNRESET {
+                    throw .failed("does not read its input any more\(ending)")
+                }
             }
             guard Clock.now < end else { throw .failed("does not read its input") }
             if !rest.isEmpty { pump(until: min(end, Clock.now + 1000), alsoWritable: true) }
@@ -157,18 +160,24 @@ final class PluginUnderTest {
             pollfd(fd: alsoWritable ? launch.input : -1, events: Int16(POLLOUT), revents: 0),
         ]
         guard poll(&descriptors, 3, Int32(max(0, min(end - Clock.now, 1000)))) > 0 else { return }
-        var buffer = [UInt8](repeating: 0, count: 65536)
         if descriptors[0].revents != 0 {
-            let count = read(launch.output, &buffer, buffer.count)
-            if count > 0 { take(buffer[..<count]) } else if count == 0 || errno != EAGAIN { isOutputOpen = false }
+            let bytes = Self.receive(launch.output, &isOutputOpen)
+            if !bytes.isEmpty { take(bytes[...]) }
         }
         if descriptors[1].revents != 0, let descriptor = launch.log {
-            let count = read(descriptor, &buffer, buffer.count)
-            if count > 0 {
-                log = Array((log + buffer[..<count]).suffix(4096))
-            } else if count == 0 || errno != EAGAIN {
-                isLogOpen = false
-            }
+            log = Array((log + Self.receive(descriptor, &isLogOpen)).suffix(4096))
+        }
+    }
+
+    /// What is there at present. Notes the end.
+    private static func receive(_ descriptor: Int32, _ isOpen: inout Bool) -> [UInt8] {
+        do throws(SystemCallError) {
+            guard let bytes = try Descriptor.readOnce(descriptor, "its output", upTo: 65536) else { return [] }
+            isOpen = !bytes.isEmpty
+            return bytes
+        } catch {
+            isOpen = false
+            return []
         }
     }
 

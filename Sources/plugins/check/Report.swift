@@ -1,4 +1,5 @@
 import Glibc
+import LinuxSupport
 
 /// Writes TAP 14 (testanything.org) to standard output.
 struct Report {
@@ -55,11 +56,6 @@ struct Report {
     }
 
     static func write(_ text: String, to descriptor: Int32) {
-        var rest = Array(text.utf8)[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            guard count > 0 else { return }
-            rest = rest.dropFirst(count)
-        }
+        try? Descriptor.writeAll(Array(text.utf8), to: descriptor, "standard output")
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import LinuxSupport
 import SupervisorPluginAPI
 
 /// Makes the board's LED blink, and leaves it as it was.
@@ -36,7 +37,7 @@ actor Blinker<Time: Clock> where Time.Duration == Duration {
             return true
         }
         guard let led = place.led else { return false }
-        do throws(SysfsLED.Failure) {
+        do throws(SystemCallError) {
             try begin(led, duration)
         } catch {
             throw Self.told(error, led)
@@ -65,7 +66,7 @@ actor Blinker<Time: Clock> where Time.Duration == Duration {
 
     // MARK: Steps
 
-    private func begin(_ led: SysfsLED, _ duration: Duration) throws(SysfsLED.Failure) {
+    private func begin(_ led: SysfsLED, _ duration: Duration) throws(SystemCallError) {
         let former: SysfsLED.State
         switch file.find() {
         case .inUse(let other) where other.led == led, .leftover(let other) where other.led == led:
@@ -75,12 +76,12 @@ actor Blinker<Time: Clock> where Time.Duration == Duration {
             former = try led.state()
         }
         let full = try led.full()
-        do throws(SysfsLED.Failure) {
+        do throws(SystemCallError) {
             if case .inUse = file.find() {} else { try file.save(FormerFile.Former(led: led, state: former)) }
         } catch {
-            PluginLog.warning("cannot keep what the LED is like, should this be killed: \(error.text)")
+            PluginLog.warning("cannot keep what the LED is like, should this be killed: \(error.description)")
         }
-        do throws(SysfsLED.Failure) {
+        do throws(SystemCallError) {
             try led.takeOver(from: former)
             try led.set(full)
         } catch {
@@ -103,11 +104,11 @@ actor Blinker<Time: Clock> where Time.Duration == Duration {
             if now.schedule.isOver(time) { break }
             let isOn = now.schedule.isOn(time)
             if isOn != now.isOn {
-                do throws(SysfsLED.Failure) {
+                do throws(SystemCallError) {
                     try now.led.set(isOn ? now.full : "0")
                     blinking?.isOn = isOn
                 } catch {
-                    PluginLog.warning("the LED stops blinking: \(error.text)")
+                    PluginLog.warning("the LED stops blinking: \(error.description)")
                     break
                 }
             }
@@ -122,26 +123,26 @@ actor Blinker<Time: Clock> where Time.Duration == Duration {
         guard let last = blinking else { return }
         blinking = nil
         task = nil
-        do throws(SysfsLED.Failure) {
+        do throws(SystemCallError) {
             try last.led.restore(last.former)
         } catch {
-            PluginLog.warning("cannot put \(last.led.path) back: \(error.text)")
+            PluginLog.warning("cannot put \(last.led.path) back: \(error.description)")
             return file.release(keeping: !error.isAbsence)
         }
         file.release()
     }
 
-    private static func told(_ failure: SysfsLED.Failure, _ led: SysfsLED) -> PluginError {
+    private static func told(_ failure: SystemCallError, _ led: SysfsLED) -> PluginError {
         if failure.isRefusal {
             return PluginError(
                 .permissionDenied,
                 "the LED may not be written; the plugin's user needs to write brightness and trigger in \(led.path)",
-                detail: failure.text
+                detail: failure.description
             )
         }
         if failure.isAbsence {
-            return PluginError(.unavailable, "there is no LED at \(led.path)", detail: failure.text)
+            return PluginError(.unavailable, "there is no LED at \(led.path)", detail: failure.description)
         }
-        return PluginError(.failed, "the LED cannot be used", detail: failure.text)
+        return PluginError(.failed, "the LED cannot be used", detail: failure.description)
     }
 }

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import LinuxSupport
 import SupervisorPluginAPI
 
 /// Keeps what a LED was like before it blinked, for the case that the process is killed meanwhile: a small JSON file. Whoever
@@ -42,27 +43,27 @@ final class FormerFile {
         let file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         guard file >= 0 else { return .nothing }
         defer { close(file) }
-        var buffer = [UInt8](repeating: 0, count: 16 << 10)
-        let count = read(file, &buffer, buffer.count)
-        guard count > 0, let former = Former(json: buffer[..<count]) else { return .nothing }
+        guard let bytes = try? Descriptor.readStart(file, path, limit: 16 << 10), let former = Former(json: bytes[...])
+        else { return .nothing }
         return flock(file, LOCK_EX | LOCK_NB) == 0 ? .leftover(former) : .inUse(former)
     }
 
     /// Throws what went wrong, for people.
-    func save(_ former: Former) throws(SysfsLED.Failure) {
+    func save(_ former: Former) throws(SystemCallError) {
         let new = path + ".new"
         if let slash = path.lastIndex(of: "/") { mkdir(String(path[..<slash]), 0o755) }
         unlink(new)
         let file = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o644)
-        guard file >= 0 else { throw SysfsLED.Failure(call: "create", path: new, code: errno) }
+        guard file >= 0 else { throw SystemCallError("create", new) }
         let bytes = former.json
-        guard flock(file, LOCK_EX | LOCK_NB) == 0, write(file, bytes, bytes.count) == bytes.count,
-            rename(new, path) == 0
-        else {
-            let failure = SysfsLED.Failure(call: "write", path: path, code: errno)
+        do throws(SystemCallError) {
+            guard flock(file, LOCK_EX | LOCK_NB) == 0 else { throw SystemCallError("lock", path) }
+            try Descriptor.writeAll(bytes, to: file, path)
+            try FileSystem.rename(new, path)
+        } catch {
             close(file)
             unlink(new)
-            throw failure
+            throw error
         }
         descriptor = file
     }
@@ -78,12 +79,12 @@ final class FormerFile {
     /// Puts back what a killed process has left. Returns false if that failed.
     func restore() -> Bool {
         guard case .leftover(let former) = find() else { return true }
-        do throws(SysfsLED.Failure) {
+        do throws(SystemCallError) {
             try former.led.restore(former.state)
             PluginLog.notice("put \(former.led.path) back, which had been left blinking")
         } catch {
             guard error.isAbsence else {
-                PluginLog.error("cannot put \(former.led.path) back: \(error.text)")
+                PluginLog.error("cannot put \(former.led.path) back: \(error.description)")
                 return false
             }
             PluginLog.notice("\(former.led.path), which had been left blinking, is gone")

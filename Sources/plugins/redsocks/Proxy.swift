@@ -1,3 +1,4 @@
+import LinuxSupport
 import SupervisorPluginAPI
 import Synchronization
 
@@ -103,7 +104,7 @@ actor Proxy {
     private func read(_ call: Call) async throws(PluginError) -> ProxySettings? {
         guard let files = try await open(creates: false, call) else { return nil }
         _ = try await recover(files)
-        let settings = try settings(in: try Self.told { () throws(FileFailure) in try files.current() })
+        let settings = try settings(in: try Self.told { () throws(SystemCallError) in try files.current() })
         if let settings { Self.redact(settings) }
         return settings
     }
@@ -111,12 +112,12 @@ actor Proxy {
     /// The files for this operation alone; nil where there is no directory of them.
     private func open(creates: Bool, _ call: Call) async throws(PluginError) -> ProxyFiles? {
         let names = options.files
-        guard let files = try Self.told({ () throws(FileFailure) in try ProxyFiles.open(names, creates: creates) })
+        guard let files = try Self.told({ () throws(SystemCallError) in try ProxyFiles.open(names, creates: creates) })
         else {
             return nil
         }
         let deadline = Self.clock.now + options.lockTime
-        while try !Self.told({ () throws(FileFailure) in try files.tryLock() }) {
+        while try !Self.told({ () throws(SystemCallError) in try files.tryLock() }) {
             try Self.check(call)
             guard Self.clock.now < deadline else {
                 throw PluginError(.busy, "another process changes \(names.configuration.path)")
@@ -158,18 +159,18 @@ actor Proxy {
     private func replace(_ wanted: ProxySettings?, _ call: Call) async throws(PluginError) {
         guard let files = try await open(creates: wanted != nil, call) else { return }
         let isSettled = try await recover(files)
-        let former = try Self.told { () throws(FileFailure) in try files.current() }
+        let former = try Self.told { () throws(SystemCallError) in try files.current() }
         let state = try await state()
         guard !isSettled || !isInForce(wanted, former, state) else { return }
         let content = content(for: wanted)
-        let candidate = try Self.told { () throws(FileFailure) in try files.prepare(content) }
+        let candidate = try Self.told { () throws(SystemCallError) in try files.prepare(content) }
         do throws(PluginError) {
             if let candidate {
                 let secrets = [wanted?.login, wanted?.password].compactMap { $0 }
                 try options.check.run(candidate, secrets: secrets) { call.isCancelled }
             }
             try Self.check(call)
-            try Self.told { () throws(FileFailure) in try files.begin() }
+            try Self.told { () throws(SystemCallError) in try files.begin() }
         } catch {
             if isSettled, files.isUnconfirmed { try? files.commit() }
             files.discard()
@@ -177,11 +178,11 @@ actor Proxy {
         }
         var hasBegun = false
         do throws(ServiceError) {
-            try Self.step { () throws(FileFailure) in try files.swap(content) }
+            try Self.step { () throws(SystemCallError) in try files.swap(content) }
             try await services.restart(options.unit)
             hasBegun = true
             try await confirm(isRunning: wanted != nil)
-            try Self.step { () throws(FileFailure) in try files.commit() }
+            try Self.step { () throws(SystemCallError) in try files.commit() }
         } catch {
             let wasRunning = former.configuration != nil && state == "active"
             throw await takeBack(files, error.cause, restarting: hasBegun || error.hasBegun, wasRunning)
@@ -255,7 +256,7 @@ actor Proxy {
             source: cause.source
         )
         do throws(ServiceError) {
-            try Self.step { () throws(FileFailure) in try files.restore() }
+            try Self.step { () throws(SystemCallError) in try files.restore() }
         } catch {
             let message = "\(cause.message); the former settings could not be put back: \(error.cause.message)"
             PluginLog.error(message)
@@ -283,14 +284,14 @@ actor Proxy {
             files.discard()
             return true
         }
-        try Self.told { () throws(FileFailure) in try files.restore() }
+        try Self.told { () throws(SystemCallError) in try files.restore() }
         guard !hasTriedToRecover else { return false }
         PluginLog.warning("a change of the proxy was cut short: the former settings are back, \(options.unit) restarts")
         do throws(ServiceError) {
-            let isSet = try Self.step { () throws(FileFailure) in try files.current() }.configuration != nil
+            let isSet = try Self.step { () throws(SystemCallError) in try files.current() }.configuration != nil
             try await services.restart(options.unit)
             try await confirm(isRunning: isSet)
-            try Self.step { () throws(FileFailure) in try files.forget() }
+            try Self.step { () throws(SystemCallError) in try files.forget() }
             return true
         } catch {
             hasTriedToRecover = true
@@ -299,12 +300,14 @@ actor Proxy {
         }
     }
 
-    private static func told<Value>(_ body: () throws(FileFailure) -> Value) throws(PluginError) -> Value
+    private static func told<Value>(_ body: () throws(SystemCallError) -> Value) throws(PluginError) -> Value
     where Value: ~Copyable {
-        do throws(FileFailure) { return try body() } catch { throw error.pluginError }
+        do throws(SystemCallError) { return try body() } catch { throw error.pluginError }
     }
 
-    private static func step<Value>(_ body: () throws(FileFailure) -> Value) throws(ServiceError) -> Value {
-        do throws(FileFailure) { return try body() } catch { throw ServiceError(error.pluginError, hasBegun: false) }
+    private static func step<Value>(_ body: () throws(SystemCallError) -> Value) throws(ServiceError) -> Value {
+        do throws(SystemCallError) { return try body() } catch {
+            throw ServiceError(error.pluginError, hasBegun: false)
+        }
     }
 }

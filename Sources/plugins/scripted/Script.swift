@@ -1,4 +1,5 @@
 import Glibc
+import LinuxSupport
 import SupervisorPluginAPI
 
 /// The lists of behaviours, and how far each is consumed.
@@ -58,30 +59,13 @@ enum Files {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return nil }
         defer { close(file) }
-        var content: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 65536)
-        while true {
-            let count = Glibc.read(file, &buffer, buffer.count)
-            guard count > 0 else { return count == 0 ? content : nil }
-            content += buffer[..<count]
-        }
+        return try? Descriptor.readAll(file, path, limit: 64 << 20)
     }
 
     /// Everything, however long it takes; false when nobody reads any more.
     @discardableResult
     static func write(_ bytes: some Collection<UInt8>, to descriptor: Int32) -> Bool {
-        var rest = Array(bytes)[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count > 0 {
-                rest = rest.dropFirst(count)
-            } else if errno == EAGAIN {
-                var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                poll(&ready, 1, -1)
-            } else if errno != EINTR {
-                return false
-            }
-        }
+        do { try Descriptor.writeAll(Array(bytes), to: descriptor, "descriptor \(descriptor)") } catch { return false }
         return true
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import LinuxSupport
 import SupervisorPluginAPI
 import SupervisorVersion
 
@@ -81,7 +82,6 @@ struct ScriptedPlugin {
     private mutating func run() -> Never {
         let termination = Termination.watch()
         journal.note("start")
-        var buffer = [UInt8](repeating: 0, count: 65536)
         while true {
             let flooding = floods.map { pollfd(fd: $0.descriptor, events: Int16(POLLOUT), revents: 0) }
             var descriptors =
@@ -93,12 +93,12 @@ struct ScriptedPlugin {
             let timeout = next.map { Int32(max(0, min($0 - Clock.milliseconds, 60_000))) } ?? -1
             poll(&descriptors, nfds_t(descriptors.count), timeout)
             if descriptors[0].revents != 0 {
-                _ = read(termination, &buffer, 1)
+                _ = try? Descriptor.readOnce(termination, "the signal pipe", upTo: 1)
                 terminate()
             }
             if descriptors[1].revents != 0 {
-                let count = read(STDIN_FILENO, &buffer, buffer.count)
-                if count > 0 { take(buffer[..<count]) } else if count == 0 || errno != EINTR { end() }
+                let bytes = (try? Descriptor.readOnce(STDIN_FILENO, "standard input", upTo: 65536)) ?? []
+                if bytes.isEmpty { end() } else { take(bytes[...]) }
             }
             for (index, descriptor) in descriptors.dropFirst(2).enumerated().reversed() where descriptor.revents != 0 {
                 flood(index)

@@ -1,4 +1,5 @@
 import Glibc
+import LinuxSupport
 import SupervisorPluginAPI
 
 /// What the core has renamed away and could not remove itself, and where it lies.
@@ -23,17 +24,18 @@ struct Leftovers: Sendable {
             var removedBefore: Int64
             repeat {
                 removedBefore = remover.removed
-                remover.beginAnew()
+                remover.startOver()
                 if let failure = try reapOnce(&remover) { return .failure(failure) }
             } while remover.hasLostTree && remover.removed > removedBefore
         } catch {
             PluginLog.info("cancelled; removed so far: \(remover.removed)")
             return .failure(PluginError(code: .cancelled, "cancelled"))
         }
-        guard let obstacle = remover.obstacle else {
+        guard let error = remover.obstacle else {
             PluginLog.info("removed: \(remover.removed)")
             return .success(remover.removed)
         }
+        let obstacle = "\(error.path): \(TreeRemover.reason(error.code))"
         let text = "\(remover.kept) could not be removed, the first is \(obstacle)"
         PluginLog.warning("removed: \(remover.removed); \(text)")
         return .failure(PluginError(.failed, text, detail: "\(obstacle); removed: \(remover.removed)"))
@@ -44,10 +46,10 @@ struct Leftovers: Sendable {
         var failure: PluginError?
         for (path, isData) in [(dataDirectory, true), (lockDirectory, false)] {
             let root: OpenDirectory
-            do throws(OpenDirectory.Failure) {
+            do throws(SystemCallError) {
                 root = try OpenDirectory(path: path)
             } catch {
-                if error != .code(ENOENT) { failure = failure ?? Self.error(path, error) }
+                if error.code != ENOENT { failure = failure ?? Self.error(path, error.code) }
                 continue
             }
             try reap(in: root, path, isData: isData, &remover)
@@ -64,7 +66,7 @@ struct Leftovers: Sendable {
         var apps: [FileName] = []
         var doomed: [FileName] = []
         while let name = root.next()?.name {
-            if name.hasPrefix(".stale-") || isData && name.hasPrefix(".purge-") {
+            if name.hasPrefix(LeftoverPrefix.stale) || isData && name.hasPrefix(LeftoverPrefix.purged) {
                 doomed.append(name)
             } else if Self.isAppID(name) {
                 apps.append(name)
@@ -76,35 +78,33 @@ struct Leftovers: Sendable {
             guard let directory = try? OpenDirectory(app, in: root) else { continue }
             var doomed: [FileName] = []
             while let name = directory.next()?.name {
-                if isData ? Self.isStaleLock(name, in: directory) : name.hasPrefix(".stale-") { doomed.append(name) }
+                if isData ? Self.isStaleLock(name, in: directory) : name.hasPrefix(LeftoverPrefix.stale) {
+                    doomed.append(name)
+                }
             }
             for name in doomed { try remover.remove(name, in: directory, "\(path)/\(app.text)") }
         }
     }
 
     private static func isAppID(_ name: FileName) -> Bool {
-        !name.bytes.isEmpty && name.bytes.allSatisfy { (0x30...0x39).contains($0) }
+        name.bytes.isDecimal
     }
 
     /// In an application's own /data only the exact form counts: the rest may be the application's.
     private static func isStaleLock(_ name: FileName, in directory: OpenDirectory) -> Bool {
-        let digits = name.bytes.dropFirst(7)
-        return name.hasPrefix(".stale-") && digits.count == 16
-            && digits.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+        let digits = name.bytes.dropFirst(LeftoverPrefix.stale.utf8.count)
+        return name.hasPrefix(LeftoverPrefix.stale) && digits.count == 16
+            && digits.allSatisfy(\.isLowercaseHexDigit)
             && directory.hasDirectory(name)
     }
 
-    private static func error(_ path: String, _ failure: OpenDirectory.Failure) -> PluginError {
-        switch failure {
-        case .code(let code) where code == ENOTDIR || code == ELOOP:
-            PluginError(.failed, "\(path) is not a directory; a link to one is not followed")
-        case .code(let code):
-            PluginError(
-                code == EACCES || code == EPERM ? .permissionDenied : .failed,
-                "cannot open \(path): \(String(cString: strerror(code)))"
-            )
-        case .isOtherPlace:
-            PluginError(.failed, "\(path) is a mount point")
+    private static func error(_ path: String, _ code: Int32) -> PluginError {
+        if code == ENOTDIR || code == ELOOP {
+            return PluginError(.failed, "\(path) is not a directory; a link to one is not followed")
         }
+        return PluginError(
+            code == EACCES || code == EPERM ? .permissionDenied : .failed,
+            "cannot open \(path): \(String(cString: strerror(code)))"
+        )
     }
 }

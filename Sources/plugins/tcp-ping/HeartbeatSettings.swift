@@ -1,3 +1,4 @@
+import LinuxSupport
 import SupervisorPluginAPI
 
 /// [Settings] of the manifest.
@@ -40,7 +41,7 @@ struct HeartbeatSettings: Sendable, Hashable {
         _ range: ClosedRange<Int>
     ) throws(PluginError) -> Duration {
         guard let text = settings[name], !text.isEmpty else { return .seconds(10) }
-        guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(text), range.contains(number)
+        guard text.utf8.allSatisfy(\.isASCIIDigit), let number = Int(text), range.contains(number)
         else {
             throw PluginError(
                 .invalidArgument,

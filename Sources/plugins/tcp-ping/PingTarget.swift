@@ -1,3 +1,5 @@
+import LinuxSupport
+
 /// Where the heartbeat connects to.
 struct PingTarget: Sendable, Hashable {
     /// A name or an address, without brackets.
@@ -8,7 +10,7 @@ struct PingTarget: Sendable, Hashable {
     init?(_ text: String) {
         guard let colon = text.lastIndex(of: ":") else { return nil }
         let digits = text[text.index(after: colon)...]
-        guard digits.utf8.count <= 5, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+        guard digits.utf8.count <= 5, digits.utf8.allSatisfy(\.isASCIIDigit),
             let port = UInt16(digits), port > 0
         else { return nil }
         let host = text[..<colon]
@@ -21,12 +23,7 @@ struct PingTarget: Sendable, Hashable {
         }
         // What getaddrinfo(3) is to see holds no blanks and nothing that does not print; a zone has its percent sign.
         let isPlain = self.host.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): true
-            case UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: ":"), UInt8(ascii: "%"): true
-            default: false
-            }
+            byte.isASCIILetter || byte.isASCIIDigit || ".-_:%".utf8.contains(byte)
         }
         guard isPlain, !self.host.isEmpty, self.host.utf8.count <= 253 else { return nil }
         self.port = port

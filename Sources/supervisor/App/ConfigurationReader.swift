@@ -1,3 +1,4 @@
+import LinuxSupport
 import UnitFile
 
 /// Turns the contents of configuration files into a `Configuration`.
@@ -111,20 +112,13 @@ struct ConfigurationReader {
     }
 
     private static func isDeviceTypeCharacter(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): true
-        case UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."): true
-        default: false
-        }
+        byte.isASCIILetter || byte.isASCIIDigit || "-_.".utf8.contains(byte)
     }
 
     private func uuid() throws(UnitFileError) -> String? {
         guard let assignment = file.last("UUID", in: "Device") else { return nil }
         let digits = assignment.text.lowercased()
-        let isHexadecimal = digits.utf8.allSatisfy {
-            (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
-        }
+        let isHexadecimal = digits.utf8.allSatisfy(\.isLowercaseHexDigit)
         guard isHexadecimal, digits.utf8.count == 32 else {
             throw assignment.error("\(assignment.shown) is no UUID", allowed: "32 hexadecimal digits without hyphens")
         }

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import LinuxSupport
 
 /// What the program reads from the host it runs on.
 enum Host {
@@ -24,9 +25,8 @@ enum Host {
         let descriptor = clinux_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0)
         guard descriptor >= 0 else { return "" }
         defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: 65536)
-        let count = read(descriptor, &bytes, bytes.count)
-        return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : ""
+        let bytes = try? Descriptor.readStart(descriptor, path, limit: 65536)
+        return String(decoding: bytes ?? [], as: UTF8.self)
     }
 
     /// Raises the soft limit of open files to the hard one: a connection is a descriptor. Returns the former soft limit,

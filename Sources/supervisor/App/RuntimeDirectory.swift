@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import LinuxSupport
 import SupervisorCore
 
 /// What lives in /run while this boot lasts: the control socket, the token of our update locks, and the mark of the one
@@ -26,9 +27,9 @@ struct RuntimeDirectory {
         unlink(temporary)
         let descriptor = clinux_openat(AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw SystemCallError("create", temporary) }
-        let count = write(descriptor, token, token.count)
-        close(descriptor)
-        guard count == token.count, rename(temporary, file) == 0 else { throw SystemCallError("write", file) }
+        defer { close(descriptor) }
+        try Descriptor.writeAll(token, to: descriptor, file)
+        try FileSystem.rename(temporary, file)
         return String(decoding: token, as: UTF8.self)
     }
 

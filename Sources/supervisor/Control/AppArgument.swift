@@ -1,4 +1,5 @@
 import JSON
+import LinuxSupport
 import SupervisorCommandLine
 
 /// The application that a command is about.
@@ -28,7 +29,7 @@ struct AppArgument {
     }
 
     private static func number(_ text: String?) -> Int64? {
-        guard let text, !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        guard let text, text.utf8.isDecimal else { return nil }
         return Int64(text)
     }
 

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import LinuxSupport
 import SupervisorCommandLine
 
 /// Standard output: whether somebody reads it on a screen, and what the screen can do.
@@ -27,17 +28,7 @@ struct Terminal: Sendable {
     /// Writes all of `text`, at once. False where nobody reads it any more.
     @discardableResult
     static func write(_ text: String, to descriptor: Int32 = STDOUT_FILENO) -> Bool {
-        var rest = Array(text.utf8)[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count < 0, errno == EINTR || errno == EAGAIN {
-                var wait = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                poll(&wait, 1, -1)
-                continue
-            }
-            guard count > 0 else { return false }
-            rest = rest.dropFirst(count)
-        }
+        do { try Descriptor.writeAll(Array(text.utf8), to: descriptor, "standard output") } catch { return false }
         return true
     }
 }

@@ -1,3 +1,5 @@
+import LinuxSupport
+
 /// The number that an application has at the API server.
 public struct AppID: Sendable, Hashable, Comparable, CustomStringConvertible {
     public let number: Int64
@@ -8,7 +10,7 @@ public struct AppID: Sendable, Hashable, Comparable, CustomStringConvertible {
 
     /// Takes digits only, as the HTTP API and the target state have them; nil for anything else.
     public init?(digits text: some StringProtocol) {
-        guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int64(text) else {
+        guard text.utf8.isDecimal, let number = Int64(text) else {
             return nil
         }
         self.number = number

@@ -1,3 +1,5 @@
+import LinuxSupport
+
 /// Whether a change of the device may begin: what is asked first wherever one is about to.
 extension Supervisor {
     /// Throws while the core stops, and while a reboot or power-off is under way.

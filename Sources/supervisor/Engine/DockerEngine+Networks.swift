@@ -1,4 +1,5 @@
 internal import JSON
+internal import LinuxSupport
 internal import Logging
 internal import NIOHTTP1
 public import SupervisorCore
@@ -78,10 +79,12 @@ extension DockerEngine {
     static func gateway(of network: JSONValue) -> String? {
         let ranges = network["IPAM"]?["Config"]?.arrayValue ?? []
         for range in ranges {
-            if let gateway = IPv4Subnet(range["Gateway"]?.stringValue ?? "") { return gateway.address }
+            if let gateway = AddressBlock(range["Gateway"]?.stringValue ?? "")?.ipv4Address { return gateway }
         }
         for range in ranges {
-            if let subnet = IPv4Subnet(range["Subnet"]?.stringValue ?? "") { return subnet.firstHost }
+            if let subnet = AddressBlock(range["Subnet"]?.stringValue ?? ""), subnet.isIPv4 {
+                return subnet.firstIPv4Host
+            }
         }
         return nil
     }

@@ -1,3 +1,5 @@
+import LinuxSupport
+
 /// A version of the Docker Engine API, such as 1.41. Minor versions count, they are no decimals: 1.9 < 1.41.
 struct EngineAPIVersion: Sendable, Hashable, Comparable, CustomStringConvertible {
     var major: Int
@@ -14,7 +16,7 @@ struct EngineAPIVersion: Sendable, Hashable, Comparable, CustomStringConvertible
     /// Two decimal numbers with a dot between them; nil for anything else.
     init?(_ text: String) {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 2, parts.allSatisfy({ $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }),
+        guard parts.count == 2, parts.allSatisfy({ $0.utf8.allSatisfy(\.isASCIIDigit) }),
             let major = Int(parts[0]), let minor = Int(parts[1])
         else { return nil }
         self.init(major: major, minor: minor)

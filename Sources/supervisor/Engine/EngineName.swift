@@ -1,3 +1,4 @@
+internal import LinuxSupport
 internal import SupervisorCore
 
 /// The id or the name of a container or a network, in the engine's own grammar: letters, digits, "_", ".", "-", the
@@ -21,16 +22,10 @@ struct EngineName: Sendable, Hashable, CustomStringConvertible {
     }
 
     static func isAlphanumeric(_ byte: UInt8) -> Bool {
-        switch byte {
-        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
-        default: false
-        }
+        byte.isASCIILetter || byte.isASCIIDigit
     }
 
     static func isHex(_ byte: UInt8) -> Bool {
-        switch byte {
-        case 0x30...0x39, 0x61...0x66: true
-        default: false
-        }
+        byte.isLowercaseHexDigit
     }
 }

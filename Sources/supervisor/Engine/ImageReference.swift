@@ -1,3 +1,4 @@
+internal import LinuxSupport
 internal import SupervisorCore
 
 /// What names an image: `[host[:port]/]path[:tag][@digest]`, or an image id, as the reference grammar of the
@@ -91,7 +92,7 @@ struct ImageReference: Sendable, Hashable, CustomStringConvertible {
 
     private static func isPort(_ text: Substring) -> Bool {
         text.first == ":" && (2...6).contains(text.utf8.count)
-            && text.utf8.dropFirst().allSatisfy { (0x30...0x39).contains($0) }
+            && text.utf8.dropFirst().allSatisfy(\.isASCIIDigit)
     }
 
     /// Lower-case letters and digits, with single separators between them: ".", "_", "__" or any number of "-".

@@ -1,4 +1,5 @@
 import Glibc
+import LinuxSupport
 
 /// Sends datagrams to a socket of the file system or of the abstract name space (unix(7)).
 ///
@@ -6,24 +7,13 @@ import Glibc
 /// one being bound at the same path.
 final class DatagramSocket: Sendable {
     private let descriptor: Int32
-    /// The whole of `sockaddr_un` that is in use.
-    private let address: [UInt8]
+    private let address: UnixSocketAddress
 
     /// `path` begins with "/", or with "@" for an abstract name. nil where that is not so, or there is no descriptor.
     ///
     /// A send waits for `patience` at most while the receiver's queue is full; nil does not wait at all.
     init?(path: String, patience: Duration?) {
-        guard let first = path.utf8.first, path.utf8.count < 108, !path.utf8.contains(0) else { return nil }
-        guard first == UInt8(ascii: "/") || first == UInt8(ascii: "@") else { return nil }
-        var address = withUnsafeBytes(of: sa_family_t(AF_UNIX)) { Array($0) }
-        if first == UInt8(ascii: "@") {
-            address.append(0)
-            address.append(contentsOf: path.utf8.dropFirst())
-        } else {
-            address.append(contentsOf: path.utf8)
-            address.append(0)
-        }
-
+        guard !path.utf8.contains(0), let address = Self.address(path) else { return nil }
         var kind = Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
         if patience == nil { kind |= Int32(SOCK_NONBLOCK.rawValue) }
         let descriptor = socket(AF_UNIX, kind, 0)
@@ -37,21 +27,29 @@ final class DatagramSocket: Sendable {
         self.address = address
     }
 
+    private static func address(_ path: String) -> UnixSocketAddress? {
+        switch path.utf8.first {
+        case UInt8(ascii: "/"): UnixSocketAddress(path: path)
+        case UInt8(ascii: "@"): UnixSocketAddress(abstractName: path.utf8.dropFirst())
+        default: nil
+        }
+    }
+
     deinit {
         close(descriptor)
     }
 
     /// Whether the kernel took it.
     func send(_ bytes: [UInt8]) -> Bool {
-        address.withUnsafeBytes { address in
+        address.withAddress { address, length in
             while true {
                 let sent = sendto(
                     descriptor,
                     bytes,
                     bytes.count,
                     Int32(MSG_NOSIGNAL),
-                    address.baseAddress?.assumingMemoryBound(to: sockaddr.self),
-                    socklen_t(address.count)
+                    address,
+                    length
                 )
                 if sent >= 0 { return true }
                 guard errno == EINTR else { return false }

@@ -1,4 +1,5 @@
 import Glibc
+import LinuxSupport
 import Logging
 import Synchronization
 
@@ -62,10 +63,7 @@ public final class LineSink: Sendable {
     }
 
     private func put(_ bytes: [UInt8]) -> Bool {
-        while true {
-            // `bootstrapLogging` has SIGPIPE ignored; a reader that is gone is an error like any other.
-            if Glibc.write(descriptor, bytes, bytes.count) >= 0 { return true }
-            guard errno == EINTR else { return false }
-        }
+        // `bootstrapLogging` has SIGPIPE ignored; a reader that is gone is an error like any other.
+        ((try? Descriptor.writeOnce(bytes[...], to: descriptor, "standard error")) ?? 0) > 0
     }
 }

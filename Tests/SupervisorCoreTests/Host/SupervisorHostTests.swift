@@ -1,5 +1,6 @@
 import HostOperations
 import JSON
+import TestSupport
 import Testing
 
 @testable import SupervisorCore

@@ -1,4 +1,5 @@
 import Glibc
+import TestSupport
 import Testing
 
 @testable import SupervisorCore
@@ -141,21 +142,6 @@ struct RegistryCredentialsFileTests {
         } catch {
             return error.description
         }
-    }
-
-    @Test(
-        "takes Base64 to the letter",
-        arguments: [
-            ("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9vYg==", "foob"), ("Zm9vYmE=", "fooba"),
-            ("Zm9vYmFy", "foobar"), ("Pz8/", "???"), ("Pj4+", ">>>"),
-            ("Zg=", nil), ("Zg", nil), ("Z", nil), ("Zg===", nil), ("=", nil), ("====", nil), ("Zh==", nil),
-            ("Zm9=", nil), ("Zm9v\n", nil), ("Zm 9", nil), ("Zm9v====", nil), ("Zg==Zg==", nil), ("Pz8_", nil),
-            ("Pj4-", nil), ("Zm9ä", nil),
-        ] as [(String, String?)]
-    )
-    func base64(text: String, expected: String?) {
-        let decoded = RegistryCredentialsFile.decodeBase64(text).map { String(decoding: $0, as: UTF8.self) }
-        #expect(decoded == expected)
     }
 
     @Test("never tells a password in words")

@@ -1,6 +1,7 @@
 import Glibc
 import HostOperations
 import JSON
+import TestSupport
 import Testing
 
 @testable import SupervisorCore

@@ -1,5 +1,7 @@
 import CLinux
 import Glibc
+import LinuxSupport
+import TestSupport
 import Testing
 
 @testable import SupervisorCore

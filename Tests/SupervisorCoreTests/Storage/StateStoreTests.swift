@@ -1,5 +1,7 @@
 import Glibc
 import JSON
+import LinuxSupport
+import TestSupport
 import Testing
 
 @testable import SupervisorCore

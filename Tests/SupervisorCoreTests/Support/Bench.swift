@@ -1,6 +1,7 @@
 import Glibc
 import JSON
 import Logging
+import TestSupport
 import Testing
 
 @testable import SupervisorCore

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import TestSupport
 
 /// A small tmpfs(5) that a test can fill up.
 struct FullFileSystem {

@@ -1,8 +1,9 @@
 import Glibc
+import TestSupport
 
 /// One thread that runs everything of a test, so that it is always known when nothing more is going to happen.
 ///
-/// `@unchecked Sendable`: `mutex` guards the variables; `thread` is written before the first job can come.
+/// `@unchecked Sendable`: `mutex` guards the variables; `thread` is written before the first job runs.
 final class ThreadExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let wakeUp: UnsafeMutablePointer<pthread_cond_t>
@@ -16,19 +17,7 @@ final class ThreadExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
         wakeUp = .allocate(capacity: 1)
         pthread_mutex_init(mutex, nil)
         pthread_cond_init(wakeUp, nil)
-        let retained = Unmanaged.passRetained(self)
-        let code = pthread_create(
-            &thread,
-            nil,
-            { raw in
-                guard let raw else { return nil }
-                Unmanaged<ThreadExecutor>.fromOpaque(raw).takeRetainedValue().serve()
-                return nil
-            },
-            retained.toOpaque()
-        )
-        precondition(code == 0, "pthread_create: \(code)")
-        pthread_detach(thread)
+        TestThread.start { self.serve() }
     }
 
     deinit {
@@ -66,6 +55,7 @@ final class ThreadExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
     }
 
     private func serve() {
+        withLock { thread = pthread_self() }
         while let job = nextJob() {
             job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
         }

@@ -1,4 +1,5 @@
 import Glibc
+import LinuxSupport
 
 /// A response as it came.
 struct Reply: Hashable {
@@ -41,15 +42,7 @@ final class Client: @unchecked Sendable {
 
     init(path: String) throws {
         descriptor = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
-        let size = socklen_t(MemoryLayout<sockaddr_un>.size)
-        try connect(
-            withUnsafePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { Glibc.connect(descriptor, $0, size) }
-            }
-        )
+        try connect(UnixSocketAddress(path: path)?.connect(descriptor) ?? -1)
     }
 
     private func connect(_ code: CInt) throws {

@@ -6,6 +6,7 @@ import SupervisorCore
 import SupervisorEventLoop
 import SupervisorPluginAPI
 import Synchronization
+import TestSupport
 
 @testable import SupervisorPluginHost
 
@@ -55,7 +56,7 @@ struct HostBench: Sendable {
             }
             let bench = HostBench(
                 host: host,
-                directory: TemporaryDirectory(),
+                directory: TemporaryDirectory(in: "/tmp"),
                 log: log,
                 events: events,
                 states: states,
@@ -78,7 +79,7 @@ struct HostBench: Sendable {
     }
 
     func write(manifest text: String, _ name: String = "test") {
-        directory.write(text, "\(name).plugin")
+        directory.write(text, to: "\(name).plugin")
     }
 
     /// A manifest over the socket `test.sock` of the bench.

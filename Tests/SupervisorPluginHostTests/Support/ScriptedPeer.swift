@@ -1,5 +1,7 @@
 import Glibc
+import LinuxSupport
 import SupervisorPluginAPI
+import TestSupport
 
 /// A plugin in a thread of the test: listens at a unix socket and does with each connection what its script says.
 final class ScriptedPeer: @unchecked Sendable {
@@ -13,23 +15,16 @@ final class ScriptedPeer: @unchecked Sendable {
         self.path = path
         self.script = script
         listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-        let code = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { [listener] in
-                bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
+        let code = UnixSocketAddress(path: path)?.bind(listener)
         precondition(code == 0 && listen(listener, 8) == 0)
-        startThread { [listener, script] in
+        TestThread.start { [listener, script] in
             var number = 0
             while true {
                 let connection = accept(listener, nil, nil)
                 if connection < 0 { return }
                 let current = number
                 number += 1
-                startThread {
+                TestThread.start {
                     let wire = Wire(connection)
                     script(wire, current)
                     wire.end()
@@ -134,24 +129,4 @@ final class Wire: @unchecked Sendable {
     func end() {
         close(descriptor)
     }
-}
-
-func startThread(_ body: @escaping @Sendable () -> Void) {
-    final class Box {
-        let body: @Sendable () -> Void
-        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
-    }
-    var thread = pthread_t()
-    let code = pthread_create(
-        &thread,
-        nil,
-        { raw in
-            guard let raw else { return nil }
-            Unmanaged<Box>.fromOpaque(raw).takeRetainedValue().body()
-            return nil
-        },
-        Unmanaged.passRetained(Box(body)).toOpaque()
-    )
-    precondition(code == 0)
-    pthread_detach(thread)
 }

@@ -1,3 +1,5 @@
+import LinuxSupport
+
 /// Cuts a redsocks.conf into words and punctuation exactly as redsocks 0.5 does (gettoken of its parser.c).
 ///
 /// Words stand in quotes, with the escapes \n \t \r \\ \' \" and no others, or without: letters, digits, `_`, `.`, `-`
@@ -127,7 +129,7 @@ struct RedsocksTokenizer {
         return Array(bytes[start..<index])
     }
 
-    private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
+    private static func isDigit(_ byte: UInt8) -> Bool { byte.isASCIIDigit }
 
     private static func isInWord(_ byte: UInt8) -> Bool {
         switch byte {

@@ -1,3 +1,4 @@
+import LinuxSupport
 import SupervisorPluginAPI
 
 /// redsocks.conf and the no-proxy list, changed together: either both are new and confirmed, or both are as they were.
@@ -62,7 +63,7 @@ struct ProxyFiles: ~Copyable {
     }
 
     /// nil where `creates` is false and there is no directory of redsocks.conf, so no proxy either.
-    static func open(_ names: ProxyFileNames, creates: Bool) throws(FileFailure) -> ProxyFiles? {
+    static func open(_ names: ProxyFileNames, creates: Bool) throws(SystemCallError) -> ProxyFiles? {
         guard let configurations = try ReplacedFiles.open(names.configuration.folder, names.group, creates: creates),
             // A list in another directory has nothing to say without a configuration, so that one may be made for it.
             let lists = try ReplacedFiles.open(names.noProxy.folder, names.group, creates: true)
@@ -70,9 +71,9 @@ struct ProxyFiles: ~Copyable {
         return ProxyFiles(names, configurations, lists)
     }
 
-    func tryLock() throws(FileFailure) -> Bool { try configurations.tryLock() }
+    func tryLock() throws(SystemCallError) -> Bool { try configurations.tryLock() }
 
-    func current() throws(FileFailure) -> Content {
+    func current() throws(SystemCallError) -> Content {
         Content(
             configuration: try configurations.read(names.configuration.name),
             noProxy: try lists.read(names.noProxy.name)
@@ -82,8 +83,8 @@ struct ProxyFiles: ~Copyable {
     // MARK: The change
 
     /// Writes the new content beside the files, and returns the path of the new redsocks.conf where there is one.
-    func prepare(_ content: Content) throws(FileFailure) -> String? {
-        do throws(FileFailure) {
+    func prepare(_ content: Content) throws(SystemCallError) -> String? {
+        do throws(SystemCallError) {
             if let bytes = content.configuration {
                 try configurations.write(bytes, as: names.configuration.candidate)
             }
@@ -106,7 +107,7 @@ struct ProxyFiles: ~Copyable {
     }
 
     /// Keeps the former files and notes that the change begins. Nothing has changed when it throws.
-    func begin() throws(FileFailure) {
+    func begin() throws(SystemCallError) {
         try configurations.keep(names.configuration.name, as: names.configuration.former)
         try lists.keep(names.noProxy.name, as: names.noProxy.former)
         try lists.sync()
@@ -120,7 +121,7 @@ struct ProxyFiles: ~Copyable {
     }
 
     /// Puts what was prepared in place.
-    func swap(_ content: Content) throws(FileFailure) {
+    func swap(_ content: Content) throws(SystemCallError) {
         try Self.place(content.noProxy != nil, names.noProxy, in: lists)
         try Self.place(content.configuration != nil, names.configuration, in: configurations)
         try lists.sync()
@@ -131,7 +132,7 @@ struct ProxyFiles: ~Copyable {
         _ isThere: Bool,
         _ name: ProxyFileNames.Name,
         in files: borrowing ReplacedFiles
-    ) throws(FileFailure) {
+    ) throws(SystemCallError) {
         if isThere {
             try files.rename(name.candidate, to: name.name)
         } else {
@@ -140,7 +141,7 @@ struct ProxyFiles: ~Copyable {
     }
 
     /// The change is in force. Until here, a process that dies is one whose change is taken back.
-    func commit() throws(FileFailure) {
+    func commit() throws(SystemCallError) {
         try configurations.remove(names.note)
         try configurations.sync()
         discard()
@@ -152,7 +153,7 @@ struct ProxyFiles: ~Copyable {
     var isUnconfirmed: Bool { configurations.exists(names.note) }
 
     /// Puts the former files in place. Throws nothing that a second attempt could not mend.
-    func restore() throws(FileFailure) {
+    func restore() throws(SystemCallError) {
         var note = Note(parsing: try configurations.read(names.note) ?? [])
         guard !note.isRestored else { return }
         try Self.putBack(note.hadNoProxy, names.noProxy, in: lists)
@@ -169,15 +170,15 @@ struct ProxyFiles: ~Copyable {
         _ wasThere: Bool,
         _ name: ProxyFileNames.Name,
         in files: borrowing ReplacedFiles
-    ) throws(FileFailure) {
+    ) throws(SystemCallError) {
         guard wasThere else { return try files.remove(name.name) }
         if files.exists(name.former) { try files.rename(name.former, to: name.name) }
     }
 
     /// redsocks runs with what was restored.
-    func forget() throws(FileFailure) { try commit() }
+    func forget() throws(SystemCallError) { try commit() }
 
-    private func write(_ note: Note) throws(FileFailure) {
+    private func write(_ note: Note) throws(SystemCallError) {
         try configurations.write(note.encoded, as: names.noteCandidate)
         try configurations.rename(names.noteCandidate, to: names.note)
         try configurations.sync()

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import LinuxSupport
 
 /// One directory whose files are replaced whole: written beside, synced, renamed.
 ///
@@ -21,27 +22,27 @@ struct ReplacedFiles: ~Copyable {
     /// nil where there is no such directory and `creates` is false.
     ///
     /// A directory that is made has the mode 0750, and 0755 those above it.
-    static func open(_ path: String, _ group: gid_t?, creates: Bool) throws(FileFailure) -> ReplacedFiles? {
+    static func open(_ path: String, _ group: gid_t?, creates: Bool) throws(SystemCallError) -> ReplacedFiles? {
         var descriptor = clinux_openat(AT_FDCWD, path, Self.directory, 0)
         if descriptor < 0, errno == ENOENT {
             guard creates else { return nil }
             try Self.make(path, group)
             descriptor = clinux_openat(AT_FDCWD, path, Self.directory, 0)
         }
-        guard descriptor >= 0 else { throw FileFailure("open", path) }
+        guard descriptor >= 0 else { throw SystemCallError("open", path) }
         return ReplacedFiles(path, descriptor, group)
     }
 
     private static let directory = O_RDONLY | O_DIRECTORY | O_CLOEXEC
 
-    private static func make(_ path: String, _ group: gid_t?) throws(FileFailure) {
+    private static func make(_ path: String, _ group: gid_t?) throws(SystemCallError) {
         var above = ""
         let parts = path.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
         for part in parts.dropLast() {
             above += "/\(part)"
-            guard mkdir(above, 0o755) == 0 || errno == EEXIST else { throw FileFailure("make", above) }
+            guard mkdir(above, 0o755) == 0 || errno == EEXIST else { throw SystemCallError("make", above) }
         }
-        guard mkdir(path, 0o750) == 0 || errno == EEXIST else { throw FileFailure("make", path) }
+        guard mkdir(path, 0o750) == 0 || errno == EEXIST else { throw SystemCallError("make", path) }
         // Best effort, as with files.
         if let group { _ = chown(path, uid_t.max, group) }
     }
@@ -51,34 +52,23 @@ struct ReplacedFiles: ~Copyable {
     func path(of name: String) -> String { "\(path)/\(name)" }
 
     /// Keeps other processes that do the same out until this one closes the directory, which its end does, too.
-    func tryLock() throws(FileFailure) -> Bool {
+    func tryLock() throws(SystemCallError) -> Bool {
         if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
-        guard errno == EWOULDBLOCK || errno == EINTR else { throw FileFailure("lock", path) }
+        guard errno == EWOULDBLOCK || errno == EINTR else { throw SystemCallError("lock", path) }
         return false
     }
 
     // MARK: Reading
 
     /// nil where there is no such file.
-    func read(_ name: String) throws(FileFailure) -> [UInt8]? {
+    func read(_ name: String) throws(SystemCallError) -> [UInt8]? {
         let file = clinux_openat(descriptor, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0)
         guard file >= 0 else {
             if errno == ENOENT { return nil }
-            throw FileFailure("read", path(of: name))
+            throw SystemCallError("read", path(of: name))
         }
         defer { close(file) }
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 16 << 10)
-        while true {
-            let count = Glibc.read(file, &buffer, buffer.count)
-            if count == 0 { return bytes }
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw FileFailure("read", path(of: name))
-            }
-            bytes += buffer[..<count]
-            guard bytes.count <= Self.sizeLimit else { throw FileFailure("read", path(of: name), EFBIG) }
-        }
+        return try Descriptor.readAll(file, path(of: name), limit: Self.sizeLimit)
     }
 
     func exists(_ name: String) -> Bool { faccessat(descriptor, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 }
@@ -88,40 +78,39 @@ struct ReplacedFiles: ~Copyable {
     /// Writes a new file, in place of one of that name, and syncs it. Leaves none behind that is not whole.
     ///
     /// Not for a file that somebody may read meanwhile: `rename` puts it where it belongs.
-    func write(_ bytes: [UInt8], as name: String) throws(FileFailure) {
+    func write(_ bytes: [UInt8], as name: String) throws(SystemCallError) {
         try remove(name)
         let file = clinux_openat(descriptor, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
-        guard file >= 0 else { throw FileFailure("write", path(of: name)) }
+        guard file >= 0 else { throw SystemCallError("write", path(of: name)) }
         defer { close(file) }
-        do throws(FileFailure) {
-            var rest = bytes[...]
-            while !rest.isEmpty {
-                let count = rest.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
-                guard count >= 0 || errno == EINTR else { throw FileFailure("write", path(of: name)) }
-                rest = rest.dropFirst(max(count, 0))
-            }
+        do throws(SystemCallError) {
+            try Descriptor.writeAll(bytes, to: file, path(of: name))
             // Group first: the mode must never open the file to another group.
             let isShared = group.map { fchown(file, uid_t.max, $0) == 0 } ?? false
-            guard fchmod(file, isShared ? 0o640 : 0o600) == 0 else { throw FileFailure("write", path(of: name)) }
-            guard fsync(file) == 0 else { throw FileFailure("write", path(of: name)) }
+            guard fchmod(file, isShared ? 0o640 : 0o600) == 0 else { throw SystemCallError("write", path(of: name)) }
+            guard fsync(file) == 0 else { throw SystemCallError("write", path(of: name)) }
         } catch {
             unlinkat(descriptor, name, 0)
             throw error
         }
     }
 
-    func rename(_ name: String, to other: String) throws(FileFailure) {
-        guard renameat(descriptor, name, descriptor, other) == 0 else { throw FileFailure("replace", path(of: other)) }
+    func rename(_ name: String, to other: String) throws(SystemCallError) {
+        guard renameat(descriptor, name, descriptor, other) == 0 else {
+            throw SystemCallError("replace", path(of: other))
+        }
     }
 
     /// One that is absent is removed already.
-    func remove(_ name: String) throws(FileFailure) {
-        guard unlinkat(descriptor, name, 0) == 0 || errno == ENOENT else { throw FileFailure("remove", path(of: name)) }
+    func remove(_ name: String) throws(SystemCallError) {
+        guard unlinkat(descriptor, name, 0) == 0 || errno == ENOENT else {
+            throw SystemCallError("remove", path(of: name))
+        }
     }
 
     /// Keeps a file under a second name: owner, mode and bytes. A file system without links, such as that of a boot
     /// partition, gets a copy. Does nothing where there is no file.
-    func keep(_ name: String, as other: String) throws(FileFailure) {
+    func keep(_ name: String, as other: String) throws(SystemCallError) {
         try remove(other)
         if linkat(descriptor, name, descriptor, other, 0) == 0 { return }
         guard let bytes = try read(name) else { return }
@@ -129,7 +118,7 @@ struct ReplacedFiles: ~Copyable {
     }
 
     /// Makes renames and removals outlast a loss of power.
-    func sync() throws(FileFailure) {
-        guard fsync(descriptor) == 0 else { throw FileFailure("sync", path) }
+    func sync() throws(SystemCallError) {
+        guard fsync(descriptor) == 0 else { throw SystemCallError("sync", path) }
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import LinuxSupport
 import SupervisorPluginAPI
 
 /// `redsocks -t`: asks redsocks itself about a file.
@@ -124,13 +125,10 @@ struct RedsocksCheck: Sendable {
 
     /// Takes what is there; false at the end.
     private static func drain(_ descriptor: Int32, _ output: inout [UInt8]) -> Bool {
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        while true {
-            let count = read(descriptor, &buffer, buffer.count)
-            if count == 0 { return false }
-            if count < 0 { return errno == EAGAIN || errno == EINTR }
-            output += buffer[..<min(count, outputLimit - output.count)]
+        let end = try? Descriptor.read(descriptor, "the output of redsocks") { piece in
+            output += piece.prefix(outputLimit - output.count)
         }
+        return end == .wouldBlock
     }
 }
 

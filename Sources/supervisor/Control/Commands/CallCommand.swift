@@ -1,5 +1,6 @@
 import Glibc
 import JSON
+import LinuxSupport
 import SupervisorCommandLine
 
 struct CallCommand: ControlCommand {
@@ -68,15 +69,9 @@ struct CallCommand: ControlCommand {
         return object
     }
 
+    /// One byte more than the parser takes, at most.
     private static func standardInput() -> [UInt8] {
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        while bytes.count <= 1 << 20 {
-            let count = read(STDIN_FILENO, &buffer, buffer.count)
-            guard count > 0 else { break }
-            bytes += buffer[..<count]
-        }
-        return bytes
+        (try? Descriptor.readStart(STDIN_FILENO, "standard input", limit: 1 << 20 + 1)) ?? []
     }
 
     /// What went wrong, in one line and those that the plugin adds.
@@ -110,13 +105,10 @@ final class FrameFile {
             frame.encode(into: &bytes)
             bytes.append(UInt8(ascii: "\n"))
         }
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            guard count > 0 else {
-                throw ControlError(.failed, "\(path) cannot be written: \(String(cString: strerror(errno)))")
-            }
-            rest = rest.dropFirst(count)
+        do throws(SystemCallError) {
+            try Descriptor.writeAll(bytes, to: descriptor, path)
+        } catch {
+            throw ControlError(.failed, "\(path) cannot be written: \(error.reason)")
         }
     }
 

@@ -1,5 +1,6 @@
 import Glibc
 import JSON
+import LinuxSupport
 import SupervisorCommandLine
 import Synchronization
 
@@ -44,7 +45,7 @@ struct LogsCommand: ControlCommand {
         )
         var target = "/control/logs?app=\(app)&tail=\(tail)"
         if follow { target += "&follow=1" }
-        if let service { target += "&service=\(service.percentEncoded)" }
+        if let service { target += "&service=\(PercentEncoding.encode(service))" }
         let isRead = try await client.stream(target) { printer.take($0) }
         if let error = printer.error { throw ControlError(.failed, error) }
         guard isRead, !printer.hasEnded else { return "" }

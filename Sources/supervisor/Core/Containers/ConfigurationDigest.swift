@@ -1,4 +1,5 @@
 import JSON
+import LinuxSupport
 
 /// A fingerprint of what a container was made from: 128-bit FNV-1a (RFC 9923) over length-prefixed parts, as 32 hex
 /// digits. It detects a change; it protects nothing.

@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import Logging
+import SupervisorPorts
 
 /// Networks of applications.
 extension Supervisor {
@@ -68,12 +69,9 @@ extension Supervisor {
     private func freeBridge() -> String {
         let taken = inventory.bridges
         var number = 0
-        while taken.contains(Self.bridge(number)) || if_nametoindex(Self.bridge(number)) != 0 { number += 1 }
-        return Self.bridge(number)
+        while taken.contains(AppBridge.name(number)) || if_nametoindex(AppBridge.name(number)) != 0 { number += 1 }
+        return AppBridge.name(number)
     }
-
-    /// An interface's name has 15 characters at most.
-    static func bridge(_ number: Int) -> String { "supervisor\(number)" }
 
     /// One that somebody else's container is on stays, and is tried again with the next cycle.
     func removeNetwork(_ app: AppID, _ name: String, _ id: String) async {

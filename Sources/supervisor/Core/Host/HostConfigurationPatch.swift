@@ -1,5 +1,6 @@
 import HostOperations
 import JSON
+import LinuxSupport
 
 /// What PATCH /v1/device/host-config asks for: a JSON merge over what is set.
 ///
@@ -67,7 +68,7 @@ struct HostConfigurationPatch: Sendable, Hashable {
         case .string(let text):
             let digits = text.utf8
             guard (1...5).contains(digits.count), digits.first != UInt8(ascii: "0"),
-                digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
+                digits.isDecimal,
                 let number = Int64(text), (1...65535).contains(number)
             else { fallthrough }
             return .integer(number)

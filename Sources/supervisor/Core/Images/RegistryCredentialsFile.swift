@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import JSON
+import LinuxSupport
 
 /// Credentials for registries, as the operator has put them into the state directory: `registries.json` in the form of
 /// docker's own config.json, `{"auths":{"HOST[:PORT]":{"auth":"…"}}}`, where `auth` is USER:PASSWORD in Base64, or
@@ -49,7 +50,7 @@ struct RegistryCredentialsFile: Sendable {
     private func credentials(_ registry: RegistryHost, _ entry: JSONValue) throws(Problem) -> RegistryCredentials {
         let (username, password): (String, String)
         if let auth = entry["auth"]?.stringValue, !auth.isEmpty {
-            guard let bytes = Self.decodeBase64(auth), let colon = bytes.firstIndex(of: UInt8(ascii: ":")),
+            guard let bytes = Base64.decode(auth), let colon = bytes.firstIndex(of: UInt8(ascii: ":")),
                 let first = String(validating: bytes[..<colon], as: UTF8.self),
                 let second = String(validating: bytes[(colon + 1)...], as: UTF8.self)
             else {
@@ -84,17 +85,11 @@ struct RegistryCredentialsFile: Sendable {
         }
         defer { close(descriptor) }
         try check(descriptor)
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 4096)
-        while true {
-            let count = Glibc.read(descriptor, &chunk, chunk.count)
-            if count == 0 { return bytes }
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw problem("cannot be read: \(String(cString: strerror(errno)))")
-            }
-            bytes += chunk[..<count]
-            guard bytes.count <= Self.limit else { throw problem("is longer than \(Self.limit) bytes") }
+        do throws(SystemCallError) {
+            return try Descriptor.readAll(descriptor, path, limit: Self.limit)
+        } catch {
+            if error.code == EFBIG { throw problem("is longer than \(Self.limit) bytes") }
+            throw problem("cannot be read: \(error.reason)")
         }
     }
 
@@ -110,39 +105,6 @@ struct RegistryCredentialsFile: Sendable {
         guard status.permissions & 0o077 == 0 else {
             let mode = String(status.permissions, radix: 8)
             throw problem("may be read or written by others (mode 0\(mode)); its mode must be 0600")
-        }
-    }
-
-    // MARK: Base64
-
-    /// RFC 4648, section 4, to the letter: complete quartets, nothing else between them, and no bits left over.
-    static func decodeBase64(_ text: String) -> [UInt8]? {
-        let characters = Array(text.utf8)
-        guard characters.count % 4 == 0 else { return nil }
-        let padding = characters.suffix(2).reversed().prefix { $0 == UInt8(ascii: "=") }.count
-        var bytes: [UInt8] = []
-        var (bits, count): (UInt32, Int) = (0, 0)
-        for character in characters.dropLast(padding) {
-            guard let value = value(ofBase64: character) else { return nil }
-            bits = bits << 6 | value
-            count += 6
-            if count >= 8 {
-                count -= 8
-                bytes.append(UInt8(truncatingIfNeeded: bits >> count))
-                bits &= (1 << count) - 1
-            }
-        }
-        return bits == 0 ? bytes : nil
-    }
-
-    private static func value(ofBase64 character: UInt8) -> UInt32? {
-        switch character {
-        case UInt8(ascii: "A")...UInt8(ascii: "Z"): UInt32(character - UInt8(ascii: "A"))
-        case UInt8(ascii: "a")...UInt8(ascii: "z"): UInt32(character - UInt8(ascii: "a")) + 26
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(character - UInt8(ascii: "0")) + 52
-        case UInt8(ascii: "+"): 62
-        case UInt8(ascii: "/"): 63
-        default: nil
         }
     }
 }

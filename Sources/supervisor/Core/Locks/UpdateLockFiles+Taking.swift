@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import LinuxSupport
 
 /// Taking the update lock for the supervisor itself.
 extension UpdateLockFiles {
@@ -102,7 +103,7 @@ extension UpdateLockFiles {
         let descriptor = clinux_openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o644)
         guard descriptor >= 0 else { throw SystemCallError("create", path) }
         do throws(SystemCallError) {
-            try FileSystem.writeAll(Array(mark.utf8), to: descriptor, path)
+            try Descriptor.writeAll(Array(mark.utf8), to: descriptor, path)
             guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { throw SystemCallError("flock", path) }
             guard clinux_lock_whole_file(descriptor) == 0 else { throw SystemCallError("fcntl", path) }
         } catch {

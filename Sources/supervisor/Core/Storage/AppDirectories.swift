@@ -1,5 +1,7 @@
 import CLinux
 import Glibc
+import HostOperations
+import LinuxSupport
 
 /// The directories of applications on the host: /data of each, and the lock directory of each service.
 ///
@@ -72,7 +74,7 @@ public struct AppDirectories: Sendable, Hashable {
     private func prepareLocks(of app: AppID) throws(SystemCallError) {
         let path = locks(of: app)
         if let status = try FileSystem.status(path), !status.isDirectory || status.st_uid != geteuid() {
-            try FileSystem.rename(path, lockDirectory + "/" + FileSystem.uniqueName(".stale-"))
+            try FileSystem.rename(path, lockDirectory + "/" + FileSystem.uniqueName(LeftoverPrefix.stale))
         }
         try FileSystem.makeDirectory(path, mode: 0o755)
     }
@@ -90,7 +92,7 @@ public struct AppDirectories: Sendable, Hashable {
         let path = locks(of: key)
         try prepareLocks(of: key.app)
         if try FileSystem.status(path) != nil {
-            try FileSystem.rename(path, locks(of: key.app) + "/" + FileSystem.uniqueName(".stale-"))
+            try FileSystem.rename(path, locks(of: key.app) + "/" + FileSystem.uniqueName(LeftoverPrefix.stale))
         }
         try makeLocks(path)
     }
@@ -105,7 +107,7 @@ public struct AppDirectories: Sendable, Hashable {
         let path = data(of: app) + "/" + UpdateLockFiles.oldName
         if unlink(path) == 0 || errno == ENOENT { return }
         if rmdir(path) == 0 { return }
-        let away = FileSystem.uniqueName(".stale-")
+        let away = FileSystem.uniqueName(LeftoverPrefix.stale)
         // A directory of another owner can be renamed only within the directory that it is in.
         if Glibc.rename(path, dataDirectory + "/" + away) != 0 { _ = Glibc.rename(path, data(of: app) + "/" + away) }
     }
@@ -127,14 +129,14 @@ public struct AppDirectories: Sendable, Hashable {
         for name in Self.handOverNames {
             let path = "\(locks(of: key))/\(name)"
             if unlink(path) == 0 || errno == ENOENT || rmdir(path) == 0 { continue }
-            try FileSystem.rename(path, locks(of: key.app) + "/" + FileSystem.uniqueName(".stale-"))
+            try FileSystem.rename(path, locks(of: key.app) + "/" + FileSystem.uniqueName(LeftoverPrefix.stale))
         }
     }
 
     /// Renames the application's /data away and makes it anew. Its containers must not run.
     func purge(_ app: AppID) throws(SystemCallError) {
         let path = data(of: app)
-        let away = dataDirectory + "/" + FileSystem.uniqueName(".purge-")
+        let away = dataDirectory + "/" + FileSystem.uniqueName(LeftoverPrefix.purged)
         let there = try FileSystem.status(path) != nil
         if there { try FileSystem.rename(path, away) }
         do throws(SystemCallError) {
@@ -152,7 +154,7 @@ public struct AppDirectories: Sendable, Hashable {
         var found: [String] = []
         func collect(_ directory: String) {
             for name in (try? FileSystem.entries(directory)) ?? []
-            where name.hasPrefix(".purge-") || name.hasPrefix(".stale-") {
+            where name.hasPrefix(LeftoverPrefix.purged) || name.hasPrefix(LeftoverPrefix.stale) {
                 found.append(directory + "/" + name)
             }
         }

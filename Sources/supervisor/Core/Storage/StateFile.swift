@@ -1,4 +1,5 @@
 import Glibc
+import LinuxSupport
 
 /// A small file of state in two generations: `NAME` is the present one, `NAME.last` the last good one before it.
 ///

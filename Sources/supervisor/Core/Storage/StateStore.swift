@@ -1,5 +1,6 @@
 import Glibc
 public import JSON
+public import LinuxSupport
 
 /// Everything that outlives a supervisor: the device's identity, the API key, the last good target, which images we
 /// downloaded, and what the user chose.
@@ -239,10 +240,7 @@ public struct StateStore: Sendable {
 
     private static func isHexadecimal(_ text: String, count: Int) -> Bool {
         text.utf8.count == count
-            && text.utf8.allSatisfy {
-                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
-                    || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
-            }
+            && text.utf8.allSatisfy(\.isLowercaseHexDigit)
     }
 }
 

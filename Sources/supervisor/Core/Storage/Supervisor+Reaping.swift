@@ -1,4 +1,5 @@
 import HostOperations
+import LinuxSupport
 import Logging
 import SupervisorPorts
 
@@ -25,7 +26,7 @@ extension Supervisor {
                 for path in directories.leftovers() { reaper.remove(path) }
                 return reaper
             }
-            isMore = slice.map { $0.isExhausted && $0.removed > 0 } ?? false
+            isMore = slice?.isExhausted ?? false
             obstacle = slice?.obstacle
         }
         guard !isStopping, let left = try? await onWorker({ directories.leftovers() }), !left.isEmpty else {

@@ -1,4 +1,5 @@
 import JSON
+import LinuxSupport
 import Logging
 import SupervisorPorts
 

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import LinuxSupport
 
 /// The unix socket of the control interface: made so that nobody outside its group ever reaches it, and removed again.
 struct ControlSocket {
@@ -32,14 +33,10 @@ struct ControlSocket {
     /// is no socket.
     init(path: String, group: String = "device-supervisor") throws(ControlSocketError) {
         try Self.removeStale(path)
-        var address = try Self.address(path)
+        let address = try Self.address(path)
         let descriptor = try Self.makeDescriptor()
-        let length = socklen_t(MemoryLayout<sockaddr_un>.size)
-        let bound = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, length) }
-        }
         // Nobody can connect before listen(2), so that the mode is in force from the first moment.
-        guard bound == 0, chmod(path, 0o660) == 0 else {
+        guard address.bind(descriptor) == 0, chmod(path, 0o660) == 0 else {
             throw Self.failure("cannot be made", closing: descriptor, path: path)
         }
         // Without that group, or without the right to give files to it, the socket is its owner's.
@@ -64,12 +61,9 @@ struct ControlSocket {
         guard status.st_mode & S_IFMT == S_IFSOCK else {
             throw ControlSocketError(description: "\(path) is there and is no socket")
         }
-        var address = try address(path)
+        let address = try address(path)
         let probe = try makeDescriptor()
-        let length = socklen_t(MemoryLayout<sockaddr_un>.size)
-        let connected = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(probe, $0, length) }
-        }
+        let connected = address.connect(probe)
         let code = errno
         _ = Glibc.close(probe)
         // Anything but a refusal means that somebody is there: EAGAIN that the queue is full, EACCES that it is not ours.
@@ -88,17 +82,10 @@ struct ControlSocket {
         return descriptor
     }
 
-    private static func address(_ path: String) throws(ControlSocketError) -> sockaddr_un {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let bytes = Array(path.utf8)
-        let fits = withUnsafeMutableBytes(of: &address.sun_path) { place in
-            // One byte stays zero.
-            guard bytes.count < place.count, !bytes.contains(0) else { return false }
-            place.copyBytes(from: bytes)
-            return true
+    private static func address(_ path: String) throws(ControlSocketError) -> UnixSocketAddress {
+        guard let address = UnixSocketAddress(path: path) else {
+            throw ControlSocketError(description: "\(path) is too long for a unix socket")
         }
-        guard fits else { throw ControlSocketError(description: "\(path) is too long for a unix socket") }
         return address
     }
 

@@ -1,4 +1,6 @@
+import LinuxSupport
 import SupervisorEventLoop
+import SupervisorPorts
 
 /// Where the API is to listen.
 enum ListenPlan {
@@ -31,9 +33,6 @@ enum ListenPlan {
     /// The name decides, so that the API is there as soon as the bridge is, and as long: nobody has to tell, neither when
     /// the engine has made it again after a boot nor when somebody has removed it behind our back.
     static func isApplicationBridge(_ name: String) -> Bool {
-        let prefix = "supervisor"
-        let number = name.utf8.dropFirst(prefix.utf8.count)
-        return name.hasPrefix(prefix) && !number.isEmpty
-            && number.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        name.hasPrefix(AppBridge.prefix) && name.utf8.dropFirst(AppBridge.prefix.utf8.count).isDecimal
     }
 }

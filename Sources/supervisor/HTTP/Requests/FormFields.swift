@@ -1,3 +1,5 @@
+import LinuxSupport
+
 /// The fields of a query or of an application/x-www-form-urlencoded body, in their order and still encoded.
 struct FormFields: Sequence, IteratorProtocol {
     struct Field {
@@ -22,7 +24,7 @@ struct FormFields: Sequence, IteratorProtocol {
         }
 
         private static func decoded(_ encoded: Substring.UTF8View) -> String? {
-            isPlain(encoded) ? String(Substring(encoded)) : String(percentDecoding: encoded, plusIsSpace: true)
+            isPlain(encoded) ? String(Substring(encoded)) : PercentEncoding.decode(encoded, plusIsSpace: true)
         }
     }
 

@@ -1,3 +1,5 @@
+import LinuxSupport
+
 /// The target of a request line (RFC 9112, section 3.2), taken apart.
 struct RequestTarget {
     /// Lower case, decoded, without doubled slashes and without one at the end. What is not well encoded, and "*",
@@ -45,7 +47,7 @@ struct RequestTarget {
         var bytes: [UInt8] = [slash]
         // Split first and decode then: an encoded slash is part of a name, and no name of ours has one.
         for segment in path.split(separator: slash) {
-            guard let name = String(percentDecoding: segment, plusIsSpace: false), !name.utf8.contains(slash) else {
+            guard let name = PercentEncoding.decode(segment, plusIsSpace: false), !name.utf8.contains(slash) else {
                 return ""
             }
             if bytes.count > 1 { bytes.append(slash) }

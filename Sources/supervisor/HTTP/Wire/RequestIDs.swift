@@ -1,3 +1,5 @@
+import LinuxSupport
+
 /// Names requests for the log and for X-Request-Id.
 struct RequestIDs {
     /// Tells the requests of one run of the process from those of another.
@@ -20,12 +22,7 @@ struct RequestIDs {
     static func isValid(_ id: String) -> Bool {
         (1...128).contains(id.utf8.count)
             && id.utf8.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
-                case UInt8(ascii: "0")...UInt8(ascii: "9"): true
-                case UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"): true
-                default: false
-                }
+                byte.isASCIILetter || byte.isASCIIDigit || "._-".utf8.contains(byte)
             }
     }
 }

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import LinuxSupport
 
 /// Why a plugin could not be started or reached.
 struct LaunchError: Error, Sendable, Hashable, CustomStringConvertible {
@@ -90,11 +91,11 @@ struct ExecLauncher: Sendable {
 
     /// Whether the file begins with "#!". One that the core may not read is taken for a program, which needs no reading.
     private static func isScript(_ executable: Int32) -> Bool {
-        let file = clinux_openat(AT_FDCWD, "/proc/self/fd/\(executable)", O_RDONLY | O_CLOEXEC, 0)
+        let path = "/proc/self/fd/\(executable)"
+        let file = clinux_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0)
         guard file >= 0 else { return false }
         defer { close(file) }
-        var start: [UInt8] = [0, 0]
-        return read(file, &start, 2) == 2 && start == Array("#!".utf8)
+        return (try? Descriptor.readStart(file, path, limit: 2)) == Array("#!".utf8)
     }
 
     /// As execve(2) wants them: NUL at the end of each, NULL at the end of all.

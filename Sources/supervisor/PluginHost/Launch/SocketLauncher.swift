@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import LinuxSupport
 
 /// Connects to a plugin that a unit with `Accept=yes` starts. The core can close such a plugin, not kill it.
 struct SocketLauncher: Sendable {
@@ -24,23 +25,11 @@ struct SocketLauncher: Sendable {
         let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
         let descriptor = socket(AF_UNIX, kind, 0)
         guard descriptor >= 0 else { return .failed("socket: \(String(cString: strerror(errno)))") }
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let bytes = Array(path.utf8)
-        let isShort = withUnsafeMutableBytes(of: &address.sun_path) { room in
-            guard bytes.count < room.count else { return false }
-            room.copyBytes(from: bytes)
-            return true
-        }
-        guard isShort else {
+        guard let address = UnixSocketAddress(path: path) else {
             close(descriptor)
             return .failed("\(path): \(String(cString: strerror(ENAMETOOLONG)))")
         }
-        let code = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0 ? 0 : errno
-            }
-        }
+        let code = address.connect(descriptor) == 0 ? 0 : errno
         if code == 0 { return .connected(descriptor) }
         close(descriptor)
         return switch code {

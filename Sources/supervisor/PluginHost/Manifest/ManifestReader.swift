@@ -1,3 +1,4 @@
+import LinuxSupport
 import SupervisorPluginAPI
 import UnitFile
 
@@ -83,11 +84,7 @@ struct ManifestReader {
     }
 
     private static func isLetterOrDigit(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): true
-        default: false
-        }
+        byte.isASCIILetter || byte.isASCIIDigit
     }
 
     private func checkName() throws(UnitFileError) {
@@ -128,7 +125,7 @@ struct ManifestReader {
             !part.isEmpty
                 && part.allSatisfy { byte in
                     (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
-                        || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || byte == UInt8(ascii: "-")
+                        || byte.isASCIIDigit || byte == UInt8(ascii: "-")
                 }
         }
     }

@@ -1,4 +1,5 @@
 import JSON
+import LinuxSupport
 
 /// A value of a target state together with its path, so that an error can say where it is.
 struct TargetMember {
@@ -99,12 +100,7 @@ struct TargetMember {
     func name() throws(TargetError) -> String {
         let value = try string()
         let safe = value.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"): true
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): true
-            case UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "."): true
-            default: false
-            }
+            byte.isASCIILetter || byte.isASCIIDigit || "_-.".utf8.contains(byte)
         }
         let first = value.utf8.first.map { !".-_".utf8.contains($0) } ?? false
         guard safe, first, value.utf8.count <= 63 else {

@@ -1,4 +1,5 @@
 import JSON
+import LinuxSupport
 
 /// Reads a target state. Refuses what it does not understand where that would change what runs; a member that it does
 /// not know is a warning.
@@ -288,7 +289,7 @@ struct TargetParser {
     }
 
     private static func isNumber(_ text: String, in range: ClosedRange<Int>) -> Bool {
-        guard !text.isEmpty, text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
+        guard text.utf8.isDecimal else {
             return false
         }
         return Int(text).map(range.contains) ?? false

@@ -1,6 +1,6 @@
 public import Glibc
 
-/// A system call that failed, with what it was about.
+/// A system call that failed, with the path it was about.
 public struct SystemCallError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The call's name, such as "rename".
     public var call: String

@@ -1,7 +1,8 @@
 import Glibc
+import TestSupport
 import Testing
 
-@testable import supervisor_plugin_storage
+@testable import LinuxSupport
 
 struct TreeRemoverTests {
     private let files = TemporaryDirectory()

@@ -3,27 +3,20 @@ import Glibc
 
 /// A directory that is open. Names are looked up in this very directory from now on, whatever is renamed or swapped on the
 /// way to it.
-final class OpenDirectory {
+package final class OpenDirectory {
     /// What tells one tree of files from another: a bind mount is on the same device, but is another mount.
     struct Place: Equatable {
         var device: dev_t
         var mount: UInt64
     }
 
-    struct Entry {
-        var name: FileName
+    package struct Entry {
+        package var name: FileName
         /// false where the file system does not tell.
-        var isSurelyNoDirectory: Bool
+        package var isSurelyNoDirectory: Bool
     }
 
-    /// Why there is none.
-    enum Failure: Error, Equatable {
-        case code(Int32)
-        /// Something else is mounted here.
-        case isOtherPlace
-    }
-
-    let descriptor: Int32
+    package let descriptor: Int32
     let place: Place
     let inode: ino_t
     private let stream: OpaquePointer
@@ -34,70 +27,81 @@ final class OpenDirectory {
 
     /// Opens a directory by its path, which root or the core has chosen: links on the way are followed, one at its end is
     /// not.
-    convenience init(path: String) throws(Failure) {
-        try self.init(descriptor: clinux_openat(AT_FDCWD, path, Self.flags, 0), within: nil)
+    package convenience init(path: String) throws(SystemCallError) {
+        try self.init(descriptor: clinux_openat(AT_FDCWD, path, Self.flags, 0), path, within: nil)
     }
 
-    /// Opens what is named in `parent`, if it is a directory in the same place.
+    /// Opens what is named in `parent`, if it is a directory in the same place; EXDEV if something is mounted there. Errors
+    /// name the entry, not the whole path.
     ///
     /// - Parameter isDoomed: whether its mode may be changed in order to open it.
-    convenience init(_ name: FileName, in parent: OpenDirectory, isDoomed: Bool = false) throws(Failure) {
+    package convenience init(
+        _ name: FileName,
+        in parent: OpenDirectory,
+        isDoomed: Bool = false
+    ) throws(SystemCallError) {
         var descriptor = clinux_openat(parent.descriptor, name.characters, Self.flags, 0)
         if descriptor < 0, errno == EACCES, isDoomed {
             descriptor = try Self.openClosed(name, in: parent)
         }
-        try self.init(descriptor: descriptor, within: parent.place)
+        try self.init(descriptor: descriptor, name.text, within: parent.place)
     }
 
     private static let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
 
     /// Takes the descriptor over, also when it throws.
-    private init(descriptor: Int32, within expected: Place?) throws(Failure) {
-        guard descriptor >= 0 else { throw .code(errno) }
-        do throws(Failure) {
-            (place, inode) = try Self.identity(descriptor)
-            if let expected, place != expected { throw .isOtherPlace }
+    private init(descriptor: Int32, _ path: String, within expected: Place?) throws(SystemCallError) {
+        guard descriptor >= 0 else { throw SystemCallError("open", path) }
+        do throws(SystemCallError) {
+            (place, inode) = try Self.identity(descriptor, path)
+            if let expected, place != expected { throw SystemCallError("enter", path, code: EXDEV) }
         } catch {
             close(descriptor)
             throw error
         }
         guard let stream = fdopendir(descriptor) else {
-            let code = errno
+            let error = SystemCallError("opendir", path)
             close(descriptor)
-            throw .code(code)
+            throw error
         }
         self.descriptor = descriptor
         self.stream = stream
     }
 
-    private static func identity(_ descriptor: Int32) throws(Failure) -> (Place, ino_t) {
+    private static func identity(_ descriptor: Int32, _ path: String) throws(SystemCallError) -> (Place, ino_t) {
         var status = stat()
         var mount: UInt64 = 0
-        guard fstat(descriptor, &status) == 0, clinux_mount_id(descriptor, &mount) == 0 else { throw .code(errno) }
-        guard status.st_mode & S_IFMT == S_IFDIR else { throw .code(ENOTDIR) }
+        guard fstat(descriptor, &status) == 0, clinux_mount_id(descriptor, &mount) == 0 else {
+            throw SystemCallError("stat", path)
+        }
+        guard status.isDirectory else { throw SystemCallError("open", path, code: ENOTDIR) }
         return (Place(device: status.st_dev, mount: mount), status.st_ino)
     }
 
     /// Opens a directory of our own user that nobody may read: gives it a mode under which it can be emptied. Works on a
     /// descriptor that grants nothing else, so that a name which changes meanwhile leads nowhere else.
-    private static func openClosed(_ name: FileName, in parent: OpenDirectory) throws(Failure) -> Int32 {
+    private static func openClosed(_ name: FileName, in parent: OpenDirectory) throws(SystemCallError) -> Int32 {
         let path = clinux_open_path(parent.descriptor, name.characters)
-        guard path >= 0 else { throw .code(errno) }
+        guard path >= 0 else { throw SystemCallError("open", name.text) }
         defer { close(path) }
-        guard try identity(path).0 == parent.place else { throw .isOtherPlace }
-        guard chmod("/proc/self/fd/\(path)", 0o700) == 0 else { throw .code(EACCES) }
+        guard try identity(path, name.text).0 == parent.place else {
+            throw SystemCallError("enter", name.text, code: EXDEV)
+        }
+        guard chmod("/proc/self/fd/\(path)", 0o700) == 0 else {
+            throw SystemCallError("chmod", name.text, code: EACCES)
+        }
         return clinux_openat(path, ".", flags, 0)
     }
 
     /// Lets its owner change what is in it. Where that is not allowed, removing will say so.
-    func makeWritable() {
+    package func makeWritable() {
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & 0o700 != 0o700 else { return }
         _ = fchmod(descriptor, 0o700)
     }
 
     /// The next entry but "." and ".."; nil at the end. What comes and goes meanwhile may be missed.
-    func next() -> Entry? {
+    package func next() -> Entry? {
         while let entry = readdir(stream) {
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { FileName($0.prefix { $0 != 0 }) }
             guard name.bytes != [0x2E], name.bytes != [0x2E, 0x2E] else { continue }
@@ -107,21 +111,21 @@ final class OpenDirectory {
         return nil
     }
 
-    func rewind() {
+    package func rewind() {
         rewinddir(stream)
     }
 
     /// Whether the name stands for `directory` at this moment.
-    func names(_ name: FileName, _ directory: OpenDirectory) -> Bool {
+    package func names(_ name: FileName, _ directory: OpenDirectory) -> Bool {
         var status = stat()
         return fstatat(descriptor, name.characters, &status, AT_SYMLINK_NOFOLLOW) == 0
             && status.st_dev == directory.place.device && status.st_ino == directory.inode
     }
 
     /// Whether the name stands for a directory at this moment.
-    func hasDirectory(_ name: FileName) -> Bool {
+    package func hasDirectory(_ name: FileName) -> Bool {
         var status = stat()
         return fstatat(descriptor, name.characters, &status, AT_SYMLINK_NOFOLLOW) == 0
-            && status.st_mode & S_IFMT == S_IFDIR
+            && status.isDirectory
     }
 }

@@ -1,9 +1,7 @@
 import SupervisorPluginAPI
 
-/// Keeps secrets out of what is shown.
-enum Redaction {
-    static let mark = "[redacted]"
-
+/// Which members of parameters and results are secret.
+extension Redaction {
     private static func isSecret(_ name: String) -> Bool { name == "password" || name == "login" }
 
     /// The value with every member named `password` or `login`, however deep, replaced.
@@ -26,29 +24,5 @@ enum Redaction {
             }
         default: []
         }
-    }
-
-    /// The text without `secrets`; those of less than three bytes would make it unreadable and stay.
-    static func removing(_ secrets: [String], from text: String) -> String {
-        var bytes = Array(text.utf8)
-        for secret in secrets where secret.utf8.count >= 3 {
-            bytes = replacing(Array(secret.utf8), with: Array(mark.utf8), in: bytes)
-        }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    private static func replacing(_ needle: [UInt8], with other: [UInt8], in text: [UInt8]) -> [UInt8] {
-        var result: [UInt8] = []
-        var index = 0
-        while index < text.count {
-            if text[index...].starts(with: needle) {
-                result += other
-                index += needle.count
-            } else {
-                result.append(text[index])
-                index += 1
-            }
-        }
-        return result
     }
 }

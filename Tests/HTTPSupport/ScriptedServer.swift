@@ -1,12 +1,12 @@
-import Glibc
 import NIOCore
 import NIOPosix
 import Synchronization
+import TestSupport
 
 /// A server on a unix socket that answers every request with the steps of a script: right, broken, or not at all.
 /// Knows just enough of HTTP to see where a request ends.
-final class ScriptedServer: Sendable {
-    enum Step: Sendable {
+package final class ScriptedServer: Sendable {
+    package enum Step: Sendable {
         case send(String)
         /// One byte at a time, with 1 ms between them.
         case sendBytewise(String)
@@ -15,16 +15,16 @@ final class ScriptedServer: Sendable {
         case hang
     }
 
-    struct Request: Sendable, Equatable {
-        var method: String
-        var target: String
+    package struct Request: Sendable, Equatable {
+        package var method: String
+        package var target: String
         /// Head and body as they came.
-        var text: String
-        var body: String
+        package var text: String
+        package var body: String
     }
 
-    let path: String
-    private let directory: String
+    package let path: String
+    private let directory = TemporaryDirectory()
     private let channel: any Channel
     private let log: Log
 
@@ -38,7 +38,7 @@ final class ScriptedServer: Sendable {
     }
 
     /// Runs `body` with a server that lives as long. `answer` is called on the server's loop.
-    static func run<Result>(
+    package static func run<Result>(
         answer: @escaping @Sendable (Request) -> [Step],
         _ body: (ScriptedServer) async throws -> Result
     ) async throws -> Result {
@@ -54,12 +54,7 @@ final class ScriptedServer: Sendable {
     }
 
     private init(answer: @escaping @Sendable (Request) -> [Step]) async throws {
-        var template = Array("/tmp/scripted-XXXXXX".utf8CString)
-        guard let name = mkdtemp(&template) else {
-            throw IOError(errnoCode: errno, reason: "mkdtemp")
-        }
-        directory = String(cString: name)
-        path = directory + "/s.sock"
+        path = directory["s.sock"]
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let log = Log(closed: loop.makePromise())
         self.log = log
@@ -72,18 +67,16 @@ final class ScriptedServer: Sendable {
     }
 
     /// The requests so far.
-    var requests: [Request] { log.requests.withLock { $0 } }
+    package var requests: [Request] { log.requests.withLock { $0 } }
 
     /// Returns when a client has closed a connection.
-    func clientClosed() async throws {
+    package func clientClosed() async throws {
         try await log.closed.futureResult.get()
     }
 
     private func stop() async {
         try? await channel.close()
         log.closed.succeed()
-        unlink(path)
-        rmdir(directory)
     }
 
     private final class Connection: ChannelInboundHandler, Sendable {
@@ -154,19 +147,19 @@ final class ScriptedServer: Sendable {
 
 extension ScriptedServer.Step {
     /// A complete answer with a length.
-    static func answer(_ status: Int, headers: [String] = [], _ body: String = "") -> Self {
+    package static func answer(_ status: Int, headers: [String] = [], _ body: String = "") -> Self {
         let lines = ["HTTP/1.1 \(status) X"] + headers + ["Content-Length: \(body.utf8.count)", "", body]
         return .send(lines.joined(separator: "\r\n"))
     }
 
     /// The head of an answer in chunks.
-    static func chunkedHead(_ status: Int) -> Self {
+    package static func chunkedHead(_ status: Int) -> Self {
         .send("HTTP/1.1 \(status) X\r\nTransfer-Encoding: chunked\r\n\r\n")
     }
 
-    static func chunk(_ text: String) -> Self {
+    package static func chunk(_ text: String) -> Self {
         .send("\(String(text.utf8.count, radix: 16))\r\n\(text)\r\n")
     }
 
-    static let lastChunk = Self.send("0\r\n\r\n")
+    package static let lastChunk = Self.send("0\r\n\r\n")
 }

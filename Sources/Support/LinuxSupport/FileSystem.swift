@@ -1,11 +1,11 @@
-import CLinux
+package import CLinux
 import Glibc
 
-/// The few file operations of the core, over plain POSIX calls. All of them but `isKnownAbsent` may block: they belong on
+/// File operations by path, over plain POSIX calls. All of them but `isKnownAbsent` may block: in the daemon they belong on
 /// the worker.
-enum FileSystem {
+package enum FileSystem {
     /// What lstat(2) says; nil where nothing is there.
-    static func status(_ path: String) throws(SystemCallError) -> stat? {
+    package static func status(_ path: String) throws(SystemCallError) -> stat? {
         var result = stat()
         if lstat(path, &result) == 0 { return result }
         if errno == ENOENT || errno == ENOTDIR { return nil }
@@ -13,48 +13,37 @@ enum FileSystem {
     }
 
     /// Whether a path is on a tmpfs or ramfs, where looking at a name never waits for a disk.
-    static func isInMemory(_ path: String) -> Bool { clinux_is_in_memory(path) != 0 }
+    package static func isInMemory(_ path: String) -> Bool { clinux_is_in_memory(path) != 0 }
 
     /// Whether certainly nothing is at a path. Never waits for a disk: false also where only that could tell.
     ///
     /// - Parameter inMemory: what `isInMemory` said of the file system. Such a one keeps no note of names that it does not
     ///   have, which is what the kernel answers from elsewhere (openat2(2), RESOLVE_CACHED).
-    static func isKnownAbsent(_ path: String, inMemory: Bool) -> Bool {
+    package static func isKnownAbsent(_ path: String, inMemory: Bool) -> Bool {
         guard inMemory else { return clinux_is_known_absent(path) != 0 }
         do { return try status(path) == nil } catch { return false }
     }
 
     /// A whole file of at most `limit` bytes; nil where there is none.
-    static func read(_ path: String, limit: Int) throws(SystemCallError) -> [UInt8]? {
+    package static func read(_ path: String, limit: Int) throws(SystemCallError) -> [UInt8]? {
         let descriptor = clinux_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0)
         guard descriptor >= 0 else {
             if errno == ENOENT { return nil }
             throw SystemCallError("open", path)
         }
         defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 16384)
-        while true {
-            let count = Glibc.read(descriptor, &chunk, chunk.count)
-            if count == 0 { return bytes }
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw SystemCallError("read", path)
-            }
-            bytes.append(contentsOf: chunk[0..<count])
-            if bytes.count > limit { throw SystemCallError("read", path, code: EFBIG) }
-        }
+        return try Descriptor.readAll(descriptor, path, limit: limit)
     }
 
     /// Writes a new file and flushes it to the disk. What is there already is replaced, not followed.
-    static func write(_ bytes: [UInt8], to path: String, mode: mode_t) throws(SystemCallError) {
+    package static func write(_ bytes: [UInt8], to path: String, mode: mode_t) throws(SystemCallError) {
         unlink(path)
         let descriptor = clinux_openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode)
         guard descriptor >= 0 else { throw SystemCallError("create", path) }
         do throws(SystemCallError) {
             // The umask may have taken bits away.
             guard fchmod(descriptor, mode) == 0 else { throw SystemCallError("chmod", path) }
-            try writeAll(bytes, to: descriptor, path)
+            try Descriptor.writeAll(bytes, to: descriptor, path)
             guard fsync(descriptor) == 0 else { throw SystemCallError("fsync", path) }
         } catch {
             close(descriptor)
@@ -64,24 +53,12 @@ enum FileSystem {
         close(descriptor)
     }
 
-    static func writeAll(_ bytes: [UInt8], to descriptor: Int32, _ path: String) throws(SystemCallError) {
-        var start = 0
-        while start < bytes.count {
-            let count = bytes[start...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count < 0 {
-                if errno == EINTR { continue }
-                throw SystemCallError("write", path)
-            }
-            start += count
-        }
-    }
-
-    static func rename(_ from: String, _ to: String) throws(SystemCallError) {
+    package static func rename(_ from: String, _ to: String) throws(SystemCallError) {
         guard Glibc.rename(from, to) == 0 else { throw SystemCallError("rename", from) }
     }
 
     /// Flushes a directory's entries to the disk.
-    static func synchronize(directory: String) throws(SystemCallError) {
+    package static func synchronize(directory: String) throws(SystemCallError) {
         let descriptor = clinux_openat(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
         guard descriptor >= 0 else { throw SystemCallError("open", directory) }
         defer { close(descriptor) }
@@ -89,7 +66,7 @@ enum FileSystem {
     }
 
     /// Makes a directory with exactly this mode. One that is there already is left as it is.
-    static func makeDirectory(_ path: String, mode: mode_t) throws(SystemCallError) {
+    package static func makeDirectory(_ path: String, mode: mode_t) throws(SystemCallError) {
         if mkdir(path, mode) != 0 {
             if errno == EEXIST { return }
             throw SystemCallError("mkdir", path)
@@ -98,7 +75,7 @@ enum FileSystem {
     }
 
     /// Makes a directory and those above it that are missing.
-    static func makeDirectories(_ path: String, mode: mode_t) throws(SystemCallError) {
+    package static func makeDirectories(_ path: String, mode: mode_t) throws(SystemCallError) {
         var prefix = ""
         for part in path.split(separator: "/") {
             prefix += "/" + part
@@ -107,7 +84,7 @@ enum FileSystem {
     }
 
     /// The names in a directory without "." and "..", sorted; none where there is no directory.
-    static func entries(_ directory: String) throws(SystemCallError) -> [String] {
+    package static func entries(_ directory: String) throws(SystemCallError) -> [String] {
         guard let stream = opendir(directory) else {
             if errno == ENOENT { return [] }
             throw SystemCallError("opendir", directory)
@@ -124,19 +101,19 @@ enum FileSystem {
     }
 
     /// A name that nothing has yet, in practice: 16 random hex digits behind `prefix`.
-    static func uniqueName(_ prefix: String) -> String {
+    package static func uniqueName(_ prefix: String) -> String {
         prefix + hex(UInt64.random(in: .min ... .max))
     }
 
-    static func hex(_ number: some FixedWidthInteger & UnsignedInteger) -> String {
+    package static func hex(_ number: some FixedWidthInteger & UnsignedInteger) -> String {
         let digits = String(number, radix: 16)
         return String(repeating: "0", count: number.bitWidth / 4 - digits.count) + digits
     }
 }
 
 extension stat {
-    var isDirectory: Bool { st_mode & S_IFMT == S_IFDIR }
-    var isRegular: Bool { st_mode & S_IFMT == S_IFREG }
+    package var isDirectory: Bool { st_mode & S_IFMT == S_IFDIR }
+    package var isRegular: Bool { st_mode & S_IFMT == S_IFREG }
     /// The bits that chmod(2) sets.
-    var permissions: mode_t { st_mode & 0o7777 }
+    package var permissions: mode_t { st_mode & 0o7777 }
 }

@@ -1,1 +1,0 @@
-../UnixHTTPTests/ScriptedServer.swift
