@@ -76,7 +76,7 @@ struct TerminalTests {
         let style = TextStyle.coloured
         #expect(TextStyle.width(of: style.bad("FAILED") + " x") == 8)
         #expect(
-            PlainText.columns([[style.good("a"), "b"], ["ccc", "d"]]) == ["\u{1B}[32ma\u{1B}[0m    b", "ccc  d"]
+            TerminalText.columns([[style.good("a"), "b"], ["ccc", "d"]]) == ["\u{1B}[32ma\u{1B}[0m    b", "ccc  d"]
         )
     }
 
@@ -89,12 +89,12 @@ struct TerminalTests {
         ]
     )
     func `a line of an application does not speak to the terminal`(line: String, shown: String) {
-        #expect(PlainText.logLine(line) == shown)
+        #expect(TerminalText.logLine(line) == shown)
     }
 
     @Test(arguments: [("main", "main"), ("a b/ä&", "a%20b%2F%C3%A4%26"), ("\n", "%0A")])
     func `a value of a query is encoded`(value: String, encoded: String) {
-        #expect(PlainText.percentEncoded(value) == encoded)
+        #expect(TerminalText.percentEncoded(value) == encoded)
     }
 
     @Test(

@@ -78,7 +78,7 @@ enum RealEngine {
     /// The supervisor itself never removes any.
     private static func remove(volume name: String) async throws {
         let client = UnixHTTPClient(path: try #require(socket), loop: MultiThreadedEventLoopGroup.singleton.next())
-        let target = RequestTarget(["volumes", name]).description
+        let target = EnginePath(["volumes", name]).description
         let response = try await client.request(.DELETE, target, timeout: .seconds(60), limit: 1 << 16)
         try #require(response.isSuccess, "\(response.engineMessage)")
     }
@@ -97,7 +97,7 @@ enum RealEngine {
     private static func importBusybox(as image: String, _ healthCheck: String?) async throws {
         let client = UnixHTTPClient(path: try #require(socket), loop: MultiThreadedEventLoopGroup.singleton.next())
         let parts = image.split(separator: ":")
-        let target = RequestTarget(
+        let target = EnginePath(
             ["images", "create"],
             query: ["fromSrc": "-", "repo": String(parts[0]), "tag": String(parts[1]), "changes": healthCheck]
         )

@@ -31,7 +31,7 @@ import Testing
         ]
     )
     func sanitised(_ text: String, _ expected: String) {
-        #expect(PlainText.sanitised(text) == expected)
+        #expect(APIText.sanitised(text) == expected)
     }
 
     @Test("Ids of requests are short, valid and all different")

@@ -1,5 +1,8 @@
 /// Reads one JSON text; `JSONValue.init(parsing:limits:)` says which texts it takes.
 ///
+/// Ours because FoundationEssentials' codec costs 6.6 MB and half the throughput, and its encoder does not keep the order of
+/// members, which the API fixes.
+///
 /// The input is an array rather than a pointer so that an index out of bounds could only ever trap, never read.
 struct JSONParser {
     private let bytes: [UInt8]

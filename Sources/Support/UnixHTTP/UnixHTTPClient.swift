@@ -5,6 +5,8 @@ public import NIOHTTP1
 ///
 /// May be used from anywhere; connections, time-outs and consumers live on `loop`. A caller that runs on the loop
 /// never leaves it. Cancelling the calling task closes the connection and throws `cancelled`.
+///
+/// Ours because async-http-client, which can do the same, costs 16 MB and five threads.
 public struct UnixHTTPClient: Sendable {
     /// The socket in the file system.
     public let path: String
@@ -30,7 +32,7 @@ public struct UnixHTTPClient: Sendable {
         timeout: Duration,
         limit: Int
     ) async throws(UnixHTTPError) -> UnixHTTPResponse {
-        let request = try Request(method, target, headers, body, path: path)
+        let request = try ClientRequest(method, target, headers, body, path: path)
         return try await exchange(
             request,
             patience: Patience(answer: timeout, idle: nil),
@@ -61,7 +63,7 @@ public struct UnixHTTPClient: Sendable {
         limit: Int = 1 << 16,
         into consumer: Consumer
     ) async throws(UnixHTTPError) -> (response: UnixHTTPResponse, consumer: Consumer) {
-        let request = try Request(method, target, headers, body, path: path)
+        let request = try ClientRequest(method, target, headers, body, path: path)
         let success = try await exchange(
             request,
             patience: Patience(answer: headTimeout, idle: idleTimeout),
@@ -72,18 +74,18 @@ public struct UnixHTTPClient: Sendable {
     }
 
     private func exchange<Consumer: BodyConsumer>(
-        _ request: Request,
+        _ request: ClientRequest,
         patience: Patience,
         limit: Int,
         consumer: Consumer?
-    ) async throws(UnixHTTPError) -> Exchange<Consumer>.Success {
+    ) async throws(UnixHTTPError) -> ClientExchange<Consumer>.Success {
         // Nothing must take effect for a task that is not wanted any more.
         guard !Task.isCancelled else { throw UnixHTTPError(.cancelled, path: path) }
         let box = NIOLoopBoundBox.makeBoxSendingValue(Slot<Consumer>(), eventLoop: loop)
-        let outcome: Exchange<Consumer>.Outcome = await withTaskCancellationHandler {
+        let outcome: ClientExchange<Consumer>.Outcome = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 onLoop {
-                    let exchange = Exchange(
+                    let exchange = ClientExchange(
                         path: path,
                         request: request,
                         patience: patience,
@@ -116,7 +118,7 @@ public struct UnixHTTPClient: Sendable {
     /// Where a cancellation finds its exchange, whichever of the two comes first.
     private struct Slot<Consumer: BodyConsumer> {
         var isCancelled = false
-        var exchange: Exchange<Consumer>?
+        var exchange: ClientExchange<Consumer>?
     }
 
     /// Stands in where there is no consumer.

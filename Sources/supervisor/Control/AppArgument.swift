@@ -38,7 +38,7 @@ struct AppArgument {
         }
         let fitting = name == nil ? apps : apps.filter { $0.name == name }
         if let only = fitting.first, fitting.count == 1 { return only.number }
-        let list = apps.map { "\($0.number) (\(PlainText.safe($0.name)))" }.joined(separator: ", ")
+        let list = apps.map { "\($0.number) (\(TerminalText.safe($0.name)))" }.joined(separator: ", ")
         switch (name, apps.isEmpty) {
         case (_, true):
             throw ControlFailure(.failed, "this device has no application")

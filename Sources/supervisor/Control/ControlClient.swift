@@ -117,7 +117,7 @@ struct ControlClient: Sendable {
     static func failure(status: Int, body: [UInt8]) -> ControlFailure {
         // Some endpoints answer text, others {"Data":"","Error":"…"}.
         let text = (try? JSONValue(parsing: body))?["Error"]?.stringValue ?? String(decoding: body, as: UTF8.self)
-        let message = PlainText.safe(text)
+        let message = TerminalText.safe(text)
         let shown = message.isEmpty ? "the supervisor answered with status \(status) and no reason" : message
         return ControlFailure(status == 423 || status == 503 ? .notNow : .failed, shown)
     }

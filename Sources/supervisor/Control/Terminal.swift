@@ -63,7 +63,7 @@ enum TextStyle: Sendable, Hashable {
         self == .plain || text.isEmpty ? text : "\u{1B}[\(code)m\(text)\u{1B}[0m"
     }
 
-    /// How many columns `text` takes: the sequences of this type take none. Foreign text has none, see `PlainText.safe`.
+    /// How many columns `text` takes: the sequences of this type take none. Foreign text has none, see `TerminalText.safe`.
     static func width(of text: String) -> Int {
         guard text.utf8.contains(0x1B) else { return text.count }
         var width = 0

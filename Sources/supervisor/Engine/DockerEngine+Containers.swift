@@ -8,7 +8,7 @@ extension DockerEngine {
     public func containers(label: String) async throws(EngineError) -> [EngineContainer] {
         let attempt = "list containers"
         let filters: JSONValue = ["label": [.string(label)]]
-        let target = RequestTarget(["containers", "json"], query: ["all": "1", "filters": filters.text])
+        let target = EnginePath(["containers", "json"], query: ["all": "1", "filters": filters.text])
         let response = try await call(
             .GET,
             target,
@@ -52,7 +52,7 @@ extension DockerEngine {
     private func createOnFirstNetwork(_ specification: ContainerSpecification) async throws(EngineError) -> String {
         let name = try EngineName(specification.name, of: "container")
         let attempt = "create container \(name)"
-        let target = RequestTarget(["containers", "create"], query: ["name": name.text])
+        let target = EnginePath(["containers", "create"], query: ["name": name.text])
         let response = try await call(
             .POST,
             target,
@@ -74,7 +74,7 @@ extension DockerEngine {
 
     public func start(container id: String) async throws(EngineError) {
         let name = try EngineName(id, of: "container")
-        let target = RequestTarget(["containers", name.text, "start"])
+        let target = EnginePath(["containers", name.text, "start"])
         let attempt = "start container \(name)"
         let response = try await call(.POST, target, timeout: timeouts.change, attempting: attempt)
         // 304: it runs already.
@@ -94,7 +94,7 @@ extension DockerEngine {
             throw EngineError(.notFound, "cannot \(attempt): there is no such container")
         }
         let seconds = timeout.map { String(max(0, $0.wholeSeconds)) }
-        let target = RequestTarget(["containers", name.text, "stop"], query: ["t": seconds])
+        let target = EnginePath(["containers", name.text, "stop"], query: ["t": seconds])
         let response = try await call(
             .POST,
             target,
@@ -107,7 +107,7 @@ extension DockerEngine {
 
     public func remove(container id: String) async throws(EngineError) {
         let name = try EngineName(id, of: "container")
-        let target = RequestTarget(["containers", name.text], query: ["v": "1", "force": "0"])
+        let target = EnginePath(["containers", name.text], query: ["v": "1", "force": "0"])
         let attempt = "remove container \(name)"
         let response = try await call(.DELETE, target, timeout: timeouts.change, attempting: attempt)
         guard response.isSuccess || response.status == 404 else { throw EngineError(response, attempting: attempt) }
@@ -131,7 +131,7 @@ extension DockerEngine {
     /// nil where there is no such container.
     func details(of name: EngineName) async throws(EngineError) -> JSONValue? {
         let attempt = "inspect container \(name)"
-        let target = RequestTarget(["containers", name.text, "json"])
+        let target = EnginePath(["containers", name.text, "json"])
         let response = try await call(.GET, target, timeout: timeouts.query, attempting: attempt)
         if response.status == 404 { return nil }
         guard response.isSuccess else { throw EngineError(response, attempting: attempt) }

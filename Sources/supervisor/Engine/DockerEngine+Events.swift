@@ -20,7 +20,7 @@ extension DockerEngine {
         var filters: JSONObject = ["type": ["container"], "label": [.string(label)]]
         // podman has other words, and before version 4 an event had to match all of them.
         if let information, information.name != "podman" { filters["event"] = Self.actions }
-        let target = RequestTarget(["events"], query: ["filters": JSONValue.object(filters).text])
+        let target = EnginePath(["events"], query: ["filters": JSONValue.object(filters).text])
         // Whether the stream was up before it broke off.
         let isConnected = NIOLoopBoundBox(false, eventLoop: loop)
         let consumer = EventConsumer { event in

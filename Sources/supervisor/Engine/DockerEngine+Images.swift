@@ -7,7 +7,7 @@ extension DockerEngine {
     public func image(_ reference: String) async throws(EngineError) -> EngineImage? {
         let image = try ImageReference(reference)
         let attempt = "inspect image \(image)"
-        let target = RequestTarget(["images"] + image.segments + ["json"])
+        let target = EnginePath(["images"] + image.segments + ["json"])
         let response = try await call(.GET, target, timeout: timeouts.query, attempting: attempt)
         if response.status == 404 { return nil }
         guard response.isSuccess else { throw EngineError(response, attempting: attempt) }
@@ -34,7 +34,7 @@ extension DockerEngine {
         if let credentials, RegistryHost(image: image.name).name != credentials.registry {
             throw EngineError(.invalid, "cannot \(attempt): these are \(credentials)")
         }
-        let target = RequestTarget(["images", "create"], query: ["fromImage": image.name, "tag": image.version])
+        let target = EnginePath(["images", "create"], query: ["fromImage": image.name, "tag": image.version])
         var (response, consumer) = try await stream(
             .POST,
             target,
@@ -62,7 +62,7 @@ extension DockerEngine {
     public func remove(image reference: String) async throws(EngineError) {
         let image = try ImageReference(reference)
         let attempt = "remove image \(image)"
-        let target = RequestTarget(["images"] + image.segments, query: ["force": "0", "noprune": "0"])
+        let target = EnginePath(["images"] + image.segments, query: ["force": "0", "noprune": "0"])
         let response = try await call(.DELETE, target, timeout: timeouts.change, attempting: attempt)
         guard response.isSuccess || response.status == 404 else { throw EngineError(response, attempting: attempt) }
     }

@@ -18,7 +18,7 @@ extension DockerEngine {
             throw EngineError(.notFound, "cannot \(attempt): there is no such container")
         }
         let hasTerminal = details["Config"]?["Tty"]?.boolValue ?? false
-        let target = RequestTarget(
+        let target = EnginePath(
             ["containers", name.text, "logs"],
             query: [
                 "stdout": "1", "stderr": "1", "tail": String(max(0, tail)), "follow": follow ? "1" : "0",

@@ -8,7 +8,7 @@ extension DockerEngine {
     public func gateway(network: String) async throws(EngineError) -> String? {
         let name = try EngineName(network, of: "network")
         let attempt = "inspect network \(name)"
-        let target = RequestTarget(["networks", name.text])
+        let target = EnginePath(["networks", name.text])
         let response = try await call(.GET, target, timeout: timeouts.query, attempting: attempt)
         guard response.isSuccess else { throw EngineError(response, attempting: attempt) }
         let answer = try response.json(limit: Limit.other, attempting: attempt)
@@ -18,7 +18,7 @@ extension DockerEngine {
     public func networks(label: String) async throws(EngineError) -> [EngineNetwork] {
         let attempt = "list networks"
         let filters: JSONValue = ["label": [.string(label)]]
-        let target = RequestTarget(["networks"], query: ["filters": filters.text])
+        let target = EnginePath(["networks"], query: ["filters": filters.text])
         let response = try await call(.GET, target, timeout: timeouts.query, limit: Limit.list, attempting: attempt)
         guard response.isSuccess else { throw EngineError(response, attempting: attempt) }
         let list = try response.json(limit: Limit.list, attempting: attempt)
@@ -35,7 +35,7 @@ extension DockerEngine {
         let attempt = "create network \(name)"
         let response = try await call(
             .POST,
-            RequestTarget(["networks", "create"]),
+            EnginePath(["networks", "create"]),
             body: specification.createBody,
             timeout: timeouts.change,
             attempting: attempt
@@ -54,7 +54,7 @@ extension DockerEngine {
     public func remove(network id: String) async throws(EngineError) {
         let name = try EngineName(id, of: "network")
         let attempt = "remove network \(name)"
-        let target = RequestTarget(["networks", name.text])
+        let target = EnginePath(["networks", name.text])
         let response = try await call(.DELETE, target, timeout: timeouts.change, attempting: attempt)
         guard response.isSuccess || response.status == 404 else { throw EngineError(response, attempting: attempt) }
     }
@@ -65,7 +65,7 @@ extension DockerEngine {
         let attempt = "connect container \(container) to network \(network)"
         let response = try await call(
             .POST,
-            RequestTarget(["networks", network.text, "connect"]),
+            EnginePath(["networks", network.text, "connect"]),
             body: ["Container": .string(container.text), "EndpointConfig": attachment.endpoint],
             timeout: timeouts.change,
             attempting: attempt

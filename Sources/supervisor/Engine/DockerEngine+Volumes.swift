@@ -7,7 +7,7 @@ extension DockerEngine {
     public func volumes(label: String) async throws(EngineError) -> [EngineVolume] {
         let attempt = "list volumes"
         let filters: JSONValue = ["label": [.string(label)]]
-        let target = RequestTarget(["volumes"], query: ["filters": filters.text])
+        let target = EnginePath(["volumes"], query: ["filters": filters.text])
         let response = try await call(.GET, target, timeout: timeouts.query, limit: Limit.list, attempting: attempt)
         guard response.isSuccess else { throw EngineError(response, attempting: attempt) }
         let answer = try response.json(limit: Limit.list, attempting: attempt)
@@ -30,7 +30,7 @@ extension DockerEngine {
         let attempt = "create volume \(name)"
         let response = try await call(
             .POST,
-            RequestTarget(["volumes", "create"]),
+            EnginePath(["volumes", "create"]),
             body: specification.createBody,
             timeout: timeouts.change,
             attempting: attempt

@@ -10,6 +10,8 @@ internal import UnixHTTP
 /// Each call is a connection of its own, so an engine that restarts disturbs nothing but what was under way. The version
 /// of the API is agreed with the first call, and again after the engine was away.
 ///
+/// Ours because no client of that API in Swift is maintained, and few of its calls are needed.
+///
 /// An actor on the event loop: callers on the loop's thread stay on it.
 public actor DockerEngine: ContainerEngine {
     /// Bytes that an answer may have.
@@ -53,7 +55,7 @@ public actor DockerEngine: ContainerEngine {
     /// Asks the engine with the agreed version before `target`. Throws for no answer only; the status is the caller's.
     func call(
         _ method: HTTPMethod,
-        _ target: RequestTarget,
+        _ target: EnginePath,
         body: JSONValue? = nil,
         timeout: Duration,
         limit: Int = Limit.other,
@@ -76,7 +78,7 @@ public actor DockerEngine: ContainerEngine {
     /// As `call`, for answers without an end: `consumer` has the body of a successful one.
     func stream<Consumer: BodyConsumer>(
         _ method: HTTPMethod,
-        _ target: RequestTarget,
+        _ target: EnginePath,
         headers: HTTPHeaders = [:],
         headTimeout: Duration,
         idleTimeout: Duration?,
@@ -100,7 +102,7 @@ public actor DockerEngine: ContainerEngine {
     /// Puts the agreed version before the target. An engine that was replaced while nobody asked may refuse that
     /// version; then it has done nothing, and is asked again with one that it has.
     private func versioned<Answer>(
-        _ target: RequestTarget,
+        _ target: EnginePath,
         attempting attempt: String,
         ask: (UnixHTTPClient, String) async throws(UnixHTTPError) -> Answer,
         response: (Answer) -> UnixHTTPResponse
@@ -113,7 +115,7 @@ public actor DockerEngine: ContainerEngine {
     }
 
     private func unrepeated<Answer>(
-        _ target: RequestTarget,
+        _ target: EnginePath,
         attempting attempt: String,
         ask: (UnixHTTPClient, String) async throws(UnixHTTPError) -> Answer
     ) async throws(EngineError) -> Answer {

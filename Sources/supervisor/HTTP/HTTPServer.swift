@@ -10,8 +10,8 @@ public import SupervisorPorts
 /// callback of the loop. The device is an actor of the same loop.
 public final class HTTPServer {
     private let state: ServerState
-    private let api: Entrance
-    private let control: Entrance
+    private let api: EntryPoint
+    private let control: EntryPoint
     private let listeners: APIListeners
     private var controlListener: ControlListener?
 
@@ -33,19 +33,19 @@ public final class HTTPServer {
             clock: clock,
             logger: logger
         )
-        api = Entrance(
+        api = EntryPoint(
             state: state,
             routes: RouteTable(.v1),
             isTrusted: false,
             maxConnections: settings.maxConnections
         )
-        control = Entrance(
+        control = EntryPoint(
             state: state,
             routes: RouteTable(.v1 + .control),
             isTrusted: true,
             maxConnections: limits.controlConnections
         )
-        listeners = APIListeners(entrance: api, settings: settings)
+        listeners = APIListeners(entryPoint: api, settings: settings)
     }
 
     /// The address of every listener of the API, by the name of its interface ("*" for one that serves all).
@@ -67,7 +67,7 @@ public final class HTTPServer {
     ///
     /// Throws an error with a text for people where the socket cannot be made, also because another process serves it.
     public func listenForControl(path: String) async throws {
-        controlListener = try await ControlListener.open(path, entrance: control)
+        controlListener = try await ControlListener.open(path, entryPoint: control)
     }
 
     /// Interfaces have come or gone.
@@ -79,7 +79,7 @@ public final class HTTPServer {
     /// that they are at.
     public func apply(_ settings: HTTPServerSettings) {
         state.pingRequiresKey = settings.pingRequiresKey
-        state.operations.limit = settings.maxConnections + state.limits.controlConnections
+        state.tasks.limit = settings.maxConnections + state.limits.controlConnections
         api.maxConnections = settings.maxConnections
         listeners.update(interfaces: settings.interfaces)
     }
@@ -109,9 +109,9 @@ public final class HTTPServer {
     /// Fulfilled when no connection is left.
     private func ended(within timeout: TimeAmount) -> EventLoopFuture<Void> {
         let promise = state.loop.makePromise(of: Void.self)
-        for entrance in [api, control] { entrance.finishAll() }
+        for entryPoint in [api, control] { entryPoint.finishAll() }
         let deadline = state.loop.assumeIsolated().scheduleTask(in: timeout) { [api, control] in
-            for entrance in [api, control] { entrance.closeAll() }
+            for entryPoint in [api, control] { entryPoint.closeAll() }
         }
         api.whenEmpty { [control] in
             control.whenEmpty {

@@ -11,7 +11,7 @@ final class ServerState {
     let limits: HTTPLimits
     let clock: any SupervisorClock
     let logger: Logger
-    let operations: Operations
+    let tasks: RequestTasks
     let streams: Streams
     var requestIDs = RequestIDs()
     var writer = ResponseWriter()
@@ -33,7 +33,7 @@ final class ServerState {
         self.clock = clock
         self.logger = logger
         pingRequiresKey = settings.pingRequiresKey
-        operations = Operations(
+        tasks = RequestTasks(
             executor: executor,
             device: device,
             limit: settings.maxConnections + limits.controlConnections

@@ -62,7 +62,7 @@ struct CommandLineParser {
             throw wrong("--\(option.name) takes no value")
         case .unknown(let written):
             let near = Suggestion.text(for: written, among: allowed.map { "--\($0.name)" })
-            throw wrong("there is no option \(PlainText.safe(written))\(near)")
+            throw wrong("there is no option \(TerminalText.safe(written))\(near)")
         }
     }
 
@@ -72,7 +72,7 @@ struct CommandLineParser {
             return
         }
         guard arguments.operands.count < command.operands.count else {
-            throw wrong("\(PlainText.safe(text)) is one argument too many: \(command.usage(program))")
+            throw wrong("\(TerminalText.safe(text)) is one argument too many: \(command.usage(program))")
         }
         arguments.operands.append(text)
     }
@@ -102,7 +102,7 @@ extension ProgramSyntax {
     func command(called name: String) throws(ControlFailure) -> CommandSyntax {
         if let command = commands.first(where: { $0.name == name }) { return command }
         let near = Suggestion.text(for: name, among: commands.map(\.name))
-        throw wrong("there is no command \(PlainText.safe(name))\(near)", in: nil)
+        throw wrong("there is no command \(TerminalText.safe(name))\(near)", in: nil)
     }
 }
 

@@ -10,7 +10,7 @@ enum HelpText {
         return paragraphs(
             [[program.abstract], ["Usage: \(usage)"]]
                 + [section("Commands", commands), section("Options", options(program.options))]
-                + program.discussion.map { PlainText.wrapped($0, width: width) }
+                + program.discussion.map { TerminalText.wrapped($0, width: width) }
                 + [section("Exit status", exitStatuses.map { ("\($0.code)", $0.meaning) })]
                 + [["See \(program.name) COMMAND --help, \(program.name)(1)"]]
         )
@@ -19,10 +19,10 @@ enum HelpText {
     static func text(for command: CommandSyntax, of program: ProgramSyntax) -> String {
         paragraphs(
             [[command.abstract]]
-                + [PlainText.wrapped(command.usage(program), lead: "Usage: ", width: width)]
+                + [TerminalText.wrapped(command.usage(program), lead: "Usage: ", width: width)]
                 + [section("Arguments", command.operands.map { ($0.name, $0.help) })]
                 + [section("Options", options(command.options + program.options))]
-                + [PlainText.wrapped(command.discussion, width: width)]
+                + [TerminalText.wrapped(command.discussion, width: width)]
         )
     }
 
@@ -37,7 +37,7 @@ enum HelpText {
         return ["\(title):"]
             + rows.flatMap { row in
                 let lead = "  " + row.name + String(repeating: " ", count: column - 2 - row.name.count)
-                return PlainText.wrapped(row.text, lead: lead, width: width)
+                return TerminalText.wrapped(row.text, lead: lead, width: width)
             }
     }
 

@@ -85,7 +85,7 @@ struct CallCommand: ControlCommand {
         if let detail = error["detail"]?.stringValue { lines.append(detail) }
         if let source = error["source"]?.stringValue { lines.append("said by \(source)") }
         if error["outcomeUnknown"]?.boolValue == true { lines.append("Whether it was done is not known.") }
-        return PlainText.safe(lines.joined(separator: "\n"))
+        return TerminalText.safe(lines.joined(separator: "\n"))
     }
 }
 

@@ -39,7 +39,7 @@ struct CompletionCommand: ControlCommand {
         case "operations": Self.operations(try await client.getJSON("/control/plugins"))
         default:
             throw Superctl.syntax.wrong(
-                "there is nothing to print for \(PlainText.safe(subject))",
+                "there is nothing to print for \(TerminalText.safe(subject))",
                 in: Self.syntax
             )
         }
@@ -48,7 +48,7 @@ struct CompletionCommand: ControlCommand {
     /// Numbers and names.
     static func apps(_ status: JSONValue) -> String {
         let apps = (status["apps"]?.arrayValue ?? []).compactMap { app in
-            app["appId"]?.integerValue.map { (number: $0, name: PlainText.safe(app["name"]?.stringValue ?? "")) }
+            app["appId"]?.integerValue.map { (number: $0, name: TerminalText.safe(app["name"]?.stringValue ?? "")) }
         }
         let numbers = apps.map { "\($0.number)\t\($0.name)" }
         // Where two have one name, it chooses neither.
@@ -63,7 +63,7 @@ struct CompletionCommand: ControlCommand {
         let app = status["apps"]?.arrayValue?.first { $0["appId"]?.integerValue == number }
         return (app?["services"]?.arrayValue ?? []).compactMap { service in
             service["serviceName"]?.stringValue.map {
-                "\(PlainText.safe($0))\t\(PlainText.safe(service["state"]?.stringValue ?? ""))"
+                "\(TerminalText.safe($0))\t\(TerminalText.safe(service["state"]?.stringValue ?? ""))"
             }
         }.joined(separator: "\n")
     }
@@ -71,7 +71,7 @@ struct CompletionCommand: ControlCommand {
     static func operations(_ plugins: JSONValue) -> String {
         (plugins.arrayValue ?? []).flatMap { plugin in
             (plugin["used"]?.arrayValue ?? []).compactMap(\.stringValue).map {
-                "\(PlainText.safe($0))\t\(PlainText.safe(plugin["name"]?.stringValue ?? ""))"
+                "\(TerminalText.safe($0))\t\(TerminalText.safe(plugin["name"]?.stringValue ?? ""))"
             }
         }.joined(separator: "\n")
     }

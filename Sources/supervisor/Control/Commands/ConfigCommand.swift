@@ -46,6 +46,6 @@ struct ConfigCommand: ControlCommand {
     }
 
     private static func text(_ entry: JSONValue, _ name: String) -> String {
-        PlainText.safe(entry[name]?.stringValue ?? "").split(separator: "\n").joined(separator: " ")
+        TerminalText.safe(entry[name]?.stringValue ?? "").split(separator: "\n").joined(separator: " ")
     }
 }

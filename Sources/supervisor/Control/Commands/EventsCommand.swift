@@ -20,7 +20,7 @@ struct EventsCommand: ControlCommand {
 
     func act(_ client: ControlClient) async throws(ControlFailure) -> String {
         if let since, Int64(since) ?? -1 < 0 {
-            throw ControlFailure(.usage, "--since needs a number of seconds, not \(PlainText.safe(since))")
+            throw ControlFailure(.usage, "--since needs a number of seconds, not \(TerminalText.safe(since))")
         }
         let target = "/control/events" + (since.map { "?since=\($0)" } ?? "")
         let style = Terminal.output.style

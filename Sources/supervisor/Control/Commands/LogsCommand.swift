@@ -43,7 +43,7 @@ struct LogsCommand: ControlCommand {
         )
         var target = "/control/logs?app=\(app)&tail=\(tail)"
         if follow { target += "&follow=1" }
-        if let service { target += "&service=\(PlainText.percentEncoded(service))" }
+        if let service { target += "&service=\(TerminalText.percentEncoded(service))" }
         let isRead = try await client.stream(target) { printer.take($0) }
         if let error = printer.error { throw ControlFailure(.failed, error) }
         guard isRead, !printer.hasEnded else { return "" }
@@ -52,7 +52,7 @@ struct LogsCommand: ControlCommand {
 
     private static func number(_ text: String) throws(ControlFailure) -> Int {
         guard let number = Int(text), (0...1_000_000).contains(number) else {
-            throw ControlFailure(.usage, "--lines needs a number from 0 to 1000000, not \(PlainText.safe(text))")
+            throw ControlFailure(.usage, "--lines needs a number from 0 to 1000000, not \(TerminalText.safe(text))")
         }
         return number
     }
@@ -79,7 +79,7 @@ final class LogPrinter: Sendable {
 
     init(services: [String], style: TextStyle, isRaw: Bool) {
         self.services = services.count > 1 ? services.sorted() : []
-        width = services.map { PlainText.safe($0).count }.max() ?? 0
+        width = services.map { TerminalText.safe($0).count }.max() ?? 0
         self.style = style
         self.isRaw = isRaw
     }
@@ -98,7 +98,7 @@ final class LogPrinter: Sendable {
         }
         if let error = line["error"]?.stringValue {
             let service = line["service"]?.stringValue.map { "\($0): " } ?? ""
-            state.withLock { $0.error = PlainText.safe(service + error) }
+            state.withLock { $0.error = TerminalText.safe(service + error) }
             return true
         }
         if let lost = line["count"]?.integerValue, line["event"] != nil {
@@ -108,11 +108,11 @@ final class LogPrinter: Sendable {
     }
 
     func text(_ line: JSONValue) -> String {
-        let text = PlainText.logLine(line["text"]?.stringValue ?? "")
+        let text = TerminalText.logLine(line["text"]?.stringValue ?? "")
         guard let service = line["service"]?.stringValue, let place = services.firstIndex(of: service) else {
             return text
         }
-        let name = PlainText.safe(service)
+        let name = TerminalText.safe(service)
         let padding = String(repeating: " ", count: max(width - name.count, 0))
         return style.numbered(place, "\(name)\(padding) |") + (text.isEmpty ? "" : " \(text)")
     }

@@ -60,7 +60,7 @@ struct UpdateCommand: ControlCommand {
     private static func judge(_ update: JSONValue?) throws(ControlFailure) {
         guard let error = update?["error"]?.stringValue else { return }
         let isLocked = update?["locked"]?.boolValue == true
-        throw ControlFailure(isLocked ? .notNow : .failed, PlainText.safe(error))
+        throw ControlFailure(isLocked ? .notNow : .failed, TerminalText.safe(error))
     }
 }
 
@@ -93,10 +93,10 @@ struct ProgressLine {
     /// Empty where there is nothing to tell.
     static func text(status: String, image: String?, percent: Int64?) -> String {
         guard status != "Idle", !status.isEmpty else { return "" }
-        let name = image.map { " \(PlainText.safe($0))" } ?? ""
-        guard let percent else { return PlainText.safe(status) + name }
+        let name = image.map { " \(TerminalText.safe($0))" } ?? ""
+        guard let percent else { return TerminalText.safe(status) + name }
         let full = Int(min(max(percent, 0), 100)) / 5
         let bar = String(repeating: "#", count: full) + String(repeating: ".", count: 20 - full)
-        return "\(PlainText.safe(status))\(name) [\(bar)] \(percent) %"
+        return "\(TerminalText.safe(status))\(name) [\(bar)] \(percent) %"
     }
 }

@@ -25,15 +25,17 @@ struct VolumesCommand: ControlCommand {
     static func text(_ volumes: [JSONValue], style: TextStyle = .plain) -> String {
         guard !volumes.isEmpty else { return "No application has a volume." }
         let rows = volumes.map { volume in
-            let state = PlainText.safe(volume["state"]?.stringValue ?? "-")
-            let app = [volume["appId"]?.integerValue.map { "\($0)" }, volume["app"]?.stringValue.map(PlainText.safe)]
+            let state = TerminalText.safe(volume["state"]?.stringValue ?? "-")
+            let app = [
+                volume["appId"]?.integerValue.map { "\($0)" }, volume["app"]?.stringValue.map(TerminalText.safe),
+            ]
             return [
-                PlainText.safe(volume["name"]?.stringValue ?? "-"),
+                TerminalText.safe(volume["name"]?.stringValue ?? "-"),
                 app.compactMap(\.self).filter { !$0.isEmpty }.joined(separator: " "),
-                PlainText.safe(volume["volume"]?.stringValue ?? "-"),
+                TerminalText.safe(volume["volume"]?.stringValue ?? "-"),
                 state == "in use" ? state : style.warning(state),
             ]
         }
-        return PlainText.columns([["NAME", "APP", "VOLUME", "STATE"]] + rows).joined(separator: "\n")
+        return TerminalText.columns([["NAME", "APP", "VOLUME", "STATE"]] + rows).joined(separator: "\n")
     }
 }

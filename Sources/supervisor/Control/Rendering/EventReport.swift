@@ -65,6 +65,6 @@ struct EventReport {
 
     /// A member that is text, safe for a terminal and on one line.
     private func text(_ name: String) -> String? {
-        event[name]?.stringValue.map { PlainText.safe($0).split(separator: "\n").joined(separator: " ") }
+        event[name]?.stringValue.map { TerminalText.safe($0).split(separator: "\n").joined(separator: " ") }
     }
 }

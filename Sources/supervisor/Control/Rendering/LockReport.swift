@@ -18,13 +18,13 @@ struct LockReport {
         let rows = locks.map { lock in
             [
                 lock["appId"]?.integerValue.map { "\($0)" } ?? "-",
-                PlainText.safe(lock["service"]?.stringValue ?? "(all)"),
-                PlainText.safe(lock["holder"]?.stringValue ?? "-"),
-                lock["since"]?.integerValue.map { "\(PlainText.span(seconds: now - $0))" } ?? "-",
-                PlainText.safe(lock["path"]?.stringValue ?? "-")
-                    + (lock["reason"]?.stringValue.map { " (\(PlainText.safe($0)))" } ?? ""),
+                TerminalText.safe(lock["service"]?.stringValue ?? "(all)"),
+                TerminalText.safe(lock["holder"]?.stringValue ?? "-"),
+                lock["since"]?.integerValue.map { "\(TerminalText.span(seconds: now - $0))" } ?? "-",
+                TerminalText.safe(lock["path"]?.stringValue ?? "-")
+                    + (lock["reason"]?.stringValue.map { " (\(TerminalText.safe($0)))" } ?? ""),
             ]
         }
-        return PlainText.columns([["APP", "SERVICE", "HELD BY", "FOR", "PATH"]] + rows, indent: indent)
+        return TerminalText.columns([["APP", "SERVICE", "HELD BY", "FOR", "PATH"]] + rows, indent: indent)
     }
 }

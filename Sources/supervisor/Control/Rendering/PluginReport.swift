@@ -15,20 +15,20 @@ struct PluginReport {
         guard !plugins.isEmpty else { return "No plugin is installed." }
         let rows = plugins.map { plugin in
             [
-                PlainText.safe(plugin["name"]?.stringValue ?? "-"),
+                TerminalText.safe(plugin["name"]?.stringValue ?? "-"),
                 state(of: plugin),
-                plugin["sinceSec"]?.integerValue.map { PlainText.span(seconds: $0) } ?? "-",
+                plugin["sinceSec"]?.integerValue.map { TerminalText.span(seconds: $0) } ?? "-",
                 plugin["pid"]?.integerValue.map { "\($0)" } ?? "-",
                 operations(of: plugin),
                 reason(of: plugin),
             ]
         }
-        return PlainText.columns([["NAME", "STATE", "FOR", "PID", "OPERATIONS", "REASON"]] + rows)
+        return TerminalText.columns([["NAME", "STATE", "FOR", "PID", "OPERATIONS", "REASON"]] + rows)
             .joined(separator: "\n")
     }
 
     private func state(of plugin: JSONValue) -> String {
-        let state = PlainText.safe(plugin["state"]?.stringValue ?? "-")
+        let state = TerminalText.safe(plugin["state"]?.stringValue ?? "-")
         return switch state {
         case "invalid", "tripped", "backing-off": style.bad(state.uppercased())
         case "ready": style.good(state)
@@ -41,15 +41,15 @@ struct PluginReport {
     private func operations(of plugin: JSONValue) -> String {
         let provided = plugin["provides"]?.arrayValue?.compactMap(\.stringValue) ?? []
         let used = plugin["used"]?.arrayValue?.compactMap(\.stringValue) ?? []
-        let words = provided.map { PlainText.safe(used.contains($0) ? $0 : "(\($0))") }
+        let words = provided.map { TerminalText.safe(used.contains($0) ? $0 : "(\($0))") }
         return words.isEmpty ? "-" : words.joined(separator: " ")
     }
 
     private func reason(of plugin: JSONValue) -> String {
         var parts = [plugin["reason"]?.stringValue].compactMap(\.self).filter { !$0.isEmpty }
         if let delay = plugin["nextAttemptSec"]?.integerValue {
-            parts.append("next attempt in \(PlainText.span(seconds: delay))")
+            parts.append("next attempt in \(TerminalText.span(seconds: delay))")
         }
-        return PlainText.safe(parts.joined(separator: "; ").split(separator: "\n").joined(separator: " "))
+        return TerminalText.safe(parts.joined(separator: "; ").split(separator: "\n").joined(separator: " "))
     }
 }

@@ -16,7 +16,7 @@ struct StatusReport {
         let head = [
             device, connectivity, health, power, engine, update, target, supervisor,
         ].flatMap { $0 }
-        let paragraphs = [PlainText.columns(head)] + apps + [locks(now: now)]
+        let paragraphs = [TerminalText.columns(head)] + apps + [locks(now: now)]
         return paragraphs.map { $0.joined(separator: "\n") }.joined(separator: "\n\n")
     }
 
@@ -50,7 +50,7 @@ struct StatusReport {
         guard case .object? = status["power"] else { return [] }
         let power = status["power"]
         let kind = power.text("kind") ?? "-"
-        let since = power.number("sinceSec").map { " (\(PlainText.span(seconds: $0)))" } ?? ""
+        let since = power.number("sinceSec").map { " (\(TerminalText.span(seconds: $0)))" } ?? ""
         return [
             ["Power", "\(style.warning("\(kind) under way")): \(Self.meaning(ofPhase: power.text("phase")))\(since)"]
         ]
@@ -84,7 +84,7 @@ struct StatusReport {
 
     private var engine: [[String]] {
         let engine = status["engine"]
-        let since = engine.number("sinceSec").map { " for \(PlainText.span(seconds: $0))" } ?? ""
+        let since = engine.number("sinceSec").map { " for \(TerminalText.span(seconds: $0))" } ?? ""
         guard engine.text("state") == "connected" else {
             let reason = engine.text("error").map { ": \($0)" } ?? ""
             return [["Engine", "\(style.bad("AWAY"))\(since)\(reason)"], ["", engine.text("socket") ?? "-"]]
@@ -107,7 +107,7 @@ struct StatusReport {
             rows.append(["", error])
         }
         if let next = update.number("nextAttemptSec") {
-            rows.append(["", "next attempt in \(PlainText.span(seconds: next))"])
+            rows.append(["", "next attempt in \(TerminalText.span(seconds: next))"])
         }
         return rows
     }
@@ -121,7 +121,7 @@ struct StatusReport {
 
     private var supervisor: [[String]] {
         let supervisor = status["supervisor"]
-        let uptime = supervisor.number("uptimeSec").map { PlainText.span(seconds: $0) } ?? "-"
+        let uptime = supervisor.number("uptimeSec").map { TerminalText.span(seconds: $0) } ?? "-"
         let process = supervisor.number("pid").map { "\($0)" } ?? "-"
         return [["Supervisor", "\(supervisor.text("version") ?? "-"), up \(uptime), pid \(process)"]]
     }
@@ -137,7 +137,7 @@ struct StatusReport {
         let app = JSONValue?.some(app)
         let number = app.number("appId").map { "\($0)" } ?? "-"
         let services = app?["services"]?.arrayValue ?? []
-        let rows = PlainText.columns(services.map(row(service:)), indent: 2)
+        let rows = TerminalText.columns(services.map(row(service:)), indent: 2)
         return ["\(style.strong("App \(number) \(app.text("name") ?? "-")")), \(Self.release(app))"]
             + zip(services, rows).flatMap { [$1] + lastLines(service: $0) }
     }
@@ -145,7 +145,7 @@ struct StatusReport {
     /// What a service in a crash loop wrote last.
     private func lastLines(service: JSONValue) -> [String] {
         (service["lastLines"]?.arrayValue ?? []).compactMap(\.stringValue).map { line in
-            style.faint("    | ") + PlainText.logLine(line)
+            style.faint("    | ") + TerminalText.logLine(line)
         }
     }
 
@@ -192,7 +192,7 @@ struct StatusReport {
 extension JSONValue? {
     /// A member that is text, safe for a terminal and on one line.
     fileprivate func text(_ name: String) -> String? {
-        self?[name]?.stringValue.map { PlainText.safe($0).split(separator: "\n").joined(separator: " ") }
+        self?[name]?.stringValue.map { TerminalText.safe($0).split(separator: "\n").joined(separator: " ") }
     }
 
     /// A member that is a number, without its fraction.

@@ -1,13 +1,11 @@
-import Logging
 import NIOCore
 import NIOHTTP1
 import SupervisorCore
-import SupervisorPorts
 
 /// One client: reads a request, has it answered, writes the response, and so on, one request at a time.
 ///
-/// What comes while a request is being answered waits here, and once something does, nothing more is read from the socket.
-/// On the event loop only.
+/// What comes while a request is being answered waits in the backlog, and once something does, nothing more is read from
+/// the socket. On the event loop only.
 final class Connection: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = Never
@@ -29,52 +27,49 @@ final class Connection: ChannelDuplexHandler {
         case closed
     }
 
-    let entrance: Entrance
+    let entryPoint: EntryPoint
     /// The listener that accepted it.
     let listener: String
-    /// For the log; the address of a TCP client where nil.
-    private let peer: String?
+    let accessLog: AccessLog
 
-    private(set) var phase = Phase.head
+    // What follows is changed by this type and its extensions alone.
+    var phase = Phase.head
     /// Since when no request is being answered.
-    private(set) var idleSince = NIODeadline.now()
+    var idleSince = NIODeadline.now()
 
-    private var context: ChannelHandlerContext?
-    private var exchange: Exchange?
-    private var operation: Operations.ID?
-    private var stream: Streams.ID?
-    private var streamIsChunked = true
+    private(set) var context: ChannelHandlerContext?
+    var exchange: Exchange?
+    private var task: RequestTasks.ID?
+    var stream: Streams.ID?
+    var streamIsChunked = true
     /// Since when the client has not taken what was written to it; nil while it takes everything.
-    private(set) var stalledSince: NIODeadline?
-    private lazy var deadline = Deadline(entrance.state.loop) { [weak self] in
+    var stalledSince: NIODeadline?
+    private(set) lazy var deadline = Deadline(entryPoint.state.loop) { [weak self] in
         guard let self else { return }
         self.expired()
     }
 
-    /// Some of the next head is here.
-    private var headHasBegun = false
+    /// Bytes of the next request's head have arrived.
+    var headHasBegun = false
     /// The first line of that head has not ended.
     private var isInFirstLine = true
-    /// Parts and the error of requests that wait for their turn, and the bytes that they were made of.
-    private var waiting = CircularBuffer<HTTPServerRequestPart>(initialCapacity: 0)
-    private var waitingError: HTTPParserError?
-    private var waitingBytes = 0
-    private var isResuming = false
-    private var readIsHeld = false
-    private var inputIsClosed = false
+    var backlog = RequestBacklog()
+    private(set) var inputIsClosed = false
     /// The response that is being written, or the next one, is the last.
-    private var isEnding = false
-    private var unwritten = 0
+    var isEnding = false
+    /// Bytes that the kernel had not taken when the deadline was set.
+    var unwritten = 0
 
-    init(entrance: Entrance, listener: String, peer: String?) {
-        self.entrance = entrance
+    /// - Parameter peer: for the log; the address of a TCP client where nil.
+    init(entryPoint: EntryPoint, listener: String, peer: String?) {
+        self.entryPoint = entryPoint
         self.listener = listener
-        self.peer = peer
+        accessLog = AccessLog(logger: entryPoint.state.logger, peer: peer)
     }
 
-    private var state: ServerState { entrance.state }
+    var state: ServerState { entryPoint.state }
 
-    private var takesInput: Bool { phase == .head || phase == .body }
+    var takesInput: Bool { phase == .head || phase == .body }
 
     /// Whether it must not be closed in favour of another connection.
     var isAtWork: Bool { phase == .working || phase == .streaming }
@@ -87,7 +82,7 @@ final class Connection: ChannelDuplexHandler {
         switch phase {
         case .head: close()
         case .working, .streaming:
-            if let operation { state.operations.cancelWait(operation) }
+            if let task { state.tasks.cancelWait(task) }
             if let stream { state.streams.finish(stream) }
         case .body, .writing, .lingering, .closed: break
         }
@@ -129,18 +124,17 @@ final class Connection: ChannelDuplexHandler {
             return true
         case .working, .streaming, .writing:
             // Reading is held from now on, yet a client that has closed its side is read to its end at once.
-            waitingBytes += bytes.readableBytes
-            if waitingBytes > state.limits.sentAhead { isEnding = true }
+            if !backlog.admits(byteCount: bytes.readableBytes, limit: state.limits.sentAhead) { isEnding = true }
             return !isEnding
         }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let part = Self.unwrapInboundIn(data)
-        if takesInput, waiting.isEmpty, !isResuming {
+        if takesInput, backlog.isPassable {
             take(part)
         } else if phase != .lingering, phase != .closed {
-            waiting.append(part)
+            backlog.append(part)
         }
     }
 
@@ -151,19 +145,16 @@ final class Connection: ChannelDuplexHandler {
     func read(context: ChannelHandlerContext) {
         // Nearly every client waits for its answer: telling the kernel twice for each request that nothing is wanted, and
         // that something is, would be two system calls for nothing.
-        if phase == .working || phase == .streaming || phase == .writing, waitingBytes > 0 {
-            readIsHeld = true
-        } else {
-            context.read()
-        }
+        if phase == .working || phase == .streaming || phase == .writing, backlog.holdsRead() { return }
+        context.read()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch error {
-        case let error as HTTPParserError where takesInput && waiting.isEmpty && !isResuming:
+        case let error as HTTPParserError where takesInput && backlog.isPassable:
             refuse(error)
         case let error as HTTPParserError:
-            waitingError = error
+            backlog.fail(error)
         default:
             // The connection was reset, or bytes came after the parser had given up.
             if phase != .lingering { context.close(promise: nil) }
@@ -195,16 +186,16 @@ final class Connection: ChannelDuplexHandler {
         guard phase != .closed else { return }
         phase = .closed
         deadline.cancel()
-        waiting.removeAll()
+        backlog.removeParts()
         exchange = nil
-        if let operation { state.operations.abandon(operation) }
+        if let task { state.tasks.abandon(task) }
         if let stream { state.streams.abandon(stream) }
-        entrance.left(self)
+        entryPoint.left(self)
     }
 
     // MARK: Requests
 
-    private func take(_ part: HTTPServerRequestPart) {
+    func take(_ part: HTTPServerRequestPart) {
         switch (part, phase) {
         case (.head(let head), .head): begin(head)
         case (.body(let bytes), .body): append(bytes)
@@ -217,9 +208,9 @@ final class Connection: ChannelDuplexHandler {
         let device = state.device
         let admission = Admission(
             head,
-            routes: entrance.routes,
+            routes: entryPoint.routes,
             limits: state.limits,
-            isOpen: entrance.isOpen,
+            isOpen: entryPoint.isOpen,
             accepts: { device.acceptsNow(key: $0) }
         )
         let id = state.requestIDs.id(given: head.headers.first(name: "X-Request-Id"))
@@ -269,17 +260,17 @@ final class Connection: ChannelDuplexHandler {
             } catch {
                 respond(error.response(route.errors))
             }
-        case .operation(let body), .wait(let body):
+        case .task(let body), .wait(let body):
             exchange?.body = []
             phase = .working
             deadline.moment = nil
-            operation = state.operations.begin(route, request, body) { [weak self] response in
+            task = state.tasks.begin(route, request, body) { [weak self] response in
                 guard let self, self.phase == .working else { return }
-                self.operation = nil
+                self.task = nil
                 self.respond(response)
                 self.deadline.arm()
             }
-            if operation == nil {
+            if task == nil {
                 respond(SupervisorError(.busy, "Too many requests are being answered").response(route.errors))
             }
         case .stream(let body):
@@ -293,7 +284,7 @@ final class Connection: ChannelDuplexHandler {
         }
     }
 
-    private func refuse(_ error: HTTPParserError) {
+    func refuse(_ error: HTTPParserError) {
         let response: Response =
             switch error {
             case .headerOverflow where phase == .head && isInFirstLine:
@@ -314,152 +305,6 @@ final class Connection: ChannelDuplexHandler {
         respond(response)
     }
 
-    // MARK: Streams
-
-    /// The stream is there: writes the head. False where there is nobody to read it.
-    func openStream() -> Bool {
-        guard phase == .working, let context, let exchange else { return false }
-        isEnding = true
-        phase = .streaming
-        streamIsChunked = exchange.takesChunks
-        let head = state.writer.streamHead(
-            requestID: exchange.id,
-            chunked: streamIsChunked,
-            seconds: state.clock.wallSeconds
-        )
-        context.writeAndFlush(Self.wrapOutboundOut(head), promise: nil)
-        return phase == .streaming && !exchange.isHead
-    }
-
-    /// Writes some lines. Succeeds when the kernel has taken them.
-    func write(lines: [UInt8]) -> EventLoopFuture<Void> {
-        guard phase == .streaming, let context else {
-            return state.loop.makeFailedFuture(ChannelError.ioOnClosedChannel)
-        }
-        stalledSince = .now()
-        let bytes = streamIsChunked ? ResponseWriter.chunk(lines) : ByteBuffer(bytes: lines)
-        let written = context.writeAndFlush(Self.wrapOutboundOut(bytes))
-        written.assumeIsolated().whenComplete { [weak self] _ in
-            guard let self else { return }
-            self.stalledSince = nil
-        }
-        return written
-    }
-
-    /// There are no more lines, or there is no stream because of `error`.
-    func endStream(_ error: SupervisorError? = nil) {
-        stream = nil
-        guard let context, let exchange else { return }
-        switch phase {
-        case .working:
-            respond((error ?? SupervisorError(.failed, "There is no stream")).response(exchange.route?.errors ?? .text))
-            deadline.arm()
-        case .streaming:
-            log(.ok, of: exchange)
-            self.exchange = nil
-            phase = .writing
-            if streamIsChunked, !exchange.isHead {
-                context.writeAndFlush(Self.wrapOutboundOut(ResponseWriter.chunk([])), promise: nil)
-            }
-            guard phase == .writing else { return }
-            unwritten = bufferedBytes
-            if unwritten == 0 { written(mustLinger: false) } else { awaitWrite(mustLinger: false) }
-        case .head, .body, .writing, .lingering, .closed:
-            break
-        }
-    }
-
-    // MARK: Responses
-
-    private func respond(_ response: Response) {
-        guard let context, let exchange else { return }
-        self.exchange = nil
-        isEnding = isEnding || !exchange.keepsAlive || !exchange.isComplete || state.isDraining
-        let mustLinger = !exchange.isComplete
-        let bytes = state.writer.bytes(
-            of: response,
-            requestID: exchange.id,
-            withoutBody: exchange.isHead,
-            closing: isEnding,
-            seconds: state.clock.wallSeconds
-        )
-        log(response, of: exchange)
-        phase = .writing
-        context.writeAndFlush(Self.wrapOutboundOut(bytes), promise: nil)
-        guard phase == .writing else { return }
-        unwritten = bufferedBytes
-        if unwritten == 0 {
-            written(mustLinger: mustLinger)
-        } else {
-            awaitWrite(mustLinger: mustLinger)
-        }
-    }
-
-    private var bufferedBytes: Int {
-        (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
-    }
-
-    /// An empty write is done when everything before it is.
-    private func awaitWrite(mustLinger: Bool) {
-        guard let context else { return }
-        deadline.moment = .now() + state.limits.writeTime
-        deadline.arm()
-        context.writeAndFlush(Self.wrapOutboundOut(ByteBuffer())).assumeIsolated().whenComplete { [weak self] _ in
-            guard let self, self.phase == .writing else { return }
-            self.written(mustLinger: mustLinger)
-            self.deadline.arm()
-        }
-    }
-
-    private func written(mustLinger: Bool) {
-        idleSince = .now()
-        guard !isEnding else {
-            end(lingering: mustLinger || !waiting.isEmpty || waitingBytes > 0)
-            return
-        }
-        phase = .head
-        headHasBegun = false
-        deadline.moment = idleSince + state.limits.idleTime
-        resume()
-    }
-
-    private func end(lingering: Bool) {
-        waiting.removeAll()
-        guard lingering, !inputIsClosed else {
-            close()
-            return
-        }
-        phase = .lingering
-        deadline.moment = .now() + state.limits.lingerTime
-        deadline.arm()
-        context?.close(mode: .output, promise: nil)
-        releaseRead()
-    }
-
-    /// Goes on with what came while a request was being answered.
-    private func resume() {
-        guard !isResuming else { return }
-        isResuming = true
-        while takesInput, let part = waiting.popFirst() { take(part) }
-        isResuming = false
-        guard takesInput else { return }
-        waitingBytes = 0
-        if let error = waitingError {
-            waitingError = nil
-            refuse(error)
-        } else if inputIsClosed {
-            close()
-        } else {
-            releaseRead()
-        }
-    }
-
-    private func releaseRead() {
-        guard readIsHeld else { return }
-        readIsHeld = false
-        context?.read()
-    }
-
     // MARK: Time
 
     private func expired() {
@@ -475,19 +320,5 @@ final class Connection: ChannelDuplexHandler {
         case .working, .streaming, .closed:
             break
         }
-    }
-
-    // MARK: Log
-
-    private func log(_ response: Response, of exchange: Exchange) {
-        let level: Logger.Level = exchange.route?.isNotable == true ? .info : .debug
-        guard state.logger.logLevel <= level else { return }
-        let milliseconds = (NIODeadline.now() - exchange.started).nanoseconds / 1_000_000
-        let address = peer ?? context?.remoteAddress.map { "\($0.ipAddress ?? "-"):\($0.port ?? 0)" } ?? "-"
-        state.logger.log(
-            level: level,
-            "\(exchange.method) \(PlainText.onOneLine(exchange.path)) \(response.status.code) in \(milliseconds) ms",
-            metadata: ["request-id": "\(exchange.id)", "peer": "\(address)"]
-        )
     }
 }

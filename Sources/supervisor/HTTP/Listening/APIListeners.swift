@@ -18,7 +18,7 @@ final class APIListeners {
         case failed(String)
     }
 
-    private let entrance: Entrance
+    private let entryPoint: EntryPoint
     private let port: UInt16
     private var interfaces: [String]
     private var present: [NetworkInterface] = []
@@ -27,13 +27,13 @@ final class APIListeners {
     private var isStopped = false
     private var whenSettled: [() -> Void] = []
 
-    init(entrance: Entrance, settings: HTTPServerSettings) {
-        self.entrance = entrance
+    init(entryPoint: EntryPoint, settings: HTTPServerSettings) {
+        self.entryPoint = entryPoint
         port = settings.port
         interfaces = settings.interfaces
     }
 
-    private var state: ServerState { entrance.state }
+    private var state: ServerState { entryPoint.state }
 
     /// The address of every listener, by the name of its interface.
     var addresses: [String: SocketAddress] {
@@ -95,7 +95,7 @@ final class APIListeners {
         listeners[target.name] = .closing
         state.logger.info("closing the API on \(target.name)")
         let closed = channel.close()
-        entrance.finishAll(of: target.name)
+        entryPoint.finishAll(of: target.name)
         closed.assumeIsolated().whenComplete { [self] _ in
             listeners[target.name] = nil
             reconcile()
@@ -163,7 +163,7 @@ final class APIListeners {
         } catch {
             return state.loop.makeFailedFuture(error)
         }
-        var bootstrap = ServerBootstrap(for: entrance) { try $0.admit($1, listener: target.name) }
+        var bootstrap = ServerBootstrap(for: entryPoint) { try $0.admit($1, listener: target.name) }
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelOption(.socketOption(.so_sndbuf), value: SocketOptionValue(state.limits.sendBuffer))
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)

@@ -14,12 +14,12 @@ final class ControlListener {
     }
 
     /// Makes the socket and begins to serve it. Throws ControlSocket.Failure where it cannot be made.
-    static func open(_ path: String, entrance: Entrance) async throws -> ControlListener {
+    static func open(_ path: String, entryPoint: EntryPoint) async throws -> ControlListener {
         let socket = try ControlSocket(path: path)
-        let bootstrap = ServerBootstrap(for: entrance) { entrance, channel in
+        let bootstrap = ServerBootstrap(for: entryPoint) { entryPoint, channel in
             let peer = try Self.peer(of: channel)
-            entrance.state.logger.info("control connection", metadata: ["peer": "\(peer)"])
-            try entrance.admit(channel, listener: path, peer: peer)
+            entryPoint.state.logger.info("control connection", metadata: ["peer": "\(peer)"])
+            try entryPoint.admit(channel, listener: path, peer: peer)
         }
         do {
             return ControlListener(socket, try await bootstrap.withBoundSocket(socket.descriptor).get())

@@ -25,7 +25,7 @@ struct Route: Sendable {
         /// Answered within the call, on the event loop.
         case immediate(@Sendable (Request, any DeviceAPI) throws(SupervisorError) -> Response)
         /// Answered later. Goes on to its end when the client leaves.
-        case operation(@Sendable (Request, any DeviceAPI) async throws(SupervisorError) -> Response)
+        case task(@Sendable (Request, any DeviceAPI) async throws(SupervisorError) -> Response)
         /// Answered later, by something that only waits: cancelled when the client leaves and when the server stops.
         case wait(@Sendable (Request, any DeviceAPI) async throws(SupervisorError) -> Response)
         /// Answered line by line, for as long as there are lines, the client is there and the server runs.

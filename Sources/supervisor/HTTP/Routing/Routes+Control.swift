@@ -9,7 +9,7 @@ extension [Route] {
             method: .GET,
             path: "/control/status",
             errors: .verbatim,
-            action: .operation { _, device throws(SupervisorError) in .json(await device.status()) }
+            action: .task { _, device throws(SupervisorError) in .json(await device.status()) }
         ),
         Route(
             method: .GET,
@@ -34,7 +34,7 @@ extension [Route] {
             method: .GET,
             path: "/control/plugins",
             errors: .verbatim,
-            action: .operation { _, device throws(SupervisorError) in .json(await device.plugins()) }
+            action: .task { _, device throws(SupervisorError) in .json(await device.plugins()) }
         ),
         Route(
             method: .GET,
@@ -64,13 +64,13 @@ extension [Route] {
             method: .GET,
             path: "/control/config",
             errors: .verbatim,
-            action: .operation { _, device throws(SupervisorError) in .json(await device.configuration()) }
+            action: .task { _, device throws(SupervisorError) in .json(await device.configuration()) }
         ),
         Route(
             method: .GET,
             path: "/control/volumes",
             errors: .verbatim,
-            action: .operation { _, device throws(SupervisorError) in .json(try await device.volumes()) }
+            action: .task { _, device throws(SupervisorError) in .json(try await device.volumes()) }
         ),
         Route(
             method: .POST,
@@ -78,8 +78,8 @@ extension [Route] {
             readsBody: true,
             isNotable: true,
             errors: .verbatim,
-            action: .operation { request, device throws(SupervisorError) in
-                let call = try PluginCall(try request.body)
+            action: .task { request, device throws(SupervisorError) in
+                let call = try PluginCallBody(try request.body)
                 return .json(try await device.call(call.operation, call.parameters, record: call.record))
             }
         ),
@@ -88,7 +88,7 @@ extension [Route] {
             path: "/control/reload",
             isNotable: true,
             errors: .verbatim,
-            action: .operation { _, device throws(SupervisorError) in
+            action: .task { _, device throws(SupervisorError) in
                 try await device.reload()
                 return .ok
             }

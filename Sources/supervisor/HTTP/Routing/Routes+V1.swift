@@ -14,13 +14,13 @@ extension [Route] {
             access: .open,
             action: .immediate { _, device throws(SupervisorError) in
                 guard let ailment = device.ailmentNow() else { return .empty }
-                return .text(.internalServerError, PlainText.sanitised(ailment))
+                return .text(.internalServerError, APIText.sanitised(ailment))
             }
         ),
         Route(
             method: .GET,
             path: "/v1/device",
-            action: .operation { _, device throws(SupervisorError) in .json(await device.device()) }
+            action: .task { _, device throws(SupervisorError) in .json(await device.device()) }
         ),
         Route(
             method: .POST,
@@ -36,7 +36,7 @@ extension [Route] {
             method: .POST,
             path: "/v1/regenerate-api-key",
             isNotable: true,
-            action: .operation { _, device throws(SupervisorError) in .text(.ok, try await device.regenerateKey()) }
+            action: .task { _, device throws(SupervisorError) in .text(.ok, try await device.regenerateKey()) }
         ),
     ]
 
@@ -47,7 +47,7 @@ extension [Route] {
             readsBody: true,
             isNotable: true,
             errors: .data,
-            action: .operation { request, device throws(SupervisorError) in
+            action: .task { request, device throws(SupervisorError) in
                 let body = try request.body
                 try await device.purge(try body.appID, force: body.force)
                 return .json(["Data": "OK", "Error": ""])
@@ -58,7 +58,7 @@ extension [Route] {
             path: "/v1/restart",
             readsBody: true,
             isNotable: true,
-            action: .operation { request, device throws(SupervisorError) in
+            action: .task { request, device throws(SupervisorError) in
                 let body = try request.body
                 try await device.restart(try body.appID, force: body.force)
                 return .ok
@@ -76,7 +76,7 @@ extension [Route] {
             path: "/v1/apps/:id/stop",
             readsBody: true,
             isNotable: true,
-            action: .operation { request, device throws(SupervisorError) in
+            action: .task { request, device throws(SupervisorError) in
                 let id = try request.appID
                 let container = try await device.stop(id, force: try request.body.force)
                 return .json(["containerId": .string(container)])
@@ -86,7 +86,7 @@ extension [Route] {
             method: .POST,
             path: "/v1/apps/:id/start",
             isNotable: true,
-            action: .operation { request, device throws(SupervisorError) in
+            action: .task { request, device throws(SupervisorError) in
                 .json(["containerId": .string(try await device.start(try request.appID))])
             }
         ),
@@ -98,7 +98,7 @@ extension [Route] {
             method: .POST,
             path: "/v1/blink",
             isNotable: true,
-            action: .operation { request, device throws(SupervisorError) in
+            action: .task { request, device throws(SupervisorError) in
                 let hasLED = try await device.blink(requestID: request.id)
                 return hasLED ? .empty : .empty.with("X-Supervisor-Led", "none")
             }
@@ -109,7 +109,7 @@ extension [Route] {
             readsBody: true,
             isNotable: true,
             errors: .data,
-            action: .operation { request, device throws(SupervisorError) in
+            action: .task { request, device throws(SupervisorError) in
                 try await device.reboot(force: try request.body.force, requestID: request.id)
                 return .json(["Data": "OK", "Error": ""], .accepted)
             }
@@ -120,7 +120,7 @@ extension [Route] {
             readsBody: true,
             isNotable: true,
             errors: .data,
-            action: .operation { request, device throws(SupervisorError) in
+            action: .task { request, device throws(SupervisorError) in
                 try await device.powerOff(force: try request.body.force, requestID: request.id)
                 return .json(["Data": "OK", "Error": ""], .accepted)
             }
@@ -130,7 +130,7 @@ extension [Route] {
         Route(
             method: .GET,
             path: "/v1/device/host-config",
-            action: .operation { request, device throws(SupervisorError) in
+            action: .task { request, device throws(SupervisorError) in
                 .json(try await device.hostConfig(requestID: request.id))
             }
         ),
@@ -139,7 +139,7 @@ extension [Route] {
             path: "/v1/device/host-config",
             readsBody: true,
             isNotable: true,
-            action: .operation { request, device throws(SupervisorError) in
+            action: .task { request, device throws(SupervisorError) in
                 try await device.setHostConfig(try request.body.members, requestID: request.id)
                 return .ok
             }
@@ -149,7 +149,7 @@ extension [Route] {
 
 extension Route.Action {
     fileprivate static func setTCPPing(_ isEnabled: Bool) -> Route.Action {
-        .operation { request, device throws(SupervisorError) in
+        .task { request, device throws(SupervisorError) in
             try await device.setTCPPing(isEnabled, requestID: request.id)
             return .noContent
         }

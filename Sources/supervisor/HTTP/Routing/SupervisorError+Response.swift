@@ -19,9 +19,9 @@ extension SupervisorError {
     func response(_ form: Route.ErrorForm) -> Response {
         var response: Response
         switch form {
-        case .text: response = .text(status, PlainText.sanitised(message))
-        case .data: response = .json(["Data": "", "Error": .string(PlainText.sanitised(message))], status)
-        case .verbatim: response = .text(status, PlainText.onOneLine(message))
+        case .text: response = .text(status, APIText.sanitised(message))
+        case .data: response = .json(["Data": "", "Error": .string(APIText.sanitised(message))], status)
+        case .verbatim: response = .text(status, APIText.onOneLine(message))
         }
         if let seconds = retryAfter ?? (code == .busy ? 1 : nil) {
             response = response.with("Retry-After", String(max(0, seconds)))

@@ -6,9 +6,9 @@ extension ServerBootstrap {
     ///
     /// - Parameter admit: makes the pipeline of an accepted connection; it is closed where this throws. Called on the
     ///   event loop.
-    convenience init(for entrance: Entrance, admit: @escaping @Sendable (Entrance, any Channel) throws -> Void) {
-        let entrance = NIOLoopBound(entrance, eventLoop: entrance.state.loop)
-        self.init(group: entrance.value.state.loop)
+    convenience init(for entryPoint: EntryPoint, admit: @escaping @Sendable (EntryPoint, any Channel) throws -> Void) {
+        let entryPoint = NIOLoopBound(entryPoint, eventLoop: entryPoint.state.loop)
+        self.init(group: entryPoint.value.state.loop)
         _ = serverChannelOption(.backlog, value: 1024)
             .serverChannelInitializer { channel in
                 // Without free descriptors, accept(2) would fail again and again at once.
@@ -22,7 +22,7 @@ extension ServerBootstrap {
             .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 4096))
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try admit(entrance.value, channel) }
+                channel.eventLoop.makeCompletedFuture { try admit(entryPoint.value, channel) }
             }
     }
 }

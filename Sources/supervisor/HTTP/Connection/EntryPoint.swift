@@ -3,7 +3,7 @@ import NIOCore
 import NIOHTTP1
 
 /// A way in: the network or the control socket. Knows what is served there, to whom, and who is inside.
-final class Entrance {
+final class EntryPoint {
     let state: ServerState
     let routes: RouteTable
     /// Everybody who gets here may do everything.
@@ -43,7 +43,7 @@ final class Entrance {
             state.logger.debug("idle connection closed in favour of a new one")
             oldest.close()
         }
-        let connection = Connection(entrance: self, listener: listener, peer: peer)
+        let connection = Connection(entryPoint: self, listener: listener, peer: peer)
         connections[ObjectIdentifier(connection)] = connection
         do {
             var limits = NIOHTTPDecoderLimitConfiguration()

@@ -6,11 +6,11 @@ import SupervisorEventLoop
 ///
 /// A task outlives its connection, because what has begun is not taken back when the client leaves; its answer is
 /// dropped then. Only what merely waits is cancelled. On the event loop only.
-final class Operations {
+final class RequestTasks {
     typealias ID = Int
     typealias Body = @Sendable (Request, any DeviceAPI) async throws(SupervisorError) -> Response
 
-    private struct Operation {
+    private struct Entry {
         var task: Task<Void, Never>
         var isWait: Bool
         /// nil once nobody wants the answer.
@@ -21,7 +21,7 @@ final class Operations {
     private let device: any DeviceAPI
     /// Tasks at once, those whose clients have left included.
     var limit: Int
-    private var operations: [ID: Operation] = [:]
+    private var entries: [ID: Entry] = [:]
     private var lastID: ID = 0
 
     init(executor: LoopExecutor, device: any DeviceAPI, limit: Int) {
@@ -30,10 +30,10 @@ final class Operations {
         self.limit = limit
     }
 
-    /// nil where too many are under way; else `deliver` is called once, later, unless the operation is abandoned.
+    /// nil where too many are under way; else `deliver` is called once, later, unless the task is abandoned.
     func begin(_ route: Route, _ request: Request, _ body: @escaping Body, deliver: @escaping (Response) -> Void) -> ID?
     {
-        guard operations.count < limit else { return nil }
+        guard entries.count < limit else { return nil }
         lastID += 1
         let id = lastID
         let owner = NIOLoopBound(self, eventLoop: executor.loop)
@@ -47,23 +47,23 @@ final class Operations {
             owner.value.ended(id, response)
         }
         let isWait = if case .wait = route.action { true } else { false }
-        operations[id] = Operation(task: task, isWait: isWait, deliver: deliver)
+        entries[id] = Entry(task: task, isWait: isWait, deliver: deliver)
         return id
     }
 
     /// The client has left.
     func abandon(_ id: ID) {
-        operations[id]?.deliver = nil
+        entries[id]?.deliver = nil
         cancelWait(id)
     }
 
     /// Ends what merely waits; its client is answered that it was ended.
     func cancelWait(_ id: ID) {
-        guard let operation = operations[id], operation.isWait else { return }
-        operation.task.cancel()
+        guard let entry = entries[id], entry.isWait else { return }
+        entry.task.cancel()
     }
 
     private func ended(_ id: ID, _ response: Response) {
-        operations.removeValue(forKey: id)?.deliver?(response)
+        entries.removeValue(forKey: id)?.deliver?(response)
     }
 }

@@ -15,7 +15,7 @@ struct Patience: Sendable {
 ///
 /// Lives on the event loop. The continuation is resumed by `finish` and by nothing else, exactly once; whatever may
 /// happen to the channel (read, error, close, removal) and the timer end there.
-final class Exchange<Consumer: BodyConsumer>: ChannelInboundHandler {
+final class ClientExchange<Consumer: BodyConsumer>: ChannelInboundHandler {
     typealias InboundIn = HTTPClientResponsePart
     typealias OutboundOut = HTTPClientRequestPart
 
@@ -27,7 +27,7 @@ final class Exchange<Consumer: BodyConsumer>: ChannelInboundHandler {
     typealias Outcome = Result<Success, UnixHTTPError>
 
     private let path: String
-    private let request: Request
+    private let request: ClientRequest
     private let patience: Patience
     private let limit: Int
     private var consumer: Consumer?
@@ -43,7 +43,7 @@ final class Exchange<Consumer: BodyConsumer>: ChannelInboundHandler {
 
     init(
         path: String,
-        request: Request,
+        request: ClientRequest,
         patience: Patience,
         limit: Int,
         consumer: Consumer?,

@@ -5,10 +5,10 @@ import Testing
 @testable import SupervisorEngine
 
 @Suite("The target of a request")
-struct RequestTargetTests {
+struct EnginePathTests {
     @Test("has everything encoded that could end a part of it")
     func encoding() {
-        let target = RequestTarget(
+        let target = EnginePath(
             ["a/b", "..?#", "c:d@e", "%ä \r\n"],
             query: ["f&=": "g&h=i+j k", "n": nil, "t": ""]
         )

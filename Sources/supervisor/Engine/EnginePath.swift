@@ -1,5 +1,5 @@
 /// A path and a query as HTTP wants them (RFC 3986, sections 3.3 and 3.4).
-struct RequestTarget: CustomStringConvertible {
+struct EnginePath: CustomStringConvertible {
     private(set) var description: String
 
     /// Everything is encoded that could end a segment, a name or a value. What is nil in the query is left out.

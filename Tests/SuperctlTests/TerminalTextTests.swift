@@ -2,7 +2,7 @@ import Testing
 
 @testable import superctl
 
-struct PlainTextTests {
+struct TerminalTextTests {
     @Test(
         arguments: [
             (-5, "0 s"), (0, "0 s"), (59, "59 s"), (60, "1 min"), (3599, "59 min"), (3600, "1 h"), (3660, "1 h 1 min"),
@@ -10,11 +10,11 @@ struct PlainTextTests {
         ] as [(Int64, String)]
     )
     func `a span is told in the two units that matter`(seconds: Int64, text: String) {
-        #expect(PlainText.span(seconds: seconds) == text)
+        #expect(TerminalText.span(seconds: seconds) == text)
     }
 
     @Test func `columns line up, short rows too, and no line ends in a space`() {
-        let lines = PlainText.columns([["a", "long", "x"], ["longer", "b"], []], indent: 1)
+        let lines = TerminalText.columns([["a", "long", "x"], ["longer", "b"], []], indent: 1)
         #expect(lines == [" a       long  x", " longer  b", ""])
     }
 }

@@ -2,7 +2,7 @@ import JSON
 import SupervisorCore
 
 /// The body of POST /control/call: {"operation":"led.blink","parameters":{…},"record":false}.
-struct PluginCall: Sendable {
+struct PluginCallBody: Sendable {
     var operation: String
     /// {} where there are none.
     var parameters: JSONObject

@@ -1,5 +1,5 @@
 /// Text for a terminal.
-enum PlainText {
+enum TerminalText {
     /// Without control characters: names and messages come from applications, which may not speak to the terminal. A
     /// line feed stays.
     static func safe(_ text: String) -> String {

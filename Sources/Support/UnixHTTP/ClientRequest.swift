@@ -1,7 +1,7 @@
 internal import NIOHTTP1
 
 /// A request that can be written as HTTP/1.1.
-struct Request: Sendable {
+struct ClientRequest: Sendable {
     let head: HTTPRequestHead
     let body: [UInt8]
 

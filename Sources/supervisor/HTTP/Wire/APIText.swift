@@ -1,6 +1,6 @@
 /// The texts of the API, which keep to letters, digits, spaces and `:'.?!,/-`, because a proxy on the way to the device
 /// passes no others.
-enum PlainText {
+enum APIText {
     /// `text` on one line in those characters: what has a likeness among them becomes it, the rest becomes a space.
     static func sanitised(_ text: String) -> String {
         var bytes: [UInt8] = []
