@@ -44,14 +44,14 @@ final class ConfigurationDirectory {
 
     var searchPath: UnitSearchPath { UnitSearchPath(["etc", "run", "local", "usr"].map { "\(path)/\($0)" }) }
 
-    var surroundings: ConfigurationSurroundings {
-        ConfigurationSurroundings(
+    var defaults: ConfigurationDefaults {
+        ConfigurationDefaults(
             engineSockets: ["docker", "balena", "podman"].map { "\(path)/\($0).sock" },
             deviceTypeFile: "\(path)/etc/device-type"
         )
     }
 
     func load(file: String? = nil) throws(ConfigurationError) -> (configuration: Configuration, warnings: [String]) {
-        try Configuration.load(file: file, searchPath: searchPath, surroundings: surroundings)
+        try Configuration.load(file: file, searchPath: searchPath, defaults: defaults)
     }
 }

@@ -50,12 +50,15 @@ import UnitFile
     @Test func `the program looks where the documentation says`() {
         #expect(
             Configuration.searchPath.directories
-                == ["/etc/device-supervisor", "/run/device-supervisor", "/usr/local/lib/device-supervisor", "/usr/lib/device-supervisor"]
+                == [
+                    "/etc/device-supervisor", "/run/device-supervisor", "/usr/local/lib/device-supervisor",
+                    "/usr/lib/device-supervisor",
+                ]
         )
-        let surroundings = ConfigurationSurroundings()
-        #expect(surroundings.deviceTypeFile == "/etc/device-supervisor/device-type")
+        let defaults = ConfigurationDefaults()
+        #expect(defaults.deviceTypeFile == "/etc/device-supervisor/device-type")
         #expect(
-            surroundings.engineSockets
+            defaults.engineSockets
                 == ["/var/run/docker.sock", "/var/run/balena-engine.sock", "/run/podman/podman.sock"]
         )
     }

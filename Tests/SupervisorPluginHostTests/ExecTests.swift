@@ -301,7 +301,7 @@ struct ExecTests {
 
 struct TrustedExecutableTests {
     private static func refusal(_ path: String, user: uid_t = geteuid()) -> String? {
-        do throws(ExecutableRefusal) {
+        do throws(ExecutableError) {
             close(try TrustedExecutable.open(path, user: user))
             return nil
         } catch {

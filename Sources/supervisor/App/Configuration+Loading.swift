@@ -4,7 +4,8 @@ import UnitFile
 extension Configuration {
     /// Where `device-supervisor.conf` and `device-supervisor.conf.d` are looked for.
     static let searchPath = UnitSearchPath([
-        "/etc/device-supervisor", "/run/device-supervisor", "/usr/local/lib/device-supervisor", "/usr/lib/device-supervisor",
+        "/etc/device-supervisor", "/run/device-supervisor", "/usr/local/lib/device-supervisor",
+        "/usr/lib/device-supervisor",
     ])
 
     /// Reads the configuration.
@@ -14,12 +15,14 @@ extension Configuration {
     static func load(
         file: String? = nil,
         searchPath: UnitSearchPath = searchPath,
-        surroundings: ConfigurationSurroundings = ConfigurationSurroundings()
+        defaults: ConfigurationDefaults = ConfigurationDefaults()
     ) throws(ConfigurationError) -> (configuration: Configuration, warnings: [String]) {
         do throws(UnitFileError) {
             let contents =
-                if let file { try read(only: file) } else { try searchPath.configuration(named: "device-supervisor.conf") }
-            let reader = ConfigurationReader(contents, surroundings: surroundings)
+                if let file { try read(only: file) } else {
+                    try searchPath.configuration(named: "device-supervisor.conf")
+                }
+            let reader = ConfigurationReader(contents, defaults: defaults)
             return (try reader.read(), reader.warnings())
         } catch {
             throw ConfigurationError(message: error.description)

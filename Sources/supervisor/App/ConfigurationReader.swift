@@ -5,7 +5,7 @@ import UnitFile
 /// A key without a value has its default, as in systemd's own files; a list is emptied by that.
 struct ConfigurationReader {
     private let file: UnitFile
-    private let surroundings: ConfigurationSurroundings
+    private let defaults: ConfigurationDefaults
 
     /// The keys of each section that there is.
     static let keys: [String: Set<String>] = [
@@ -18,9 +18,9 @@ struct ConfigurationReader {
         "Log": [],
     ]
 
-    init(_ file: UnitFile, surroundings: ConfigurationSurroundings) {
+    init(_ file: UnitFile, defaults: ConfigurationDefaults) {
         self.file = file
-        self.surroundings = surroundings
+        self.defaults = defaults
     }
 
     func read() throws(UnitFileError) -> Configuration {
@@ -39,7 +39,7 @@ struct ConfigurationReader {
             interfaces: try interfaces() ?? ["lo", "docker0", "apps", "resin-vpn", "tun0"],
             maxConnections: try file.last("MaxConnections", in: "API")?.integer(in: 8...10_000) ?? 512,
             pingRequiresKey: try file.last("PingRequiresKey", in: "API")?.bool() ?? true,
-            engineSocket: socket ?? surroundings.engineSocket,
+            engineSocket: socket ?? defaults.engineSocket,
             engineSocketIsGiven: socket != nil,
             target: try path("Target", in: "Applications") ?? Self.join(stateDirectory, "apps.json"),
             dataDirectory: try path("DataDirectory", in: "Applications") ?? Self.join(stateDirectory, "data"),
@@ -71,7 +71,7 @@ struct ConfigurationReader {
                 if !assignments.isEmpty { sources["[\(section)] \(key)"] = assignments.map(\.location) }
             }
         }
-        if sources["[Device] DeviceType"] == nil, let given = try surroundings.deviceType() {
+        if sources["[Device] DeviceType"] == nil, let given = try defaults.deviceType() {
             sources["[Device] DeviceType"] = [given.location]
         }
         return sources
@@ -98,7 +98,7 @@ struct ConfigurationReader {
 
     private func deviceType() throws(UnitFileError) -> String {
         var assignment = file.last("DeviceType", in: "Device")
-        if assignment == nil { assignment = try surroundings.deviceType() }
+        if assignment == nil { assignment = try defaults.deviceType() }
         guard let assignment else { return "generic" }
         let isAllowed = assignment.text.utf8.count <= 64 && assignment.text.utf8.allSatisfy(Self.isDeviceTypeCharacter)
         guard isAllowed else {

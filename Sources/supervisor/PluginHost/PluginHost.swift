@@ -16,14 +16,14 @@ public actor PluginHost {
         /// For the states that no plugin has: masked, unmatched, invalid.
         var since: Duration
         /// nil for these.
-        var plugin: HostedPlugin?
+        var plugin: SupervisedPlugin?
     }
 
-    nonisolated let surroundings: HostSurroundings
+    nonisolated let dependencies: PluginDependencies
     var observer: (@Sendable (HostEvent) -> Void)?
     var entries: [String: Entry] = [:]
     /// Those that were replaced or removed, until they have ended.
-    private var retiring: [HostedPlugin] = []
+    private var retiring: [SupervisedPlugin] = []
     var providers = ProviderTable([])
     private var complaints: [String] = []
     private var isReloading = false
@@ -31,15 +31,15 @@ public actor PluginHost {
     private var reloadWaiters: [CheckedContinuation<Void, Never>] = []
     /// Resumed at every change of a state.
     private var changeWaiters: [CheckedContinuation<Void, Never>] = []
-    var calls: [Int: (call: PluginCall, plugin: HostedPlugin)] = [:]
+    var calls: [Int: (call: PluginCall, plugin: SupervisedPlugin)] = [:]
     var lastCall = 0
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
-        surroundings.executor.asUnownedSerialExecutor()
+        dependencies.executor.asUnownedSerialExecutor()
     }
 
     /// - Parameters:
-    ///   - supervisorVersion: Told to plugins.
+    ///   - supervisorVersion: Plugins are given it.
     ///   - descriptorLimit: The soft limit of open files for plugins; nil leaves the core's own.
     ///   - random: 0 up to, but not including 1; for delays.
     public init(
@@ -52,7 +52,7 @@ public actor PluginHost {
         logger: Logger,
         random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
     ) {
-        surroundings = HostSurroundings(
+        dependencies = PluginDependencies(
             executor: executor,
             clock: clock,
             worker: worker,
@@ -74,14 +74,14 @@ public actor PluginHost {
         let search = ManifestSearch(searchPath: searchPath, deviceType: deviceType)
         let outcome: ManifestSearch.Outcome
         do {
-            outcome = try await surroundings.worker.run { search.run() }
+            outcome = try await dependencies.worker.run { search.run() }
         } catch {
-            surroundings.logger.error("The plugins' manifests cannot be read now: \(error)")
+            dependencies.logger.error("The plugins' manifests cannot be read now: \(error)")
             return
         }
         guard !isShutDown else { return }
-        for problem in outcome.problems { surroundings.logger.error("\(problem)") }
-        for warning in outcome.warnings { surroundings.logger.warning("\(warning)") }
+        for problem in outcome.problems { dependencies.logger.error("\(problem)") }
+        for warning in outcome.warnings { dependencies.logger.warning("\(warning)") }
         let (begun, ended) = apply(outcome.findings, deviceType: deviceType)
         // Two of one plugin at once would be in each other's way.
         await waitForEnd(of: ended)
@@ -92,9 +92,9 @@ public actor PluginHost {
     private func apply(
         _ findings: [ManifestSearch.Finding],
         deviceType: String
-    ) -> (begun: [HostedPlugin], ended: [HostedPlugin]) {
-        var begun: [HostedPlugin] = []
-        var ended: [HostedPlugin] = []
+    ) -> (begun: [SupervisedPlugin], ended: [SupervisedPlugin]) {
+        var begun: [SupervisedPlugin] = []
+        var ended: [SupervisedPlugin] = []
         var former = entries
         entries = [:]
         for finding in findings {
@@ -105,16 +105,16 @@ public actor PluginHost {
                 continue
             }
             if let plugin = old?.plugin { ended.append(plugin) }
-            var entry = Entry(finding: finding, since: surroundings.clock.now)
+            var entry = Entry(finding: finding, since: dependencies.clock.now)
             if case .usable(let manifest) = finding.verdict {
-                let plugin = HostedPlugin(
+                let plugin = SupervisedPlugin(
                     manifest,
                     deviceType: deviceType,
-                    surroundings: surroundings,
-                    tell: { [weak self, executor = surroundings.executor] plugin, news in
+                    dependencies: dependencies,
+                    report: { [weak self, executor = dependencies.executor] plugin, news in
                         // Always on the loop, where this actor is.
                         let plugin = LoopBound(plugin, executor)
-                        self?.assumeIsolated { $0.heard(news, from: plugin.value) }
+                        self?.assumeIsolated { $0.received(news, from: plugin.value) }
                     }
                 )
                 entry.plugin = plugin
@@ -132,13 +132,13 @@ public actor PluginHost {
     private func choose() {
         providers = ProviderTable(entries.values.compactMap { $0.plugin?.manifest })
         for complaint in providers.complaints where !complaints.contains(complaint) {
-            surroundings.logger.error("\(complaint)")
+            dependencies.logger.error("\(complaint)")
         }
         complaints = providers.complaints
     }
 
     private func log(_ entry: Entry) {
-        var logger = surroundings.logger
+        var logger = dependencies.logger
         logger[metadataKey: "plugin"] = "\(entry.finding.name)"
         switch entry.finding.verdict {
         case .usable(let manifest): logger.info("Plugin \(manifest.name): \(manifest.file)")
@@ -149,12 +149,12 @@ public actor PluginHost {
         }
     }
 
-    private func retire(_ plugin: HostedPlugin) {
+    private func retire(_ plugin: SupervisedPlugin) {
         retiring.append(plugin)
         plugin.retire()
     }
 
-    private func waitForEnd(of plugins: [HostedPlugin]) async {
+    private func waitForEnd(of plugins: [SupervisedPlugin]) async {
         while plugins.contains(where: { !$0.isRetired }) { await nextChange() }
         retiring.removeAll(where: \.isRetired)
     }
@@ -186,13 +186,13 @@ public actor PluginHost {
 
     /// Looks at every change of a plugin's state.
     func wait(upTo limit: Duration, until isDone: () -> Bool) async {
-        let end = surroundings.clock.now + limit
+        let end = dependencies.clock.now + limit
         let timer = ring(after: limit)
         defer { timer.cancel() }
-        while surroundings.clock.now < end, !isDone() { await nextChange() }
+        while dependencies.clock.now < end, !isDone() { await nextChange() }
     }
 
-    private static func isSettled(_ plugin: HostedPlugin) -> Bool {
+    private static func isSettled(_ plugin: SupervisedPlugin) -> Bool {
         switch plugin.state {
         case .starting, .backingOff: false
         case .idle: !plugin.supervision.policy.startsAtOnce || plugin.supervision.reason != nil
@@ -212,7 +212,7 @@ public actor PluginHost {
         for plugin in plugins { plugin.retire() }
         await wait(upTo: limit) { plugins.allSatisfy(\.isRetired) }
         for plugin in plugins where !plugin.isRetired {
-            surroundings.logger.warning("Plugin \(plugin.manifest.name) has not ended in time")
+            dependencies.logger.warning("Plugin \(plugin.manifest.name) has not ended in time")
             plugin.destroy()
         }
     }
@@ -222,8 +222,8 @@ public actor PluginHost {
     }
 
     private func ring(after delay: Duration) -> Task<Void, Never> {
-        let clock = surroundings.clock
-        return Task(executorPreference: surroundings.executor) {
+        let clock = dependencies.clock
+        return Task(executorPreference: dependencies.executor) {
             do throws(CancellationError) { try await clock.sleep(for: delay) } catch { return }
             await self.changed()
         }
@@ -235,14 +235,14 @@ public actor PluginHost {
         for waiter in waiters { waiter.resume() }
     }
 
-    // MARK: What plugins tell
+    // MARK: What plugins report
 
-    private func heard(_ news: HostedPlugin.News, from plugin: HostedPlugin) {
+    private func received(_ news: SupervisedPlugin.News, from plugin: SupervisedPlugin) {
         let isCurrent = entries[plugin.manifest.name]?.plugin === plugin
         let used = isCurrent ? providers.used(of: plugin.manifest) : []
         switch news {
         case .changed:
-            tell(
+            report(
                 .state(
                     plugin: plugin.manifest.name,
                     plugin.state.rawValue,
@@ -251,17 +251,17 @@ public actor PluginHost {
             )
             changed()
         case .ready:
-            if !used.isEmpty { tell(.ready(operations: used)) }
+            if !used.isEmpty { report(.ready(operations: used)) }
             changed()
         case .gone:
             let operations = plugin.manifest.provides.filter { providers.chosen[$0] == plugin.manifest.name }
-            if !operations.isEmpty { tell(.gone(operations: operations)) }
+            if !operations.isEmpty { report(.gone(operations: operations)) }
         case .notification(let method, let parameters):
             // Nobody speaks for another's operations.
             guard used.contains(where: { Self.group($0) == Self.group(method) }) else {
                 return plugin.logger.warning("It told \(method.prefix(64).debugDescription), which is not its to tell")
             }
-            tell(.notification(method: method, parameters: parameters))
+            report(.notification(method: method, parameters: parameters))
         }
     }
 
@@ -270,7 +270,7 @@ public actor PluginHost {
         name.lastIndex(of: ".").map { name[..<$0] } ?? name[...]
     }
 
-    private func tell(_ event: HostEvent) {
+    private func report(_ event: HostEvent) {
         observer?(event)
     }
 }

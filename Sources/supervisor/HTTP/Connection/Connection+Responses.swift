@@ -1,4 +1,5 @@
 import NIOCore
+import SupervisorEventLoop
 import SupervisorPorts
 
 /// Writing a response, and what follows once the kernel has taken all of it: the next request, or the end.

@@ -1,5 +1,6 @@
 import NIOCore
 import SupervisorCore
+import SupervisorEventLoop
 import SupervisorPorts
 
 /// Answers that come line by line, for a route that is a stream.

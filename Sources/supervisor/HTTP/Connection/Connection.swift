@@ -1,6 +1,7 @@
 import NIOCore
 import NIOHTTP1
 import SupervisorCore
+import SupervisorEventLoop
 
 /// One client: reads a request, has it answered, writes the response, and so on, one request at a time.
 ///
@@ -44,7 +45,7 @@ final class Connection: ChannelDuplexHandler {
     var streamIsChunked = true
     /// Since when the client has not taken what was written to it; nil while it takes everything.
     var stalledSince: NIODeadline?
-    private(set) lazy var deadline = Deadline(entryPoint.state.loop) { [weak self] in
+    private(set) lazy var deadline = LoopDeadline(entryPoint.state.loop) { [weak self] in
         guard let self else { return }
         self.expired()
     }

@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 
 /// Why a plugin could not be started or reached.
-struct LaunchFailure: Error, Sendable, Hashable, CustomStringConvertible {
+struct LaunchError: Error, Sendable, Hashable, CustomStringConvertible {
     var description: String
 }
 
@@ -38,12 +38,12 @@ struct ExecLauncher: Sendable {
     }
 
     /// Blocks: looks at the file and waits until the child has become it.
-    func launch() throws(LaunchFailure) -> Child {
+    func launch() throws(LaunchError) -> Child {
         let executable: Int32
-        do throws(ExecutableRefusal) {
+        do throws(ExecutableError) {
             executable = try TrustedExecutable.open(path, user: user)
         } catch {
-            throw LaunchFailure(description: error.description)
+            throw LaunchError(description: error.description)
         }
         defer { close(executable) }
 
@@ -108,7 +108,7 @@ struct ExecLauncher: Sendable {
         return pointers.withUnsafeBufferPointer { buffer in buffer.baseAddress.map(body) ?? ENOMEM }
     }
 
-    private func failure(_ step: String, _ code: Int32) -> LaunchFailure {
-        LaunchFailure(description: "cannot \(step) \(path): \(String(cString: strerror(code)))")
+    private func failure(_ step: String, _ code: Int32) -> LaunchError {
+        LaunchError(description: "cannot \(step) \(path): \(String(cString: strerror(code)))")
     }
 }

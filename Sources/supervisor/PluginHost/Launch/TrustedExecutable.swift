@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 
 /// Why an executable must not run.
-struct ExecutableRefusal: Error, Sendable, Hashable, CustomStringConvertible {
+struct ExecutableError: Error, Sendable, Hashable, CustomStringConvertible {
     var description: String
 }
 
@@ -18,7 +18,7 @@ enum TrustedExecutable {
     private static let linkLimit = 40
 
     /// A descriptor opened with O_PATH and O_CLOEXEC, the caller's to close.
-    static func open(_ path: String, user: uid_t = geteuid()) throws(ExecutableRefusal) -> Int32 {
+    static func open(_ path: String, user: uid_t = geteuid()) throws(ExecutableError) -> Int32 {
         var walk = Walk(path: path, user: user)
         defer { walk.end() }
         return try walk.run()
@@ -44,7 +44,7 @@ enum TrustedExecutable {
             if directory >= 0 { close(directory) }
         }
 
-        mutating func run() throws(ExecutableRefusal) -> Int32 {
+        mutating func run() throws(ExecutableError) -> Int32 {
             try enterRoot()
             while let name = rest.popLast() {
                 if name == ".." {
@@ -73,7 +73,7 @@ enum TrustedExecutable {
 
         // MARK: Steps
 
-        private mutating func enterRoot() throws(ExecutableRefusal) {
+        private mutating func enterRoot() throws(ExecutableError) {
             let root = clinux_openat(AT_FDCWD, "/", CLINUX_O_PATH | O_DIRECTORY | O_CLOEXEC, 0)
             guard root >= 0 else { throw refusal("/", errno) }
             replaceDirectory(with: root)
@@ -81,14 +81,14 @@ enum TrustedExecutable {
             try check(directory: "/")
         }
 
-        private mutating func enter(_ name: String) throws(ExecutableRefusal) {
+        private mutating func enter(_ name: String) throws(ExecutableError) {
             let next = clinux_openat(directory, name, CLINUX_O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0)
             guard next >= 0 else { throw refusal(here(name), errno) }
             replaceDirectory(with: next)
             try check(directory: here(name))
         }
 
-        private mutating func follow(_ name: String) throws(ExecutableRefusal) {
+        private mutating func follow(_ name: String) throws(ExecutableError) {
             links += 1
             guard links <= TrustedExecutable.linkLimit else { throw refusal(path, ELOOP) }
             var target = [UInt8](repeating: 0, count: Int(PATH_MAX))
@@ -99,10 +99,10 @@ enum TrustedExecutable {
             if text.hasPrefix("/") { try enterRoot() }
         }
 
-        private func open(_ name: String) throws(ExecutableRefusal) -> Int32 {
+        private func open(_ name: String) throws(ExecutableError) -> Int32 {
             let file = clinux_openat(directory, name, CLINUX_O_PATH | O_NOFOLLOW | O_CLOEXEC, 0)
             guard file >= 0 else { throw refusal(here(name), errno) }
-            do throws(ExecutableRefusal) {
+            do throws(ExecutableError) {
                 // It may be another one by now.
                 let status = try status(of: file, here(name))
                 guard status.st_mode & S_IFMT == S_IFREG else { throw refusal(here(name), "is not a regular file") }
@@ -123,31 +123,31 @@ enum TrustedExecutable {
 
         // MARK: Checks
 
-        private func look(at name: String) throws(ExecutableRefusal) -> stat {
+        private func look(at name: String) throws(ExecutableError) -> stat {
             var status = stat()
             guard fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { throw refusal(here(name), errno) }
             return status
         }
 
-        private func status(of descriptor: Int32, _ place: String) throws(ExecutableRefusal) -> stat {
+        private func status(of descriptor: Int32, _ place: String) throws(ExecutableError) -> stat {
             var status = stat()
             guard fstat(descriptor, &status) == 0 else { throw refusal(place, errno) }
             return status
         }
 
-        private func check(directory place: String) throws(ExecutableRefusal) {
+        private func check(directory place: String) throws(ExecutableError) {
             let status = try status(of: directory, place)
             try check(owner: status, of: place)
             if status.st_mode & S_ISVTX == 0 { try check(mode: status, of: place) }
         }
 
-        private func check(owner status: stat, of place: String) throws(ExecutableRefusal) {
+        private func check(owner status: stat, of place: String) throws(ExecutableError) {
             guard status.st_uid == 0 || status.st_uid == user else {
                 throw refusal(place, "belongs to user \(status.st_uid), neither root nor the supervisor's own")
             }
         }
 
-        private func check(mode status: stat, of place: String) throws(ExecutableRefusal) {
+        private func check(mode status: stat, of place: String) throws(ExecutableError) {
             if status.st_mode & S_IWOTH != 0 { throw refusal(place, "may be written by everybody") }
             if status.st_mode & S_IWGRP != 0 { throw refusal(place, "may be written by its group") }
         }
@@ -163,12 +163,12 @@ enum TrustedExecutable {
             "/" + (trail + [name]).joined(separator: "/")
         }
 
-        private func refusal(_ place: String, _ reason: String) -> ExecutableRefusal {
+        private func refusal(_ place: String, _ reason: String) -> ExecutableError {
             let way = place == path ? "" : " (on the way to \(path))"
-            return ExecutableRefusal(description: "\(place) \(reason)\(way)")
+            return ExecutableError(description: "\(place) \(reason)\(way)")
         }
 
-        private func refusal(_ place: String, _ code: Int32) -> ExecutableRefusal {
+        private func refusal(_ place: String, _ code: Int32) -> ExecutableError {
             refusal(place, "cannot be used: \(String(cString: strerror(code)))")
         }
     }

@@ -89,7 +89,7 @@ struct ManifestSearch: Sendable {
             )
         }
         guard case .executable(let path, _) = manifest.launch else { return .usable(manifest) }
-        do throws(ExecutableRefusal) {
+        do throws(ExecutableError) {
             close(try TrustedExecutable.open(path, user: user))
             return .usable(manifest)
         } catch {

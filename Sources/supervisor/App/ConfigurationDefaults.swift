@@ -2,7 +2,7 @@ import Glibc
 import UnitFile
 
 /// What defaults of the configuration depend on. Tests put files of their own in place.
-struct ConfigurationSurroundings: Sendable {
+struct ConfigurationDefaults: Sendable {
     /// Where engines listen, the one to prefer first; never empty.
     var engineSockets = ["/var/run/docker.sock", "/var/run/balena-engine.sock", "/run/podman/podman.sock"]
     /// The first line of this file is the device type.

@@ -1,15 +1,14 @@
-import NIOCore
-import SupervisorEventLoop
+internal import NIOCore
 
 /// A value of the event loop, to be carried through a task and used on the loop again.
-struct LoopBound<Value>: Sendable {
+public struct LoopBound<Value>: Sendable {
     private let bound: NIOLoopBound<Value>
 
     /// Must be called on the loop.
-    init(_ value: Value, _ executor: LoopExecutor) {
+    public init(_ value: Value, _ executor: LoopExecutor) {
         bound = NIOLoopBound(value, eventLoop: executor.loop)
     }
 
     /// Must be used on the loop.
-    var value: Value { bound.value }
+    public var value: Value { bound.value }
 }

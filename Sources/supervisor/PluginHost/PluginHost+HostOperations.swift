@@ -1,7 +1,7 @@
 internal import NIOCore
 public import SupervisorCore
-public import SupervisorPluginAPI
 internal import SupervisorEventLoop
+public import SupervisorPluginAPI
 import SupervisorPorts
 
 extension PluginHost: HostOperations {
@@ -40,7 +40,7 @@ extension PluginHost: HostOperations {
         recordsFrames: Bool
     ) async throws(HostOperationError) -> JSONValue {
         let plugin = try provider(of: operation)
-        let start = surroundings.clock.now
+        let start = dependencies.clock.now
         let recorder = recordsFrames ? FrameRecorder(start: start) : nil
         let outcome = await perform(
             operation,
@@ -51,7 +51,7 @@ extension PluginHost: HostOperations {
             recorder: recorder
         )
         if let recorder { plugin.forget(recorder) }
-        let end = surroundings.clock.now
+        let end = dependencies.clock.now
         var json: JSONObject = [:]
         switch outcome {
         case .success(let result): json["result"] = Redaction.redacted(.object(result))
@@ -66,7 +66,7 @@ extension PluginHost: HostOperations {
     private func perform(
         _ operation: String,
         _ parameters: JSONObject,
-        by plugin: HostedPlugin,
+        by plugin: SupervisedPlugin,
         requestID: String?,
         isIdempotent: Bool?,
         recorder: FrameRecorder?
@@ -79,7 +79,7 @@ extension PluginHost: HostOperations {
                 let call = PluginCall(
                     operation: operation,
                     parameters: parameters,
-                    deadline: surroundings.clock.now + plugin.manifest.callTimeout,
+                    deadline: dependencies.clock.now + plugin.manifest.callTimeout,
                     requestID: requestID,
                     contractSaysIdempotent: isIdempotent,
                     recorder: recorder,
@@ -93,7 +93,7 @@ extension PluginHost: HostOperations {
                 plugin.submit(call)
             }
         } onCancel: {
-            surroundings.executor.loop.execute { self.assumeIsolated { $0.cancel(number) } }
+            dependencies.executor.loop.execute { self.assumeIsolated { $0.cancel(number) } }
         }
     }
 
@@ -109,7 +109,7 @@ extension PluginHost: HostOperations {
         assumeIsolated { $0.providers.chosen[operation] != nil }
     }
 
-    private func provider(of operation: String) throws(HostOperationError) -> HostedPlugin {
+    private func provider(of operation: String) throws(HostOperationError) -> SupervisedPlugin {
         if let name = providers.chosen[operation], let plugin = entries[name]?.plugin { return plugin }
         if let names = providers.conflicts[operation] {
             let message = "\(operation) is not used: \(names.joined(separator: " and ")) have the same priority"
@@ -133,7 +133,7 @@ extension PluginHost: HostOperations {
     public func connect(_ operations: [String]) async {
         let names = Set(operations.compactMap { providers.chosen[$0] })
         let plugins = names.compactMap { entries[$0]?.plugin }
-        let now = surroundings.clock.now
+        let now = dependencies.clock.now
         for plugin in plugins {
             plugin.post(.held(until: now + Self.holdTime))
             if plugin.state != .ready { plugin.post(.demanded) }
@@ -150,88 +150,6 @@ extension PluginHost: HostOperations {
                 let used = host.providers.used(of: plugin.manifest)
                 if !used.isEmpty { handle(.ready(operations: used)) }
             }
-        }
-    }
-
-    // MARK: What is shown
-
-    /// Must be called on the event loop.
-    public nonisolated func ailment() -> String? {
-        assumeIsolated { $0.currentAilment }
-    }
-
-    private var currentAilment: String? {
-        for entry in entries.values.sorted(by: { $0.finding.name < $1.finding.name }) {
-            let name = entry.finding.name
-            switch entry.finding.verdict {
-            case .usable(let manifest) where manifest.isEssential:
-                if let plugin = entry.plugin, plugin.state == .tripped {
-                    return "Plugin \(name) fails: \(plugin.supervision.reason ?? plugin.state.rawValue)"
-                }
-            case .refused(let manifest, let reason) where manifest.isEssential:
-                return "Plugin \(name) is refused: \(reason)"
-            case .invalid(let reason, true):
-                return "Plugin \(name) is invalid: \(reason)"
-            default: continue
-            }
-        }
-        return providers.complaints.first
-    }
-
-    public func plugins() async -> JSONValue {
-        .array(entries.values.sorted { $0.finding.name < $1.finding.name }.map(json))
-    }
-
-    private func json(_ entry: Entry) -> JSONValue {
-        let now = surroundings.clock.now
-        let plugin = entry.plugin
-        let (state, reason) = standing(of: entry)
-        let manifest = entry.finding.verdict.manifest
-        let attempt = plugin?.supervision.nextAttempt.map { max($0 - now, .zero) / .seconds(1) }
-        return [
-            "name": .string(entry.finding.name),
-            "state": .string(state.rawValue),
-            "reason": reason.map(JSONValue.string) ?? .null,
-            "description": .string(manifest?.description ?? ""),
-            "file": .string(entry.finding.file),
-            "provides": .array((manifest?.provides ?? []).map(JSONValue.string)),
-            "used": .array((plugin.map { providers.used(of: $0.manifest) } ?? []).map(JSONValue.string)),
-            "mode": .string(manifest?.usesSocket == true ? "socket" : "exec"),
-            "target": .string(manifest?.target ?? ""),
-            "lifecycle": .string((manifest?.lifecycle ?? .onDemand).rawValue),
-            "priority": .integer(Int64(manifest?.priority ?? 0)),
-            "essential": .bool(manifest?.isEssential ?? false),
-            "pid": (plugin?.process).map { .integer(Int64($0.pid)) } ?? .null,
-            "version": (plugin?.version).map(JSONValue.string) ?? .null,
-            "calls": .integer(Int64(plugin?.callCount ?? 0)),
-            "failures": .integer(Int64(plugin?.supervision.recentFailures(at: now) ?? 0)),
-            "nextAttemptSec": attempt.map { .integer(Int64($0.rounded(.up))) } ?? .null,
-            "sinceSec": .integer((now - (plugin?.supervision.since ?? entry.since)).components.seconds),
-        ]
-    }
-
-    private func standing(of entry: Entry) -> (PluginState, String?) {
-        switch entry.finding.verdict {
-        case .masked: return (.masked, "masked by \(entry.finding.file)")
-        case .invalid(let reason, _), .refused(_, let reason): return (.invalid, reason)
-        case .unmatched(_, let reason): return (.unmatched, reason)
-        case .usable(let manifest):
-            guard let plugin = entry.plugin else { return (.idle, nil) }
-            var reasons = [providers.conflict(of: manifest), plugin.supervision.reason].compactMap(\.self)
-            if manifest.usesSocket, plugin.state == .draining {
-                reasons.append("its connection is closed; what is behind a socket cannot be killed from here")
-            }
-            return (plugin.state, reasons.isEmpty ? nil : reasons.joined(separator: "; "))
-        }
-    }
-}
-
-extension ManifestSearch.Finding.Verdict {
-    /// nil where there is none that can be used.
-    var manifest: PluginManifest? {
-        switch self {
-        case .usable(let manifest), .unmatched(let manifest, _), .refused(let manifest, _): manifest
-        case .invalid, .masked: nil
         }
     }
 }

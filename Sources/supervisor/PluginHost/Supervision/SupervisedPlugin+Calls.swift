@@ -2,7 +2,7 @@ import SupervisorCore
 import SupervisorPluginAPI
 
 /// Calls: those under way belong to the connection, the others wait here, first come, first served.
-extension HostedPlugin {
+extension SupervisedPlugin {
     func submit(_ call: PluginCall) {
         if let recorder = call.recorder { recorders.append(recorder) }
         guard !isRetired else { return call.fail(unavailable("has been ended")) }

@@ -1,24 +1,25 @@
-import NIOCore
+public import NIOCore
 
 /// One moving deadline with one timer behind it.
 ///
 /// Moving the deadline away costs nothing: the timer fires when it was to fire, sees that it is early and sets itself
-/// anew. On the event loop only.
-final class Deadline {
+/// again. On the event loop only.
+public final class LoopDeadline {
     private let loop: any EventLoop
     private let onExpiry: () -> Void
     private var timer: (fires: NIODeadline, scheduled: Scheduled<Void>)?
 
     /// nil = never. Takes effect with `arm()`.
-    var moment: NIODeadline?
+    public var moment: NIODeadline?
 
-    init(_ loop: any EventLoop, onExpiry: @escaping () -> Void) {
+    /// - Parameter onExpiry: called once for each moment that has passed; `moment` is nil by then.
+    public init(_ loop: any EventLoop, onExpiry: @escaping () -> Void) {
         self.loop = loop
         self.onExpiry = onExpiry
     }
 
-    /// Sees to it that the timer fires at `moment` or before.
-    func arm() {
+    /// Makes sure that the timer fires at `moment` or before.
+    public func arm() {
         guard let moment else { return }
         if let timer {
             if timer.fires <= moment { return }
@@ -31,7 +32,7 @@ final class Deadline {
         timer = (moment, scheduled)
     }
 
-    func cancel() {
+    public func cancel() {
         moment = nil
         timer?.scheduled.cancel()
         timer = nil
