@@ -76,6 +76,7 @@ let package = Package(
         ours("SupervisorPorts", "Support/Ports"),
         ours("SupervisorEventLoop", "Support/EventLoop", ["SupervisorPorts", "CLinux", logging] + nio),
         ours("UnixHTTP", "Support/UnixHTTP", nio + [nioHTTP]),
+        ours("SupervisorCommandLine", "Support/CommandLine", ["CLinux"]),
 
         // The contract with plugins: the operations, and the SDK, which brings them and the codec along.
         ours("HostOperations", "Support/HostOperations", ["JSON"]),
@@ -105,13 +106,15 @@ let package = Package(
             "supervisor/App",
             [
                 "SupervisorPluginAPI", "UnitFile", "SupervisorSystemd", "SupervisorEventLoop", "SupervisorCore",
-                "SupervisorEngine", "SupervisorPluginHost", "SupervisorHTTP", "UnixHTTP", "CLinux", logging,
+                "SupervisorEngine", "SupervisorPluginHost", "SupervisorHTTP", "SupervisorCommandLine", "UnixHTTP",
+                "CLinux",
+                logging,
             ] + nio
         ),
         program(
             "superctl",
             "supervisor/Control",
-            ["JSON", "UnixHTTP", "CLinux", nioHTTP] + nio
+            ["SupervisorCommandLine", "JSON", "UnixHTTP", "CLinux", nioHTTP] + nio
         ),
 
         // The plugins, what they share, and what their authors need.
@@ -128,7 +131,11 @@ let package = Package(
         plugin("led", ["CLinux"]),
         plugin("tcp-ping", ["CLinux"]),
         plugin("storage", ["CLinux"]),
-        program("supervisor-plugin-check", "plugins/check", ["SupervisorPluginAPI", "CLinux"]),
+        program(
+            "supervisor-plugin-check",
+            "plugins/check",
+            ["SupervisorPluginAPI", "SupervisorCommandLine", "CLinux"]
+        ),
         // For tests alone.
         program("supervisor-plugin-scripted", "plugins/scripted", ["SupervisorPluginAPI"]),
 
@@ -149,6 +156,7 @@ let package = Package(
         tests(of: "SupervisorSystemd", [logging]),
         tests(of: "SupervisorEventLoop", ["SupervisorPorts"] + nio),
         tests(of: "UnixHTTP", nio + [nioHTTP]),
+        tests(of: "SupervisorCommandLine"),
         tests(of: "SupervisorCore", ["HostOperations", "JSON", "SupervisorPorts", "CLinux", logging]),
         tests(of: "SupervisorEngine", ["JSON", "SupervisorCore", "UnixHTTP", nioHTTP] + nio),
         tests(
@@ -172,9 +180,9 @@ let package = Package(
         tests(of: "supervisor-plugin-led", ["SupervisorPluginAPI"]),
         tests(of: "supervisor-plugin-tcp-ping", ["SupervisorPluginAPI"]),
         tests(of: "supervisor-plugin-storage", ["SupervisorPluginAPI"]),
-        tests(of: "supervisor-plugin-check", ["SupervisorPluginAPI"]),
-        tests(of: "device-supervisor", ["UnitFile", "SupervisorCore", "JSON"]),
-        tests(of: "superctl", ["JSON"]),
+        tests(of: "supervisor-plugin-check", ["SupervisorPluginAPI", "SupervisorCommandLine"]),
+        tests(of: "device-supervisor", ["UnitFile", "SupervisorCommandLine", "SupervisorCore", "JSON", logging]),
+        tests(of: "superctl", ["SupervisorCommandLine", "JSON"]),
     ],
     swiftLanguageModes: [.v6]
 )

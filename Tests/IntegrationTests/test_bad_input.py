@@ -215,6 +215,50 @@ def test_a_wrong_command_line_ends_at_once(options: list[str], status: int) -> N
     assert done.returncode == status and done.stderr, done
 
 
+PROGRAMS = {
+    "device-supervisor": ["--config", "--log-level", "--prepare", "--version", "--help"],
+    "superctl": ["--socket", "--version", "--help"],
+    "supervisor-plugin-check": ["--socket", "--name", "--timeout", "--list", "--help"],
+}
+
+
+@pytest.mark.parametrize(
+    ("program", "option", "message"),
+    [
+        ("device-supervisor", "--prepare=x", "--prepare takes no value"),
+        ("device-supervisor", "--version=x", "--version takes no value"),
+        ("superctl", "--version=x", "--version takes no value"),
+        ("supervisor-plugin-check", "--list=x", "--list takes no value"),
+        ("device-supervisor", "--prep", "there is no option --prep; did you mean --prepare?"),
+        ("superctl", "--vers", "there is no option --vers; did you mean --version?"),
+        ("supervisor-plugin-check", "--lis", "there is no option --lis; did you mean --list?"),
+        ("device-supervisor", "--config=", "--config needs a value"),
+        ("superctl", "--socket=", "--socket needs a value"),
+        ("supervisor-plugin-check", "--name=", "--name needs a value"),
+    ],
+)
+def test_what_a_program_does_not_know_is_refused_by_name(program: str, option: str, message: str) -> None:
+    done = run([binary(program), option], timeout=10)
+    assert done.returncode == 64 and done.stdout == "", done
+    assert done.stderr.startswith(f"{program}: {message}"), done
+    assert done.stderr.endswith(f"\nSee {program} --help\n"), done
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_two_hyphens_end_the_options(program: str) -> None:
+    done = run([binary(program), "--", "--help"], timeout=10)
+    assert done.returncode == 64 and done.stdout == "" and "--help" in done.stderr, done
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_program_prints_its_options(program: str) -> None:
+    done = run([binary(program), "--help"], timeout=10)
+    assert done.returncode == 0 and done.stderr == "", done
+    assert f"Usage: {program} " in done.stdout
+    for option in PROGRAMS[program]:
+        assert f" {option}" in done.stdout
+
+
 # ---- requests
 
 KEY = b"$KEY"

@@ -309,7 +309,7 @@ def test_an_operation_that_is_named_is_called_with_its_params(tmp_path: Path) ->
     ("arguments", "complaint"),
     [
         ([], "which plugin?"),
-        (["--no-such-option", "x", "y"], "unknown"),
+        (["--no-such-option", "x", "y"], "there is no option --no-such-option"),
         (["--setting", "novalue", "/bin/true"], "KEY=VALUE"),
         (["--call", "led.blink=[1]", "/bin/true"], "OPERATION=JSON"),
         (["--timeout", "0", "/bin/true"], "--timeout"),

@@ -24,14 +24,14 @@ struct AppArgumentTests {
             ("three", two, .failed, "there is no application three; there are: 1 (one), 22 (two), 3 (two)"),
             (nil, [:], .failed, "this device has no application"),
             ("demo", ["apps": []], .failed, "this device has no application"),
-        ] as [(String?, JSONValue, ControlFailure.Kind, String)]
+        ] as [(String?, JSONValue, ControlError.Kind, String)]
     )
     func `what is not one application says so`(
         name: String?,
         status: JSONValue,
-        kind: ControlFailure.Kind,
+        kind: ControlError.Kind,
         message: String
     ) {
-        #expect(throws: ControlFailure(kind, message)) { try AppArgument.choose(name, in: status) }
+        #expect(throws: ControlError(kind, message)) { try AppArgument.choose(name, in: status) }
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import SupervisorCommandLine
 import Testing
 
 @testable import superctl
@@ -87,15 +88,5 @@ struct CommandSyntaxTests {
         var bytes = [UInt8](repeating: 0, count: 1 << 16)
         let count = read(descriptor, &bytes, bytes.count)
         return String(decoding: bytes[..<max(count, 0)], as: UTF8.self)
-    }
-
-    @Test(
-        arguments: [
-            ("restart", "restart", 0), ("restrat", "restart", 1), ("restar", "restart", 1), ("sttaus", "status", 1),
-            ("", "key", 3), ("kye", "key", 1), ("purge", "pugre", 1), ("abc", "xyz", 3),
-        ]
-    )
-    func `a slip of the fingers counts as one`(one: String, other: String, distance: Int) {
-        #expect(Suggestion.distance(Array(one.utf8), Array(other.utf8)) == distance)
     }
 }

@@ -1,5 +1,6 @@
 import Glibc
 import JSON
+import SupervisorCommandLine
 import Testing
 
 @testable import superctl
@@ -94,7 +95,7 @@ struct TerminalTests {
 
     @Test(arguments: [("main", "main"), ("a b/ä&", "a%20b%2F%C3%A4%26"), ("\n", "%0A")])
     func `a value of a query is encoded`(value: String, encoded: String) {
-        #expect(TerminalText.percentEncoded(value) == encoded)
+        #expect(value.percentEncoded == encoded)
     }
 
     @Test(

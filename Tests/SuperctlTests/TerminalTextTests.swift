@@ -1,3 +1,4 @@
+import SupervisorCommandLine
 import Testing
 
 @testable import superctl

@@ -1,3 +1,4 @@
+import SupervisorCommandLine
 import SupervisorPluginAPI
 import Testing
 
@@ -24,6 +25,43 @@ import Testing
         let options = options("--socket", "/run/x.sock")
         #expect(options?.isSocket == true)
         #expect(options?.target == "/run/x.sock")
+    }
+
+    @Test func optionsMayFollowTheTargetAndTwoHyphensEndThem() {
+        #expect(options("./led", "--name", "led")?.name == "led")
+        #expect(options("--name", "led", "--", "--led")?.target == "--led")
+        #expect(options("--device-type", "", "./led")?.deviceType == "")
+        #expect(options("--only", "a", "--only=b", "./led")?.only == ["a", "b"])
+    }
+
+    @Test func theLaterOfAllowAndCallCounts() {
+        #expect(options("--call", #"x.y={"a":1}"#, "--allow", "x.y", "p")?.calls == ["x.y": [:]])
+        #expect(options("--allow", "x.y", "--call", #"x.y={"a":1}"#, "p")?.calls == ["x.y": ["a": 1]])
+    }
+
+    @Test func helpAndListArePrinted() {
+        #expect(CheckOptions.parse(["--help"]) == .print(CheckOptions.help + "\n"))
+        #expect(CheckOptions.parse(["-h"]) == .print(CheckOptions.help + "\n"))
+        #expect(CheckOptions.parse(["--list"]) == .print(Checks.list))
+        for option in CheckOptions.syntax.options { #expect(CheckOptions.help.contains("--\(option.name)")) }
+        #expect(CheckOptions.help.split(separator: "\n").allSatisfy { $0.count <= 80 })
+    }
+
+    @Test(
+        arguments: [
+            (["--list=x"], "--list takes no value"),
+            (["--tim", "1", "x"], "there is no option --tim; did you mean --timeout?"),
+            (["--timeuot", "1", "x"], "there is no option --timeuot; did you mean --timeout?"),
+            (["--name"], "--name needs a value: --name NAME"),
+            (["--name=", "x"], "--name needs a value: --name NAME"),
+            (["a", "b"], "b is one argument too many: one plugin at a time"),
+            (["--socket", "a", "--socket", "b"], "b: one plugin at a time"),
+            (["a", "--socket", "b"], "b: one plugin at a time"),
+            ([], "which plugin?"),
+        ] as [([String], String)]
+    )
+    func whatItDoesNotKnowIsRefusedByName(arguments: [String], message: String) {
+        #expect(CheckOptions.parse(arguments) == .wrong("\(message)\nSee supervisor-plugin-check --help"))
     }
 
     @Test(arguments: [

@@ -1,4 +1,5 @@
 import Logging
+import SupervisorCommandLine
 
 /// What `device-supervisor` was started with.
 struct CommandLineOptions: Equatable {
@@ -16,50 +17,75 @@ struct CommandLineOptions: Equatable {
         case wrong(String)
     }
 
-    static let help = """
-        Usage: device-supervisor [--config FILE] [--log-level LEVEL] [--prepare]
+    private static let levels = Logger.Level.allCases.map(\.rawValue)
 
-        Runs the containers of this device, guards them with an update lock and gives them an HTTP API.
+    private static let config = OptionSyntax(
+        name: "config",
+        value: ValueSyntax(name: "FILE", kind: .file),
+        help: "Read only FILE and FILE.d/*.conf instead of the search path."
+    )
+    private static let logLevelOption = OptionSyntax(
+        name: "log-level",
+        value: ValueSyntax(name: "LEVEL", kind: .choice(levels)),
+        help: "One of \(levels.joined(separator: ", ")). Default: info."
+    )
+    private static let prepare = OptionSyntax(
+        name: "prepare",
+        help: """
+            Make the directories that containers bind, and exit; for a oneshot that is ordered before the container \
+            engine.
+            """
+    )
 
-          --config FILE      read only FILE and FILE.d/*.conf instead of the search path
-          --log-level LEVEL  one of \(levels) (default: info)
-          --prepare          make the directories that containers bind, and exit; for a oneshot that is
-                             ordered before the container engine
-          --version          print the version and exit
-          --help             print this and exit
+    static let syntax = ProgramSyntax(
+        name: "device-supervisor",
+        abstract: "Run the containers of this device, guard them with an update lock and give them an HTTP API.",
+        discussion: [
+            """
+            SIGTERM finishes the step under way and exits, containers run on; SIGHUP reads the configuration again.
+            """
+        ],
+        seeAlso: "device-supervisor(8), device-supervisor.conf(5), superctl(1)",
+        version: Version.text,
+        options: [
+            config, logLevelOption, prepare,
+            OptionSyntax(name: "version", help: "Print the version and exit."),
+            OptionSyntax(name: "help", letter: "h", help: "Print this and exit."),
+        ]
+    )
 
-        Signals: SIGTERM finishes the step under way and exits, containers run on; SIGHUP reads the configuration
-        again. Exit status: 0; 1 when it cannot run; 64 wrong use; 75 when another supervisor runs; 78 wrong
-        configuration.
-
-        See device-supervisor(8), device-supervisor.conf(5), superctl(1).
-
-        """
-
-    private static let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+    static var help: String {
+        HelpText.text(
+            for: syntax,
+            exitStatuses: [
+                (0, "done"), (1, "it cannot run"), (64, "wrong usage"), (75, "another supervisor runs"),
+                (78, "the configuration is wrong"),
+            ]
+        )
+    }
 
     /// - Parameter arguments: without the program's name.
     static func parse(_ arguments: some Sequence<String>) -> Outcome {
-        var options = CommandLineOptions()
-        var iterator = arguments.makeIterator()
-        while let argument = iterator.next() {
-            let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            func value() -> String? { parts.count > 1 ? String(parts[1]) : iterator.next() }
-            switch parts[0] {
-            case "--config":
-                guard let file = value(), !file.isEmpty else { return .wrong("--config needs a file") }
-                options.configurationFile = file
-            case "--log-level":
-                guard let text = value(), let level = Logger.Level(rawValue: text) else {
-                    return .wrong("--log-level needs one of \(levels)")
-                }
-                options.logLevel = level
-            case "--prepare": options.prepares = true
-            case "--version": return .print("device-supervisor \(Version.text)\n")
-            case "--help", "-h": return .print(help)
-            default: return .wrong("\(argument) is unknown; see device-supervisor --help")
+        do throws(CommandLineError) {
+            switch try CommandLineParser.parse(Array(arguments), syntax) {
+            case .help: return .print(help + "\n")
+            case .version: return .print("\(syntax.name) \(syntax.version)\n")
+            case .run(_, let arguments): return .run(try CommandLineOptions(arguments))
             }
+        } catch {
+            return .wrong(error.message)
         }
-        return .run(options)
+    }
+}
+
+extension CommandLineOptions {
+    private init(_ arguments: CommandArguments) throws(CommandLineError) {
+        configurationFile = arguments.value(of: Self.config)
+        prepares = arguments.has(Self.prepare)
+        guard let text = arguments.value(of: Self.logLevelOption) else { return }
+        guard let level = Logger.Level(rawValue: text) else {
+            throw Self.syntax.wrong("--log-level needs one of \(Self.levels.joined(separator: ", "))")
+        }
+        logLevel = level
     }
 }

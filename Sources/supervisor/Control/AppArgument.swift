@@ -1,4 +1,5 @@
 import JSON
+import SupervisorCommandLine
 
 /// The application that a command is about.
 struct AppArgument {
@@ -15,13 +16,13 @@ struct AppArgument {
     }
 
     /// The application's number. Asks the supervisor unless a number was given.
-    func resolve(_ client: ControlClient) async throws(ControlFailure) -> Int64 {
+    func resolve(_ client: ControlClient) async throws(ControlError) -> Int64 {
         if let number = Self.number(app) { return number }
         return try Self.choose(app, in: await client.getJSON("/control/status"))
     }
 
     /// As `resolve`, by what GET /control/status has answered.
-    func choose(in status: JSONValue) throws(ControlFailure) -> Int64 {
+    func choose(in status: JSONValue) throws(ControlError) -> Int64 {
         if let number = Self.number(app) { return number }
         return try Self.choose(app, in: status)
     }
@@ -32,7 +33,7 @@ struct AppArgument {
     }
 
     /// The number of the application called `name`, or of the only one.
-    static func choose(_ name: String?, in status: JSONValue) throws(ControlFailure) -> Int64 {
+    static func choose(_ name: String?, in status: JSONValue) throws(ControlError) -> Int64 {
         let apps = (status["apps"]?.arrayValue ?? []).compactMap { app in
             app["appId"]?.integerValue.map { (number: $0, name: app["name"]?.stringValue ?? "") }
         }
@@ -41,11 +42,11 @@ struct AppArgument {
         let list = apps.map { "\($0.number) (\(TerminalText.safe($0.name)))" }.joined(separator: ", ")
         switch (name, apps.isEmpty) {
         case (_, true):
-            throw ControlFailure(.failed, "this device has no application")
+            throw ControlError(.failed, "this device has no application")
         case (let name?, false) where fitting.isEmpty:
-            throw ControlFailure(.failed, "there is no application \(name); there are: \(list)")
+            throw ControlError(.failed, "there is no application \(name); there are: \(list)")
         default:
-            throw ControlFailure(.usage, "which application? Give its number: \(list)")
+            throw ControlError(.usage, "which application? Give its number: \(list)")
         }
     }
 }

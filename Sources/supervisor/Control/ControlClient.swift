@@ -3,6 +3,7 @@ import JSON
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import SupervisorCommandLine
 import UnixHTTP
 
 /// The supervisor's side of the control socket, with its failures told for people.
@@ -27,7 +28,7 @@ struct ControlClient: Sendable {
     }
 
     /// The body of a successful answer.
-    func get(_ target: String, timeout: Duration = brief) async throws(ControlFailure) -> [UInt8] {
+    func get(_ target: String, timeout: Duration = brief) async throws(ControlError) -> [UInt8] {
         try await exchange(.GET, target, nil, timeout)
     }
 
@@ -37,12 +38,12 @@ struct ControlClient: Sendable {
         _ target: String,
         _ body: JSONValue = [:],
         timeout: Duration = long
-    ) async throws(ControlFailure) -> [UInt8] {
+    ) async throws(ControlError) -> [UInt8] {
         try await exchange(.POST, target, body, timeout)
     }
 
     /// A successful answer as JSON.
-    func getJSON(_ target: String, timeout: Duration = brief) async throws(ControlFailure) -> JSONValue {
+    func getJSON(_ target: String, timeout: Duration = brief) async throws(ControlError) -> JSONValue {
         try Self.json(try await get(target, timeout: timeout))
     }
 
@@ -51,7 +52,7 @@ struct ControlClient: Sendable {
         _ target: String,
         _ body: JSONValue,
         timeout: Duration = long
-    ) async throws(ControlFailure) -> JSONValue {
+    ) async throws(ControlError) -> JSONValue {
         try Self.json(try await post(target, body, timeout: timeout))
     }
 
@@ -61,7 +62,7 @@ struct ControlClient: Sendable {
     func stream(
         _ target: String,
         _ handle: @escaping @Sendable (JSONValue) -> Bool
-    ) async throws(ControlFailure) -> Bool {
+    ) async throws(ControlError) -> Bool {
         let end: (response: UnixHTTPResponse, consumer: LineConsumer)
         do {
             end = try await http.stream(
@@ -73,20 +74,20 @@ struct ControlClient: Sendable {
             )
         } catch {
             guard case .closed(answerBegun: true) = error.reason else { throw Self.failure(error) }
-            throw ControlFailure(.unreachable, "the supervisor went away")
+            throw ControlError(.unreachable, "the supervisor went away")
         }
         guard end.response.isSuccess else {
             throw Self.failure(status: end.response.status, body: end.response.body)
         }
-        if let failure = end.consumer.failure { throw ControlFailure(.failed, failure) }
+        if let failure = end.consumer.failure { throw ControlError(.failed, failure) }
         return !end.consumer.wasStopped
     }
 
-    private static func json(_ body: [UInt8]) throws(ControlFailure) -> JSONValue {
+    private static func json(_ body: [UInt8]) throws(ControlError) -> JSONValue {
         do {
             return try JSONValue(parsing: body)
         } catch {
-            throw ControlFailure(.failed, "the supervisor answered something that is not JSON: \(error)")
+            throw ControlError(.failed, "the supervisor answered something that is not JSON: \(error)")
         }
     }
 
@@ -95,7 +96,7 @@ struct ControlClient: Sendable {
         _ target: String,
         _ body: JSONValue?,
         _ timeout: Duration
-    ) async throws(ControlFailure) -> [UInt8] {
+    ) async throws(ControlError) -> [UInt8] {
         let response: UnixHTTPResponse
         do {
             response = try await http.request(
@@ -114,19 +115,19 @@ struct ControlClient: Sendable {
     }
 
     /// What an answer that is no success means.
-    static func failure(status: Int, body: [UInt8]) -> ControlFailure {
+    static func failure(status: Int, body: [UInt8]) -> ControlError {
         // Some endpoints answer text, others {"Data":"","Error":"…"}.
         let text = (try? JSONValue(parsing: body))?["Error"]?.stringValue ?? String(decoding: body, as: UTF8.self)
         let message = TerminalText.safe(text)
         let shown = message.isEmpty ? "the supervisor answered with status \(status) and no reason" : message
-        return ControlFailure(status == 423 || status == 503 ? .notNow : .failed, shown)
+        return ControlError(status == 423 || status == 503 ? .notNow : .failed, shown)
     }
 
     /// What it means that there is no answer.
-    static func failure(_ error: UnixHTTPError) -> ControlFailure {
+    static func failure(_ error: UnixHTTPError) -> ControlError {
         switch error.reason {
         case .connectFailed(EACCES), .connectFailed(EPERM):
-            ControlFailure(
+            ControlError(
                 .noPermission,
                 """
                 no permission to use \(error.path)
@@ -134,9 +135,9 @@ struct ControlClient: Sendable {
                 """
             )
         case .connectFailed(EAGAIN):
-            ControlFailure(.notNow, "too many others are waiting at \(error.path)")
+            ControlError(.notNow, "too many others are waiting at \(error.path)")
         case .connectFailed:
-            ControlFailure(
+            ControlError(
                 .unreachable,
                 """
                 the supervisor is not reachable: \(error)
@@ -145,7 +146,7 @@ struct ControlClient: Sendable {
                 """
             )
         case .closed, .timedOut:
-            ControlFailure(
+            ControlError(
                 .unreachable,
                 """
                 \(error); what was asked may have been done or not
@@ -153,7 +154,7 @@ struct ControlClient: Sendable {
                 """
             )
         case .answerTooLarge, .malformedAnswer, .invalidRequest, .cancelled:
-            ControlFailure(.failed, "\(error)")
+            ControlError(.failed, "\(error)")
         }
     }
 }

@@ -1,3 +1,5 @@
+import SupervisorCommandLine
+
 /// A command that asks the supervisor for something.
 protocol ControlCommand: Sendable {
     static var syntax: CommandSyntax { get }
@@ -6,5 +8,5 @@ protocol ControlCommand: Sendable {
     init(_ arguments: CommandArguments)
 
     /// Does it, and returns what goes to standard output.
-    func act(_ client: ControlClient) async throws(ControlFailure) -> String
+    func act(_ client: ControlClient) async throws(ControlError) -> String
 }

@@ -1,15 +1,18 @@
 import Glibc
+import SupervisorCommandLine
 
 @main
 struct Superctl {
     static let standardSocket = "/run/device-supervisor/control.sock"
 
     /// In the order of the help.
-    static let commands: [any ControlCommand.Type] = [
-        StatusCommand.self, EventsCommand.self, LogsCommand.self, LocksCommand.self, UpdateCommand.self,
-        RestartCommand.self, StopCommand.self, StartCommand.self, PurgeCommand.self, VolumesCommand.self,
-        RebootCommand.self, PowerOffCommand.self, KeyCommand.self, ConfigCommand.self, ReloadCommand.self,
-        PluginsCommand.self, CallCommand.self, CompletionCommand.self, HelpCommand.self,
+    static let commands = [
+        CommandEntry(StatusCommand.self), CommandEntry(EventsCommand.self), CommandEntry(LogsCommand.self),
+        CommandEntry(LocksCommand.self), CommandEntry(UpdateCommand.self), CommandEntry(.restart), CommandEntry(.stop),
+        CommandEntry(.start), CommandEntry(.purge), CommandEntry(VolumesCommand.self), CommandEntry(RebootCommand.self),
+        CommandEntry(PowerOffCommand.self), CommandEntry(KeyCommand.self), CommandEntry(ConfigCommand.self),
+        CommandEntry(ReloadCommand.self), CommandEntry(PluginsCommand.self), CommandEntry(CallCommand.self),
+        CommandEntry(CompletionCommand.self), CommandEntry(HelpCommand.self),
     ]
 
     static let syntax = ProgramSyntax(
@@ -21,13 +24,14 @@ struct Superctl {
             use.
             """
         ],
+        seeAlso: "superctl COMMAND --help, superctl(1)",
         version: "0.1.0",
         options: [.socket, .version, .help],
-        commands: commands.map { $0.syntax }
+        commands: commands.map(\.syntax)
     )
 
     static func main() async {
-        do throws(ControlFailure) {
+        do throws(ControlError) {
             let output = try await run(Array(CommandLine.arguments.dropFirst()))
             if !output.isEmpty { Terminal.write(output + "\n") }
         } catch {
@@ -39,20 +43,34 @@ struct Superctl {
     }
 
     /// What goes to standard output.
-    private static func run(_ arguments: [String]) async throws(ControlFailure) -> String {
-        switch try CommandLineParser.parse(arguments, syntax) {
+    private static func run(_ arguments: [String]) async throws(ControlError) -> String {
+        switch try parse(arguments) {
         case .version: return syntax.version
         case .help(let command): return try help(command)
         case .run(let name, let arguments):
             guard let command = commands.first(where: { $0.syntax.name == name }) else { return try help(name) }
-            return try await command.init(arguments).act(ControlClient(socket: socket(arguments)))
+            return try await command.act(arguments, ControlClient(socket: socket(arguments)))
+        }
+    }
+
+    static func parse(_ arguments: [String]) throws(ControlError) -> CommandLineParser.Outcome {
+        do throws(CommandLineError) {
+            return try CommandLineParser.parse(arguments, syntax)
+        } catch {
+            throw ControlError(error)
         }
     }
 
     /// Help for a command, or for the program.
-    static func help(_ command: String?) throws(ControlFailure) -> String {
-        if let command { return HelpText.text(for: try syntax.command(called: command), of: syntax) }
-        let statuses = [(Int32(0), "done")] + ControlFailure.Kind.allCases.map { ($0.rawValue, $0.meaning) }
+    static func help(_ command: String?) throws(ControlError) -> String {
+        if let command {
+            do throws(CommandLineError) {
+                return HelpText.text(for: try syntax.command(called: command), of: syntax)
+            } catch {
+                throw ControlError(error)
+            }
+        }
+        let statuses = [(Int32(0), "done")] + ControlError.Kind.allCases.map { ($0.rawValue, $0.meaning) }
         return HelpText.text(for: syntax, exitStatuses: statuses)
     }
 

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import SupervisorCommandLine
 
 /// Standard output: whether somebody reads it on a screen, and what the screen can do.
 struct Terminal: Sendable {

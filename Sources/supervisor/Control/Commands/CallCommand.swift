@@ -1,5 +1,6 @@
 import Glibc
 import JSON
+import SupervisorCommandLine
 
 struct CallCommand: ControlCommand {
     static let syntax = CommandSyntax(
@@ -37,9 +38,9 @@ struct CallCommand: ControlCommand {
         record = arguments.value(of: .record)
     }
 
-    func act(_ client: ControlClient) async throws(ControlFailure) -> String {
+    func act(_ client: ControlClient) async throws(ControlError) -> String {
         // Before anything is done, so that nothing is done in vain.
-        let file = try record.map { path throws(ControlFailure) in try FrameFile(path) }
+        let file = try record.map { path throws(ControlError) in try FrameFile(path) }
         defer { file?.close() }
         let answer = try await client.postJSON(
             "/control/call",
@@ -50,19 +51,19 @@ struct CallCommand: ControlCommand {
             ]
         )
         try file?.write(answer["frames"]?.arrayValue ?? [])
-        if let error = answer["error"] { throw ControlFailure(.failed, Self.text(of: error)) }
+        if let error = answer["error"] { throw ControlError(.failed, Self.text(of: error)) }
         return (answer["result"] ?? .null).text
     }
 
-    private func parsedParameters() throws(ControlFailure) -> JSONObject {
+    private func parsedParameters() throws(ControlError) -> JSONObject {
         let json: JSONValue
         do throws(JSONParseError) {
             json = try parameters == "-" ? JSONValue(parsing: Self.standardInput()) : JSONValue(parsing: parameters)
         } catch {
-            throw ControlFailure(.usage, "the parameters are not JSON: \(error)")
+            throw ControlError(.usage, "the parameters are not JSON: \(error)")
         }
         guard let object = json.objectValue else {
-            throw ControlFailure(.usage, "the parameters are not a JSON object")
+            throw ControlError(.usage, "the parameters are not a JSON object")
         }
         return object
     }
@@ -95,15 +96,15 @@ final class FrameFile {
     private let descriptor: Int32
 
     /// Empties a file that is there. Does not write through a link.
-    init(_ path: String) throws(ControlFailure) {
+    init(_ path: String) throws(ControlError) {
         self.path = path
         descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0, fchmod(descriptor, 0o600) == 0 else {
-            throw ControlFailure(.failed, "\(path) cannot be written: \(String(cString: strerror(errno)))")
+            throw ControlError(.failed, "\(path) cannot be written: \(String(cString: strerror(errno)))")
         }
     }
 
-    func write(_ frames: [JSONValue]) throws(ControlFailure) {
+    func write(_ frames: [JSONValue]) throws(ControlError) {
         var bytes: [UInt8] = []
         for frame in frames {
             frame.encode(into: &bytes)
@@ -113,7 +114,7 @@ final class FrameFile {
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
             guard count > 0 else {
-                throw ControlFailure(.failed, "\(path) cannot be written: \(String(cString: strerror(errno)))")
+                throw ControlError(.failed, "\(path) cannot be written: \(String(cString: strerror(errno)))")
             }
             rest = rest.dropFirst(count)
         }

@@ -1,4 +1,5 @@
 import JSON
+import SupervisorCommandLine
 
 struct CompletionCommand: ControlCommand {
     private static let shells = ["bash", "zsh", "fish"]
@@ -29,7 +30,7 @@ struct CompletionCommand: ControlCommand {
         application = arguments.operands.dropFirst().first
     }
 
-    func act(_ client: ControlClient) async throws(ControlFailure) -> String {
+    func act(_ client: ControlClient) async throws(ControlError) -> String {
         switch subject {
         case "bash": BashCompletion.script(for: Superctl.syntax)
         case "zsh": ZshCompletion.script(for: Superctl.syntax)
@@ -38,9 +39,8 @@ struct CompletionCommand: ControlCommand {
         case "services": try Self.services(of: application, try await client.getJSON("/control/status"))
         case "operations": Self.operations(try await client.getJSON("/control/plugins"))
         default:
-            throw Superctl.syntax.wrong(
-                "there is nothing to print for \(TerminalText.safe(subject))",
-                in: Self.syntax
+            throw ControlError(
+                Superctl.syntax.wrong("there is nothing to print for \(TerminalText.safe(subject))", in: Self.syntax)
             )
         }
     }
@@ -57,7 +57,7 @@ struct CompletionCommand: ControlCommand {
         return (numbers + names).joined(separator: "\n")
     }
 
-    static func services(of application: String?, _ status: JSONValue) throws(ControlFailure) -> String {
+    static func services(of application: String?, _ status: JSONValue) throws(ControlError) -> String {
         let arguments = CommandArguments(operands: [application].compactMap(\.self))
         let number = try AppArgument(arguments).choose(in: status)
         let app = status["apps"]?.arrayValue?.first { $0["appId"]?.integerValue == number }

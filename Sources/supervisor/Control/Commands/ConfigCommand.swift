@@ -1,4 +1,5 @@
 import JSON
+import SupervisorCommandLine
 
 struct ConfigCommand: ControlCommand {
     static let syntax = CommandSyntax(
@@ -14,7 +15,7 @@ struct ConfigCommand: ControlCommand {
         json = arguments.has(.json)
     }
 
-    func act(_ client: ControlClient) async throws(ControlFailure) -> String {
+    func act(_ client: ControlClient) async throws(ControlError) -> String {
         let configuration = try await client.getJSON("/control/config")
         return json ? configuration.text : Self.text(configuration.arrayValue ?? [], style: Terminal.output.style)
     }

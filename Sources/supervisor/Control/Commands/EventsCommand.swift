@@ -1,4 +1,5 @@
 import JSON
+import SupervisorCommandLine
 
 struct EventsCommand: ControlCommand {
     static let syntax = CommandSyntax(
@@ -18,9 +19,9 @@ struct EventsCommand: ControlCommand {
         json = arguments.has(.json)
     }
 
-    func act(_ client: ControlClient) async throws(ControlFailure) -> String {
+    func act(_ client: ControlClient) async throws(ControlError) -> String {
         if let since, Int64(since) ?? -1 < 0 {
-            throw ControlFailure(.usage, "--since needs a number of seconds, not \(TerminalText.safe(since))")
+            throw ControlError(.usage, "--since needs a number of seconds, not \(TerminalText.safe(since))")
         }
         let target = "/control/events" + (since.map { "?since=\($0)" } ?? "")
         let style = Terminal.output.style
@@ -28,7 +29,7 @@ struct EventsCommand: ControlCommand {
             Terminal.write((json ? event.text : EventReport(event, style: style).line()) + "\n")
         }
         guard isRead else { return "" }
-        throw ControlFailure(.unreachable, "the supervisor has stopped")
+        throw ControlError(.unreachable, "the supervisor has stopped")
     }
 }
 

@@ -1,3 +1,5 @@
+import SupervisorCommandLine
+
 struct HelpCommand: ControlCommand {
     static let syntax = CommandSyntax(
         name: "help",
@@ -11,7 +13,7 @@ struct HelpCommand: ControlCommand {
         command = arguments.operands.first
     }
 
-    func act(_ client: ControlClient) async throws(ControlFailure) -> String {
+    func act(_ client: ControlClient) async throws(ControlError) -> String {
         try Superctl.help(command)
     }
 }

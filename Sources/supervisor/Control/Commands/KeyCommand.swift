@@ -1,3 +1,5 @@
+import SupervisorCommandLine
+
 struct KeyCommand: ControlCommand {
     static let syntax = CommandSyntax(
         name: "key",
@@ -15,7 +17,7 @@ struct KeyCommand: ControlCommand {
         regenerate = arguments.has(.regenerate)
     }
 
-    func act(_ client: ControlClient) async throws(ControlFailure) -> String {
+    func act(_ client: ControlClient) async throws(ControlError) -> String {
         let key =
             regenerate ? try await client.post("/v1/regenerate-api-key") : try await client.get("/control/key")
         return String(decoding: key, as: UTF8.self)

@@ -1,5 +1,6 @@
 import Glibc
 import JSON
+import SupervisorCommandLine
 
 struct LocksCommand: ControlCommand {
     static let syntax = CommandSyntax(
@@ -22,7 +23,7 @@ struct LocksCommand: ControlCommand {
         json = arguments.has(.json)
     }
 
-    func act(_ client: ControlClient) async throws(ControlFailure) -> String {
+    func act(_ client: ControlClient) async throws(ControlError) -> String {
         let locks =
             wait
             ? try await client.getJSON("/control/locks?wait=1", timeout: ControlClient.forever)
@@ -31,7 +32,7 @@ struct LocksCommand: ControlCommand {
         let output = json ? locks.text : LockReport(list).text(now: Int64(time(nil)))
         if check, !list.isEmpty {
             print(output)
-            throw ControlFailure(.notNow, "")
+            throw ControlError(.notNow, "")
         }
         return output
     }

@@ -1,5 +1,6 @@
 import Glibc
 import JSON
+import SupervisorCommandLine
 import Synchronization
 
 struct LogsCommand: ControlCommand {
@@ -31,8 +32,8 @@ struct LogsCommand: ControlCommand {
         json = arguments.has(.json)
     }
 
-    func act(_ client: ControlClient) async throws(ControlFailure) -> String {
-        let tail = try lines.map { text throws(ControlFailure) in try Self.number(text) } ?? 100
+    func act(_ client: ControlClient) async throws(ControlError) -> String {
+        let tail = try lines.map { text throws(ControlError) in try Self.number(text) } ?? 100
         let status = try await client.getJSON("/control/status")
         let app = try application.choose(in: status)
         let names = Self.services(of: app, in: status)
@@ -43,16 +44,16 @@ struct LogsCommand: ControlCommand {
         )
         var target = "/control/logs?app=\(app)&tail=\(tail)"
         if follow { target += "&follow=1" }
-        if let service { target += "&service=\(TerminalText.percentEncoded(service))" }
+        if let service { target += "&service=\(service.percentEncoded)" }
         let isRead = try await client.stream(target) { printer.take($0) }
-        if let error = printer.error { throw ControlFailure(.failed, error) }
+        if let error = printer.error { throw ControlError(.failed, error) }
         guard isRead, !printer.hasEnded else { return "" }
-        throw ControlFailure(.unreachable, "the supervisor has stopped")
+        throw ControlError(.unreachable, "the supervisor has stopped")
     }
 
-    private static func number(_ text: String) throws(ControlFailure) -> Int {
+    private static func number(_ text: String) throws(ControlError) -> Int {
         guard let number = Int(text), (0...1_000_000).contains(number) else {
-            throw ControlFailure(.usage, "--lines needs a number from 0 to 1000000, not \(TerminalText.safe(text))")
+            throw ControlError(.usage, "--lines needs a number from 0 to 1000000, not \(TerminalText.safe(text))")
         }
         return number
     }

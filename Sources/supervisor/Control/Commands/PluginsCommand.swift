@@ -1,4 +1,5 @@
 import JSON
+import SupervisorCommandLine
 
 struct PluginsCommand: ControlCommand {
     static let syntax = CommandSyntax(
@@ -13,7 +14,7 @@ struct PluginsCommand: ControlCommand {
         json = arguments.has(.json)
     }
 
-    func act(_ client: ControlClient) async throws(ControlFailure) -> String {
+    func act(_ client: ControlClient) async throws(ControlError) -> String {
         let plugins = try await client.getJSON("/control/plugins")
         return json ? plugins.text : PluginReport(plugins.arrayValue ?? [], style: Terminal.output.style).text()
     }

@@ -1,5 +1,6 @@
 import Glibc
 import JSON
+import SupervisorCommandLine
 
 struct RebootCommand: ControlCommand {
     static let syntax = CommandSyntax(
@@ -15,7 +16,7 @@ struct RebootCommand: ControlCommand {
         request = PowerRequest(path: "/v1/reboot", name: "reboot", force: arguments.has(.force))
     }
 
-    func act(_ client: ControlClient) async throws(ControlFailure) -> String { try await request.make(client) }
+    func act(_ client: ControlClient) async throws(ControlError) -> String { try await request.make(client) }
 }
 
 struct PowerOffCommand: ControlCommand {
@@ -32,7 +33,7 @@ struct PowerOffCommand: ControlCommand {
         request = PowerRequest(path: "/v1/shutdown", name: "shutdown", force: arguments.has(.force))
     }
 
-    func act(_ client: ControlClient) async throws(ControlFailure) -> String { try await request.make(client) }
+    func act(_ client: ControlClient) async throws(ControlError) -> String { try await request.make(client) }
 }
 
 /// What reboot and power-off have in common.
@@ -47,8 +48,8 @@ struct PowerRequest {
     var name: String
     var force: Bool
 
-    func make(_ client: ControlClient) async throws(ControlFailure) -> String {
-        do throws(ControlFailure) {
+    func make(_ client: ControlClient) async throws(ControlError) -> String {
+        do throws(ControlError) {
             try await client.post(path, ["force": .bool(force)])
         } catch {
             guard error.kind == .notNow, !force else { throw error }
@@ -58,16 +59,16 @@ struct PowerRequest {
     }
 
     /// With those who hold locks, if that is why.
-    private func told(_ error: ControlFailure, _ client: ControlClient) async -> ControlFailure {
+    private func told(_ error: ControlError, _ client: ControlClient) async -> ControlError {
         let locks: [JSONValue]
-        do throws(ControlFailure) {
+        do throws(ControlError) {
             locks = try await client.getJSON("/control/locks").arrayValue ?? []
         } catch {
             return error
         }
         guard !locks.isEmpty else { return error }
         let table = LockReport(locks).lines(now: Int64(time(nil)), indent: 2).joined(separator: "\n")
-        return ControlFailure(
+        return ControlError(
             .notNow,
             "\(error.message)\n\(table)\nWait for them with superctl locks --wait, or go ahead with --force."
         )

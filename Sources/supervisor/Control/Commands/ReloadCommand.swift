@@ -1,3 +1,5 @@
+import SupervisorCommandLine
+
 struct ReloadCommand: ControlCommand {
     static let syntax = CommandSyntax(
         name: "reload",
@@ -10,7 +12,7 @@ struct ReloadCommand: ControlCommand {
 
     init(_ arguments: CommandArguments) {}
 
-    func act(_ client: ControlClient) async throws(ControlFailure) -> String {
+    func act(_ client: ControlClient) async throws(ControlError) -> String {
         try await client.post("/control/reload")
         return ""
     }

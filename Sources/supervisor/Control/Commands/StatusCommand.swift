@@ -1,5 +1,6 @@
 import Glibc
 import JSON
+import SupervisorCommandLine
 
 struct StatusCommand: ControlCommand {
     static let syntax = CommandSyntax(
@@ -20,7 +21,7 @@ struct StatusCommand: ControlCommand {
         json = arguments.has(.json)
     }
 
-    func act(_ client: ControlClient) async throws(ControlFailure) -> String {
+    func act(_ client: ControlClient) async throws(ControlError) -> String {
         guard watch else { return try await text(client) }
         if Terminal.output.isScreen, !json { Terminal.write("\u{1B}[2J") }
         while true {
@@ -37,7 +38,7 @@ struct StatusCommand: ControlCommand {
         }
     }
 
-    private func text(_ client: ControlClient) async throws(ControlFailure) -> String {
+    private func text(_ client: ControlClient) async throws(ControlError) -> String {
         let status = try await client.getJSON("/control/status")
         return json ? status.text : StatusReport(status, style: Terminal.output.style).text(now: Int64(time(nil)))
     }

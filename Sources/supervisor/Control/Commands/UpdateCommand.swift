@@ -1,4 +1,5 @@
 import JSON
+import SupervisorCommandLine
 
 struct UpdateCommand: ControlCommand {
     static let syntax = CommandSyntax(
@@ -20,7 +21,7 @@ struct UpdateCommand: ControlCommand {
         wait = arguments.has(.wait)
     }
 
-    func act(_ client: ControlClient) async throws(ControlFailure) -> String {
+    func act(_ client: ControlClient) async throws(ControlError) -> String {
         let before = wait ? Self.checks(try await client.getJSON("/control/status")) : 0
         try await client.post("/v1/update", ["force": .bool(force)])
         if wait { try await waitForCheck(client, number: before + 1) }
@@ -31,11 +32,11 @@ struct UpdateCommand: ControlCommand {
     private static func checks(_ status: JSONValue) -> Int64 { status["update"]?["checksBegun"]?.integerValue ?? 0 }
 
     /// Returns when the check of this number is through, and shows meanwhile how it goes.
-    private func waitForCheck(_ client: ControlClient, number: Int64) async throws(ControlFailure) {
+    private func waitForCheck(_ client: ControlClient, number: Int64) async throws(ControlError) {
         var line = ProgressLine(isScreen: Terminal.output.isScreen)
         while true {
             let status: JSONValue
-            do throws(ControlFailure) {
+            do throws(ControlError) {
                 status = try await client.getJSON("/control/status")
             } catch {
                 line.end()
@@ -57,10 +58,10 @@ struct UpdateCommand: ControlCommand {
         }
     }
 
-    private static func judge(_ update: JSONValue?) throws(ControlFailure) {
+    private static func judge(_ update: JSONValue?) throws(ControlError) {
         guard let error = update?["error"]?.stringValue else { return }
         let isLocked = update?["locked"]?.boolValue == true
-        throw ControlFailure(isLocked ? .notNow : .failed, TerminalText.safe(error))
+        throw ControlError(isLocked ? .notNow : .failed, TerminalText.safe(error))
     }
 }
 

@@ -1,4 +1,5 @@
 import JSON
+import SupervisorCommandLine
 
 struct VolumesCommand: ControlCommand {
     static let syntax = CommandSyntax(
@@ -17,7 +18,7 @@ struct VolumesCommand: ControlCommand {
         json = arguments.has(.json)
     }
 
-    func act(_ client: ControlClient) async throws(ControlFailure) -> String {
+    func act(_ client: ControlClient) async throws(ControlError) -> String {
         let volumes = try await client.getJSON("/control/volumes", timeout: .seconds(60))
         return json ? volumes.text : Self.text(volumes.arrayValue ?? [], style: Terminal.output.style)
     }

@@ -1,3 +1,5 @@
+import SupervisorCommandLine
+
 /// The script with which bash completes a program's arguments; needs nothing but bash 4.
 enum BashCompletion {
     static func script(for program: ProgramSyntax) -> String {

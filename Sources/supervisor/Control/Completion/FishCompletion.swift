@@ -1,3 +1,5 @@
+import SupervisorCommandLine
+
 /// The script with which fish completes a program's arguments.
 enum FishCompletion {
     static func script(for program: ProgramSyntax) -> String {

@@ -1,3 +1,5 @@
+import SupervisorCommandLine
+
 /// The script with which zsh completes a program's arguments.
 enum ZshCompletion {
     static func script(for program: ProgramSyntax) -> String {

@@ -1,4 +1,5 @@
 import JSON
+import SupervisorCommandLine
 
 /// An event of the device for people, on one line.
 struct EventReport {

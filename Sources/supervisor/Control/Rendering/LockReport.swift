@@ -1,4 +1,5 @@
 import JSON
+import SupervisorCommandLine
 
 /// Who holds which update lock, for people.
 struct LockReport {

@@ -1,4 +1,5 @@
 import JSON
+import SupervisorCommandLine
 
 /// The plugins for people, a line each. What needs somebody stands out by capital letters: INVALID, TRIPPED, BACKING-OFF.
 struct PluginReport {

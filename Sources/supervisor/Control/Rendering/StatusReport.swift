@@ -1,4 +1,5 @@
 import JSON
+import SupervisorCommandLine
 
 /// What GET /control/status answers, for people who were woken by it: what is wrong stands out by the words FAILED,
 /// UNHEALTHY, AWAY and OFFLINE, and nothing is longer than it must be. A member that is absent shows as "-".

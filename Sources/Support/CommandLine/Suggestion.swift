@@ -1,4 +1,4 @@
-/// What somebody may have meant.
+/// What may have been meant.
 enum Suggestion {
     /// "; did you mean start or status?", or nothing.
     static func text(for written: String, among names: [String]) -> String {
@@ -8,7 +8,7 @@ enum Suggestion {
         return "; did you mean \(others.isEmpty ? last : "\(others) or \(last)")?"
     }
 
-    /// Those that a slip of the fingers away from `written` or begin with it; all that are equally near, three at most.
+    /// The names that are a typing slip away from `written`, or begin with it: all that are equally near, three at most.
     static func nearest(to written: String, among names: [String]) -> [String] {
         let typed = bytes(written)
         guard typed.contains(where: { $0 != UInt8(ascii: "-") }), typed.count <= 64 else { return [] }

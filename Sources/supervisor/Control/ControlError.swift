@@ -1,5 +1,7 @@
-/// Why a command did not succeed: what to tell the user, and how to exit.
-struct ControlFailure: Error, Hashable {
+import SupervisorCommandLine
+
+/// Why a command did not succeed: what to print, and how to exit.
+struct ControlError: Error, Hashable {
     /// sysexits.h, where it has a code.
     enum Kind: Int32, Hashable, CaseIterable {
         case failed = 1
@@ -31,5 +33,9 @@ struct ControlFailure: Error, Hashable {
     init(_ kind: Kind, _ message: String) {
         self.kind = kind
         self.message = message
+    }
+
+    init(_ error: CommandLineError) {
+        self.init(.usage, error.message)
     }
 }
