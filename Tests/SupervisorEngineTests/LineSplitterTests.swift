@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Lines cut from a stream")
 struct LineSplitterTests {
-    private func lines(_ pieces: [[UInt8]], limit: Int = 100) throws(LineSplitter.Overflow) -> [String] {
+    private func lines(_ pieces: [[UInt8]], limit: Int = 100) throws(LineSplitter.OverflowError) -> [String] {
         var splitter = LineSplitter(limit: limit)
         var lines: [String] = []
         for piece in pieces {
@@ -25,8 +25,8 @@ struct LineSplitterTests {
     @Test("may have exactly the limit, with and without an end")
     func limit() throws {
         #expect(try lines([Array("1234\n1234".utf8)], limit: 4) == ["1234", "1234"])
-        #expect(throws: LineSplitter.Overflow()) { try lines([Array("12345\n".utf8)], limit: 4) }
-        #expect(throws: LineSplitter.Overflow()) { try lines([Array("123".utf8), Array("45".utf8)], limit: 4) }
+        #expect(throws: LineSplitter.OverflowError()) { try lines([Array("12345\n".utf8)], limit: 4) }
+        #expect(throws: LineSplitter.OverflowError()) { try lines([Array("123".utf8), Array("45".utf8)], limit: 4) }
     }
 
     @Test("are none where nothing came")

@@ -1,7 +1,7 @@
 import Glibc
 import SupervisorPluginAPI
-import Testing
 import TestSupport
+import Testing
 
 @testable import supervisor_plugin_redsocks
 
@@ -154,7 +154,7 @@ import TestSupport
     ])
     func `a proxy that we cannot tell is told with its line and without values`(entries: String, line: Int) throws {
         let configuration = try Self.parse("redsocks {\n\(entries)\n}\n")
-        let mismatch = try #require(throws: RedsocksConfiguration.Mismatch.self) {
+        let mismatch = try #require(throws: RedsocksConfiguration.MismatchError.self) {
             try configuration.settings(noProxy: [])
         }
         #expect(mismatch.line == line)

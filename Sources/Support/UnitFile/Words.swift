@@ -1,10 +1,6 @@
 /// Splits a value into items as the section "Quoting" of systemd.syntax(7) has it.
 enum Words {
-    struct Failure: Error {
-        var reason: String
-    }
-
-    static func split(_ text: String) throws(Failure) -> [String] {
+    static func split(_ text: String) throws(WordsError) -> [String] {
         var words: [String] = []
         var rest = text.unicodeScalars[...].drop(while: UnitFile.isSpace)
         while let first = rest.first {
@@ -12,7 +8,7 @@ enum Words {
                 rest.removeFirst()
                 words.append(try takeQuoted(from: &rest, quote: first))
                 guard rest.first.map(UnitFile.isSpace) ?? true else {
-                    throw Failure(reason: "white space must follow a closing quote")
+                    throw WordsError(reason: "white space must follow a closing quote")
                 }
             } else {
                 words.append(try takePlain(from: &rest))
@@ -25,16 +21,16 @@ enum Words {
     private static func takeQuoted(
         from rest: inout Substring.UnicodeScalarView,
         quote: Unicode.Scalar
-    ) throws(Failure) -> String {
+    ) throws(WordsError) -> String {
         var word = String.UnicodeScalarView()
         while let next = rest.popFirst() {
             if next == quote { return String(word) }
             word.append(next == "\\" ? try takeEscape(from: &rest) : next)
         }
-        throw Failure(reason: "a quote is not closed")
+        throw WordsError(reason: "a quote is not closed")
     }
 
-    private static func takePlain(from rest: inout Substring.UnicodeScalarView) throws(Failure) -> String {
+    private static func takePlain(from rest: inout Substring.UnicodeScalarView) throws(WordsError) -> String {
         var word = String.UnicodeScalarView()
         while let next = rest.first, !UnitFile.isSpace(next) {
             rest.removeFirst()
@@ -43,7 +39,7 @@ enum Words {
         return String(word)
     }
 
-    private static func takeEscape(from rest: inout Substring.UnicodeScalarView) throws(Failure) -> Unicode.Scalar {
+    private static func takeEscape(from rest: inout Substring.UnicodeScalarView) throws(WordsError) -> Unicode.Scalar {
         switch rest.popFirst() {
         case "\\": return "\\"
         case "\"": return "\""
@@ -56,7 +52,7 @@ enum Words {
         case "r": return "\r"
         case "t": return "\t"
         case "v": return "\u{B}"
-        default: throw Failure(reason: "an escape is not known")
+        default: throw WordsError(reason: "an escape is not known")
         }
     }
 }

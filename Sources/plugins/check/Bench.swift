@@ -22,14 +22,14 @@ final class Bench {
 
     // MARK: Starting
 
-    func start() throws(Finding) -> PluginUnderTest {
+    func start() throws(CheckError) -> PluginUnderTest {
         guard let launch = options.isSocket ? Launch.connect(options.target) : Launch.spawn(options.target) else {
             throw .failed("cannot \(options.isSocket ? "connect" : "start"): \(String(cString: strerror(errno)))")
         }
         return keep(launch)
     }
 
-    func startOnTerminal() throws(Finding) -> PluginUnderTest {
+    func startOnTerminal() throws(CheckError) -> PluginUnderTest {
         try needProcess()
         guard let launch = Launch.spawnOnTerminal(options.target) else {
             throw .skipped("no terminal to be had: \(String(cString: strerror(errno)))")
@@ -44,7 +44,7 @@ final class Bench {
     }
 
     /// A plugin that is through the handshake.
-    func ready(extra settings: [String: String] = [:]) throws(Finding) -> PluginUnderTest {
+    func ready(extra settings: [String: String] = [:]) throws(CheckError) -> PluginUnderTest {
         let plugin = try start()
         _ = try result(of: try initialize(plugin, settings: settings), PluginInitialize.self)
         try plugin.send(.notification(method: PluginInitialized.name, parameters: ["accepted": true]))
@@ -58,7 +58,7 @@ final class Bench {
         _ plugin: PluginUnderTest,
         versions: [Int64] = [PluginProtocol.version],
         settings: [String: String] = [:]
-    ) throws(Finding) -> Frame {
+    ) throws(CheckError) -> Frame {
         try call(plugin, PluginInitialize.name, handshake(versions: versions, settings: settings))
     }
 
@@ -83,7 +83,7 @@ final class Bench {
         started = []
     }
 
-    func needProcess() throws(Finding) {
+    func needProcess() throws(CheckError) {
         guard !options.isSocket else { throw .skipped("a socket's process is not ours") }
     }
 
@@ -94,19 +94,20 @@ final class Bench {
         _ method: String,
         _ parameters: JSONObject = [:],
         id: RequestID? = nil
-    ) throws(Finding) -> Frame {
+    ) throws(CheckError) -> Frame {
         let id = id ?? plugin.nextID()
         try plugin.send(.request(id: id, method: method, parameters: parameters))
         return try plugin.answer(to: id)
     }
 
     /// The plugin serves on: plugin.ping is answered as it should be.
-    func ping(_ plugin: PluginUnderTest, id: RequestID? = nil) throws(Finding) {
+    func ping(_ plugin: PluginUnderTest, id: RequestID? = nil) throws(CheckError) {
         _ = try result(of: try call(plugin, PluginPing.name, id: id), PluginPing.self)
     }
 
     @discardableResult
-    func result<Operation: HostOperation>(of frame: Frame, _ type: Operation.Type) throws(Finding) -> Operation.Reply {
+    func result<Operation: HostOperation>(of frame: Frame, _ type: Operation.Type) throws(CheckError) -> Operation.Reply
+    {
         switch frame {
         case .result(_, let value):
             do throws(PluginError) {
@@ -122,7 +123,7 @@ final class Bench {
 
     /// The answer is an error with one of these codes; nil stands for any.
     @discardableResult
-    func expect(_ codes: [PluginError.Code]?, _ frame: Frame, _ what: String) throws(Finding) -> PluginError {
+    func expect(_ codes: [PluginError.Code]?, _ frame: Frame, _ what: String) throws(CheckError) -> PluginError {
         let expected = codes?.map { "\($0.rawValue)" }.joined(separator: " or ") ?? "an error"
         guard case .failure(_, let error) = frame else {
             throw .failed("\(what): answered with a result, expected \(expected)")
@@ -153,7 +154,7 @@ final class Bench {
     }
 
     /// Ended in time, and with 0 where that can be seen.
-    func expectExit(_ plugin: PluginUnderTest, after what: String, status expected: Int32? = 0) throws(Finding) {
+    func expectExit(_ plugin: PluginUnderTest, after what: String, status expected: Int32? = 0) throws(CheckError) {
         guard let status = plugin.exit(within: PluginUnderTest.exitTime) else {
             throw .failed("still there 5 s after \(what)")
         }

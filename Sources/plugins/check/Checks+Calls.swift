@@ -2,26 +2,26 @@ import SupervisorPluginAPI
 
 extension Checks {
     static let calls: [Check] = [
-        Check("calls.ping", "plugin.ping says whether the plugin is ready") { bench throws(Finding) in
+        Check("calls.ping", "plugin.ping says whether the plugin is ready") { bench throws(CheckError) in
             let plugin = try bench.ready()
             let frame = try bench.call(plugin, PluginPing.name)
             let reply = try bench.result(of: frame, PluginPing.self)
             if !reply.isReady { bench.remarks.append("it is not ready: \(reply.reason ?? "it does not say why")") }
         },
         Check("calls.unknown-method", "an unknown method is answered with -32601, and calls are served on") {
-            bench throws(Finding) in
+            bench throws(CheckError) in
             let plugin = try bench.ready()
             for method in ["check.no-such-method", "plugin.no-such-method", "", "a \"$(id)\""] {
                 try bench.expect([.methodNotFound], try bench.call(plugin, method), "the method \(method)")
             }
             try bench.ping(plugin)
         },
-        Check("calls.unknown-notification", "an unknown notification is ignored") { bench throws(Finding) in
+        Check("calls.unknown-notification", "an unknown notification is ignored") { bench throws(CheckError) in
             let plugin = try bench.ready()
             try plugin.send(.notification(method: "check.no-such-notification", parameters: ["a": 1]))
             try bench.ping(plugin)
         },
-        Check("calls.two", "two calls in flight are both answered, each to its id") { bench throws(Finding) in
+        Check("calls.two", "two calls in flight are both answered, each to its id") { bench throws(CheckError) in
             let plugin = try bench.ready()
             let (method, parameters) = bench.anyCall
             let ids: [RequestID] = [.text("first"), .text("second")]
@@ -31,7 +31,7 @@ extension Checks {
             )
             for id in ids { _ = try plugin.answer(to: id) }
         },
-        Check("calls.sixteen", "sixteen calls in flight are all answered") { bench throws(Finding) in
+        Check("calls.sixteen", "sixteen calls in flight are all answered") { bench throws(CheckError) in
             let plugin = try bench.ready()
             let ids = (0..<PluginProtocol.maximumCalls).map { _ in plugin.nextID() }
             try plugin.send(
@@ -40,7 +40,7 @@ extension Checks {
             for id in ids { try bench.result(of: try plugin.answer(to: id), PluginPing.self) }
         },
         Check("calls.ping-while-busy", "plugin.ping is answered within a second while a call is under way") {
-            bench throws(Finding) in
+            bench throws(CheckError) in
             guard let (method, parameters) = bench.longCall else { throw .skipped(noCall) }
             let plugin = try bench.ready()
             let call = plugin.nextID()
@@ -55,7 +55,7 @@ extension Checks {
             _ = try plugin.answer(to: call)
         },
         Check("calls.cancel", "a call that is cancelled is answered exactly once, within 2 s") {
-            bench throws(Finding) in
+            bench throws(CheckError) in
             let plugin = try bench.ready()
             let (method, parameters) = bench.anyCall
             let call = plugin.nextID()
@@ -72,7 +72,7 @@ extension Checks {
             guard !plugin.hasAnswer(to: call, within: 500) else { throw .failed("answered twice") }
         },
         Check("calls.cancel-unknown", "plugin.cancel of a call that is over, or never was, is ignored") {
-            bench throws(Finding) in
+            bench throws(CheckError) in
             let plugin = try bench.ready()
             let over = plugin.nextID()
             try bench.ping(plugin, id: over)
@@ -82,7 +82,7 @@ extension Checks {
             try plugin.send(.notification(method: PluginCancel.name, parameters: [:]))
             try bench.ping(plugin)
         },
-        Check("calls.order", "answers go out at once, not with the next frame") { bench throws(Finding) in
+        Check("calls.order", "answers go out at once, not with the next frame") { bench throws(CheckError) in
             let plugin = try bench.ready()
             for _ in 0..<20 { try bench.ping(plugin) }
         },

@@ -2,7 +2,7 @@ import SupervisorPluginAPI
 
 extension Checks {
     static let frames: [Check] = [
-        Check("frames.split", "a frame that comes byte by byte") { bench throws(Finding) in
+        Check("frames.split", "a frame that comes byte by byte") { bench throws(CheckError) in
             let plugin = try bench.start()
             let id = plugin.nextID()
             let frame = Frame.request(id: id, method: PluginInitialize.name, parameters: bench.handshake())
@@ -13,12 +13,12 @@ extension Checks {
             try bench.result(of: try plugin.answer(to: id), PluginInitialize.self)
         },
         Check("frames.joined", "several frames in one write, and a cut in the middle of the next") {
-            bench throws(Finding) in
+            bench throws(CheckError) in
             let plugin = try bench.start()
             let ids = [plugin.nextID(), plugin.nextID(), plugin.nextID()]
             let initialize = Frame.request(id: ids[0], method: PluginInitialize.name, parameters: bench.handshake())
             try bench.result(
-                of: try { () throws(Finding) in
+                of: try { () throws(CheckError) in
                     try plugin.send(initialize)
                     return try plugin.answer(to: ids[0])
                 }(),
@@ -33,12 +33,13 @@ extension Checks {
             try plugin.send(bytes: Array(pings[1].dropFirst(20)))
             try bench.result(of: try plugin.answer(to: ids[2]), PluginPing.self)
         },
-        Check("frames.separators", "U+2028, U+2029, NEL, VT and FF in a string end no frame") { bench throws(Finding) in
+        Check("frames.separators", "U+2028, U+2029, NEL, VT and FF in a string end no frame") {
+            bench throws(CheckError) in
             let plugin = try bench.ready()
             try bench.ping(plugin, id: .text(separators))
             try bench.ping(plugin)
         },
-        Check("frames.ids", "ids come back as they were") { bench throws(Finding) in
+        Check("frames.ids", "ids come back as they were") { bench throws(CheckError) in
             let plugin = try bench.ready()
             let ids: [RequestID] = [
                 .number(0), .number(-1), .number(9_007_199_254_740_991), .text("7"), .text(""), .text("a b"),
@@ -46,18 +47,18 @@ extension Checks {
             ]
             for id in ids { try bench.ping(plugin, id: id) }
         },
-        Check("frames.maximum", "a frame of exactly 1 MiB is taken") { bench throws(Finding) in
+        Check("frames.maximum", "a frame of exactly 1 MiB is taken") { bench throws(CheckError) in
             let plugin = try bench.ready()
             let id = plugin.nextID()
             try plugin.send(bytes: padded(id, to: PluginProtocol.maximumFrameSize))
             let time = max(bench.options.timeout, 10_000)
             try bench.result(of: try plugin.answer(to: id, within: time), PluginPing.self)
         },
-        Check("frames.oversize", "a longer frame is not taken: -32600 and on, or exit") { bench throws(Finding) in
+        Check("frames.oversize", "a longer frame is not taken: -32600 and on, or exit") { bench throws(CheckError) in
             let plugin = try bench.ready()
             let id = plugin.nextID()
             let next = plugin.nextID()
-            do throws(Finding) {
+            do throws(CheckError) {
                 try plugin.send(bytes: padded(id, to: PluginProtocol.maximumFrameSize + 1))
                 try plugin.send(.request(id: next, method: PluginPing.name, parameters: [:]))
                 let time = max(bench.options.timeout, 10_000)
@@ -69,14 +70,14 @@ extension Checks {
             if plugin.hasAnswer(to: id, within: 0), case .result = try plugin.answer(to: id) {
                 throw .failed("a frame of 1 MiB + 1 byte was answered with a result")
             }
-            do throws(Finding) {
+            do throws(CheckError) {
                 try bench.expect([.invalidRequest], try plugin.answer(to: nil, within: 100), "1 MiB + 1 byte")
             } catch {
                 bench.remarks.append("the frame is dropped without -32600")
             }
         },
         Check("frames.not-json", "a line that is no JSON is answered with -32700 and the id null") {
-            bench throws(Finding) in
+            bench throws(CheckError) in
             let plugin = try bench.ready()
             for line in ["nonsense", "{\"jsonrpc\":\"2.0\",\"id\":1,", "{\"id\":1}}"] {
                 try plugin.send(bytes: Array("\(line)\n".utf8))
@@ -84,7 +85,7 @@ extension Checks {
             }
             try bench.ping(plugin)
         },
-        Check("frames.invalid", "JSON that is no frame is answered with -32600") { bench throws(Finding) in
+        Check("frames.invalid", "JSON that is no frame is answered with -32600") { bench throws(CheckError) in
             let plugin = try bench.ready()
             let lines = [
                 "[]", "1", "\"text\"", "[{\"jsonrpc\":\"2.0\",\"id\":900,\"method\":\"plugin.ping\"}]",
@@ -101,14 +102,14 @@ extension Checks {
             }
             try bench.ping(plugin)
         },
-        Check("frames.no-params", "absent params are an empty object") { bench throws(Finding) in
+        Check("frames.no-params", "absent params are an empty object") { bench throws(CheckError) in
             let plugin = try bench.ready()
             let id = RequestID.number(77)
             try plugin.send(bytes: Array("{\"jsonrpc\":\"2.0\",\"id\":77,\"method\":\"plugin.ping\"}\n".utf8))
             try bench.result(of: try plugin.answer(to: id), PluginPing.self)
         },
         Check("frames.unknown-members", "unknown members of a frame and of params are ignored") {
-            bench throws(Finding) in
+            bench throws(CheckError) in
             let plugin = try bench.ready()
             let (method, parameters) = bench.anyCall
             var more = parameters
@@ -121,7 +122,8 @@ extension Checks {
                 throw .failed("\(method) was answered with \(error.code.rawValue): \(error.message)")
             }
         },
-        Check("frames.white-space", "white space of JSON around and within a frame is taken") { bench throws(Finding) in
+        Check("frames.white-space", "white space of JSON around and within a frame is taken") {
+            bench throws(CheckError) in
             let plugin = try bench.ready()
             let line =
                 " \t{ \"method\" : \"plugin.ping\" ,\t\"params\" : { } , \"id\" : 78 , \"jsonrpc\" : \"2.0\" } \r\n"

@@ -7,7 +7,7 @@ extension Checks {
             "plugin.initialize is answered with version, name and operations",
             needsHandshake: false
         ) {
-            bench throws(Finding) in
+            bench throws(CheckError) in
             let plugin = try bench.start()
             let reply = try bench.result(of: try bench.initialize(plugin), PluginInitialize.self)
             guard reply.protocolVersion == PluginProtocol.version else {
@@ -24,7 +24,7 @@ extension Checks {
             bench.offered = reply
         },
         Check("handshake.operations", "the operations are named and marked idempotent as the contract says") {
-            bench throws(Finding) in
+            bench throws(CheckError) in
             let operations = bench.offered?.operations ?? []
             guard !operations.isEmpty else { throw .failed("no operations") }
             var seen: Set<String> = []
@@ -43,30 +43,30 @@ extension Checks {
             }
         },
         Check("handshake.version", "an unknown version is answered with -32001", needsHandshake: false) {
-            bench throws(Finding) in
+            bench throws(CheckError) in
             let plugin = try bench.start()
             let frame = try bench.initialize(plugin, versions: [99])
             try bench.expect([.unsupportedVersion], frame, "protocolVersions [99]")
         },
-        Check("handshake.versions", "version 1 is chosen from several") { bench throws(Finding) in
+        Check("handshake.versions", "version 1 is chosen from several") { bench throws(CheckError) in
             let frame = try bench.initialize(try bench.start(), versions: [99, 1, 7])
             let reply = try bench.result(of: frame, PluginInitialize.self)
             guard reply.protocolVersion == 1 else { throw .failed("protocolVersion is \(reply.protocolVersion)") }
         },
         Check("handshake.first", "a call before plugin.initialize is answered with -32002", needsHandshake: false) {
-            bench throws(Finding) in
+            bench throws(CheckError) in
             let plugin = try bench.start()
             let method = bench.offered?.operations.first?.name ?? "check.nothing"
             try bench.expect([.notInitialized], try bench.call(plugin, method), method)
             if bench.offered != nil { try bench.result(of: try bench.initialize(plugin), PluginInitialize.self) }
         },
         Check("handshake.again", "a second plugin.initialize is answered with an error, and calls are served on") {
-            bench throws(Finding) in
+            bench throws(CheckError) in
             let plugin = try bench.ready()
             try bench.expect(nil, try bench.initialize(plugin), "the second plugin.initialize")
             try bench.ping(plugin)
         },
-        Check("handshake.refused", "a plugin that was refused does no operation and ends") { bench throws(Finding) in
+        Check("handshake.refused", "a plugin that was refused does no operation and ends") { bench throws(CheckError) in
             let plugin = try bench.start()
             try bench.result(of: try bench.initialize(plugin), PluginInitialize.self)
             let refusal: JSONObject = ["accepted": false, "reason": "supervisor-plugin-check wants to see this"]
@@ -83,12 +83,12 @@ extension Checks {
             plugin.endInput()
             try bench.expectExit(plugin, after: "the refusal and the end of its input", status: nil)
         },
-        Check("handshake.settings", "unknown settings are ignored, whatever they contain") { bench throws(Finding) in
+        Check("handshake.settings", "unknown settings are ignored, whatever they contain") { bench throws(CheckError) in
             let plugin = try bench.ready(extra: ["X-Check": Checks.separators, "X-\(Checks.separators)": ""])
             try bench.ping(plugin)
         },
         Check("handshake.unknown-members", "unknown members of plugin.initialize are ignored") {
-            bench throws(Finding) in
+            bench throws(CheckError) in
             let plugin = try bench.start()
             var parameters = bench.handshake()
             parameters["x-check"] = ["nested": [1, 2.5, nil, true, "text"]]

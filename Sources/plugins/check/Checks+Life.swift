@@ -3,23 +3,24 @@ import SupervisorPluginAPI
 
 extension Checks {
     static let life: [Check] = [
-        Check("life.stays", "a plugin that nobody asks to does not exit") { bench throws(Finding) in
+        Check("life.stays", "a plugin that nobody asks to does not exit") { bench throws(CheckError) in
             let plugin = try bench.ready()
             guard plugin.exit(within: 1000) == nil else { throw .failed("it ended within a second") }
             try bench.ping(plugin)
         },
-        Check("life.shutdown", "plugin.shutdown is answered, then the plugin exits with 0") { bench throws(Finding) in
+        Check("life.shutdown", "plugin.shutdown is answered, then the plugin exits with 0") {
+            bench throws(CheckError) in
             let plugin = try bench.ready()
             try bench.result(of: try bench.call(plugin, PluginShutdown.name), PluginShutdown.self)
             try bench.expectExit(plugin, after: "plugin.shutdown")
         },
         Check("life.end-of-input", "at the end of its input the plugin exits with 0 within 5 s") {
-            bench throws(Finding) in
+            bench throws(CheckError) in
             let plugin = try bench.ready()
             plugin.endInput()
             try bench.expectExit(plugin, after: "the end of its input")
         },
-        Check("life.end-while-busy", "so it does while a call is under way") { bench throws(Finding) in
+        Check("life.end-while-busy", "so it does while a call is under way") { bench throws(CheckError) in
             guard let (method, parameters) = bench.longCall else { throw .skipped(noCall) }
             let plugin = try bench.ready()
             let id = plugin.nextID()
@@ -31,12 +32,12 @@ extension Checks {
             if plugin.hasAnswer(to: id, within: 0) { _ = try plugin.answer(to: id) }
         },
         Check("life.end-before-handshake", "so it does before the handshake", needsHandshake: false) {
-            bench throws(Finding) in
+            bench throws(CheckError) in
             let plugin = try bench.start()
             plugin.endInput()
             try bench.expectExit(plugin, after: "the end of its input, before plugin.initialize")
         },
-        Check("life.end-within-frame", "so it does in the middle of a frame") { bench throws(Finding) in
+        Check("life.end-within-frame", "so it does in the middle of a frame") { bench throws(CheckError) in
             let plugin = try bench.ready()
             try plugin.send(bytes: Array("{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"plugin.pi".utf8))
             plugin.settle(20)
@@ -45,14 +46,14 @@ extension Checks {
             // An error for the rest of a frame is nobody's, and no fault either.
             if plugin.hasNullAnswer { _ = try plugin.answer(to: nil) }
         },
-        Check("life.terminate", "at SIGTERM the plugin exits with 0 within 5 s") { bench throws(Finding) in
+        Check("life.terminate", "at SIGTERM the plugin exits with 0 within 5 s") { bench throws(CheckError) in
             try bench.needProcess()
             let plugin = try bench.ready()
             try bench.ping(plugin)
             plugin.signal(SIGTERM)
             try bench.expectExit(plugin, after: "SIGTERM")
         },
-        Check("life.terminate-while-busy", "so it does while a call is under way") { bench throws(Finding) in
+        Check("life.terminate-while-busy", "so it does while a call is under way") { bench throws(CheckError) in
             try bench.needProcess()
             guard let (method, parameters) = bench.longCall else { throw .skipped(noCall) }
             let plugin = try bench.ready()
@@ -64,7 +65,7 @@ extension Checks {
             if plugin.hasAnswer(to: id, within: 0) { _ = try plugin.answer(to: id) }
         },
         Check("life.terminal", "started on a terminal, it says what it is and exits with 2", needsHandshake: false) {
-            bench throws(Finding) in
+            bench throws(CheckError) in
             let plugin = try bench.startOnTerminal()
             guard let status = plugin.exit(within: PluginUnderTest.exitTime) else {
                 plugin.signal(SIGKILL)

@@ -6,13 +6,13 @@ struct Check: Sendable {
     let title: String
     /// Whether it is pointless once the good handshake has failed.
     var needsHandshake = true
-    let body: @Sendable (Bench) throws(Finding) -> Void
+    let body: @Sendable (Bench) throws(CheckError) -> Void
 
     init(
         _ id: String,
         _ title: String,
         needsHandshake: Bool = true,
-        _ body: @escaping @Sendable (Bench) throws(Finding) -> Void
+        _ body: @escaping @Sendable (Bench) throws(CheckError) -> Void
     ) {
         self.id = id
         self.title = title
@@ -28,7 +28,7 @@ enum Checks {
     static func operations(_ bench: Bench) -> [Check] {
         (bench.offered?.operations ?? []).flatMap { operation in
             [
-                Check("operation.\(operation.name)", "is answered as the protocol says") { bench throws(Finding) in
+                Check("operation.\(operation.name)", "is answered as the protocol says") { bench throws(CheckError) in
                     try calls(operation, bench)
                 }
             ]
@@ -36,7 +36,7 @@ enum Checks {
                     ? []
                     : [
                         Check("operation.\(operation.name).arguments", "wrong params are refused as invalid-argument") {
-                            bench throws(Finding) in try refuses(operation, bench)
+                            bench throws(CheckError) in try refuses(operation, bench)
                         }
                     ])
         }
@@ -56,7 +56,7 @@ enum Checks {
     private static func calls(
         _ operation: PluginInitialize.Reply.Operation,
         _ bench: Bench
-    ) throws(Finding) {
+    ) throws(CheckError) {
         guard bench.isAllowed(operation) else {
             throw .skipped("it may change the host; --allow \(operation.name) calls it")
         }
@@ -79,7 +79,7 @@ enum Checks {
     private static func refuses(
         _ operation: PluginInitialize.Reply.Operation,
         _ bench: Bench
-    ) throws(Finding) {
+    ) throws(CheckError) {
         guard bench.options.calls[operation.name] != nil else {
             throw .skipped("it may change the host if it takes them; --allow \(operation.name) tries")
         }

@@ -49,7 +49,7 @@ struct PluginCheck {
         for check in Checks.fixed { run(check) }
         for check in Checks.operations(bench) { run(check) }
         for violation in Violation.allCases where wants(violation.rawValue) {
-            let finding = violations.first[violation].map(Finding.failed)
+            let finding = violations.first[violation].map(CheckError.failed)
             report.add(violation.rawValue, violation.title, finding)
         }
         return report.end()
@@ -59,11 +59,11 @@ struct PluginCheck {
         // Others need to know what it offers.
         guard wants(check.id) || check.id == "handshake.good" else { return }
         bench.remarks = []
-        var finding: Finding?
+        var finding: CheckError?
         if check.needsHandshake, bench.offered == nil {
             finding = .skipped("the handshake fails")
         } else {
-            do throws(Finding) { try check.body(bench) } catch { finding = error }
+            do throws(CheckError) { try check.body(bench) } catch { finding = error }
             bench.dispose(hasFailed: finding != nil)
         }
         report.add(check.id, check.title, finding, remarks: bench.remarks, log: bench.log)

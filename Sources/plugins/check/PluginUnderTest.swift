@@ -38,12 +38,12 @@ final class PluginUnderTest {
         return .number(lastID)
     }
 
-    func send(_ frames: Frame...) throws(Finding) {
+    func send(_ frames: Frame...) throws(CheckError) {
         try send(bytes: frames.flatMap { $0.encoded() })
     }
 
     /// Reads meanwhile: a plugin may answer before it has read everything.
-    func send(bytes: [UInt8]) throws(Finding) {
+    func send(bytes: [UInt8]) throws(CheckError) {
         let end = Clock.now + max(timeout, 10_000)
         var rest = bytes[...]
         while !rest.isEmpty {
@@ -71,7 +71,7 @@ final class PluginUnderTest {
     // MARK: Receiving
 
     /// The answer to `id`; nil stands for an error whose id is null, and `orNull` takes such a one, too.
-    func answer(to id: RequestID?, within time: Int64? = nil, orNull: Bool = false) throws(Finding) -> Frame {
+    func answer(to id: RequestID?, within time: Int64? = nil, orNull: Bool = false) throws(CheckError) -> Frame {
         let end = Clock.now + (time ?? timeout)
         while true {
             let index = inbox.firstIndex { $0.answeredID == .some(id) || (orNull && $0.answeredID == .some(nil)) }

@@ -10,7 +10,8 @@ struct Report {
     }
 
     /// - Parameter log: what the plugin has written to standard error meanwhile; shown with a failure.
-    mutating func add(_ id: String, _ title: String, _ finding: Finding?, remarks: [String] = [], log: [UInt8] = []) {
+    mutating func add(_ id: String, _ title: String, _ finding: CheckError?, remarks: [String] = [], log: [UInt8] = [])
+    {
         count += 1
         var text = ""
         switch finding {

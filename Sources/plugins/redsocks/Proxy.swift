@@ -145,7 +145,7 @@ actor Proxy {
         } catch {
             throw PluginError(.failed, "\(names.configuration.path), \(error)")
         }
-        do throws(RedsocksConfiguration.Mismatch) {
+        do throws(RedsocksConfiguration.MismatchError) {
             return try parsed.settings(noProxy: exceptions)
         } catch {
             throw PluginError(.failed, "\(names.configuration.path), \(error)")

@@ -1,7 +1,7 @@
 /// Cuts a stream of bytes into lines at the byte 0x0A, across pieces of any size.
 struct LineSplitter: Sendable {
     /// A line got longer than the limit.
-    struct Overflow: Error, Hashable {}
+    struct OverflowError: Error, Hashable {}
 
     /// Bytes of a line, without its end.
     let limit: Int
@@ -21,19 +21,19 @@ struct LineSplitter: Sendable {
     }
 
     /// The next complete line, without its LF or CR LF; empty lines are passed over. nil where its end has not come.
-    mutating func next() throws(Overflow) -> [UInt8]? {
+    mutating func next() throws(OverflowError) -> [UInt8]? {
         while let end = buffer[searched...].firstIndex(of: 0x0A) {
             let line = buffer[start..<end]
             start = end + 1
             searched = start
-            guard line.count <= limit else { throw Overflow() }
+            guard line.count <= limit else { throw OverflowError() }
             let content = line.last == 0x0D ? line.dropLast() : line
             if !content.isEmpty { return Array(content) }
         }
         buffer.removeSubrange(..<start)
         start = 0
         searched = buffer.count
-        guard buffer.count <= limit else { throw Overflow() }
+        guard buffer.count <= limit else { throw OverflowError() }
         // One long line must not keep its memory for the life of a stream.
         if buffer.isEmpty, buffer.capacity > 4096 { buffer = [] }
         return nil

@@ -27,7 +27,7 @@ extension RedsocksConfiguration {
     }
 
     /// Why a file that is in order as such describes no proxy that we know.
-    struct Mismatch: Error, Hashable, CustomStringConvertible {
+    struct MismatchError: Error, Hashable, CustomStringConvertible {
         var line: Int
         /// Shows no value.
         var reason: String
@@ -36,7 +36,7 @@ extension RedsocksConfiguration {
 
     /// The proxy that the file describes, nil where it has no section `redsocks`. Of several it is the one with our port,
     /// else the first.
-    func settings(noProxy: [String]) throws(Mismatch) -> ProxySettings? {
+    func settings(noProxy: [String]) throws(MismatchError) -> ProxySettings? {
         let candidates = sections.filter { $0.name == "redsocks" }
         let ours = candidates.first { $0.entry("local_port")?.value == Array(Self.localPort.utf8) }
         guard let section = ours ?? candidates.first else { return nil }
@@ -44,7 +44,7 @@ extension RedsocksConfiguration {
         let ip = try section.required("ip")
         let portEntry = section.entry("port")
         guard let portEntry, let port = Self.number(portEntry.value) else {
-            throw Mismatch(line: portEntry?.line ?? section.line, reason: "port is no number")
+            throw MismatchError(line: portEntry?.line ?? section.line, reason: "port is no number")
         }
         // Without a value redsocks uses none, too.
         let login = try section.text("login").flatMap { $0.isEmpty ? nil : $0 }
@@ -62,7 +62,7 @@ extension RedsocksConfiguration {
             // The message begins with the member's name, which is the key's, too.
             let key = error.message.utf8.prefix { $0 != UInt8(ascii: " ") }
             let line = section.entry(String(Substring(key)))?.line ?? section.line
-            throw Mismatch(line: line, reason: error.message)
+            throw MismatchError(line: line, reason: error.message)
         }
     }
 
@@ -76,17 +76,17 @@ extension RedsocksConfiguration {
 }
 
 extension RedsocksConfiguration.Section {
-    fileprivate func text(_ key: String) throws(RedsocksConfiguration.Mismatch) -> String? {
+    fileprivate func text(_ key: String) throws(RedsocksConfiguration.MismatchError) -> String? {
         guard let entry = entry(key) else { return nil }
         guard let text = String(validating: entry.value, as: UTF8.self) else {
-            throw RedsocksConfiguration.Mismatch(line: entry.line, reason: "\(key) is not UTF-8")
+            throw RedsocksConfiguration.MismatchError(line: entry.line, reason: "\(key) is not UTF-8")
         }
         return text
     }
 
-    fileprivate func required(_ key: String) throws(RedsocksConfiguration.Mismatch) -> String {
+    fileprivate func required(_ key: String) throws(RedsocksConfiguration.MismatchError) -> String {
         guard let text = try text(key) else {
-            throw RedsocksConfiguration.Mismatch(line: line, reason: "the section has no \(key)")
+            throw RedsocksConfiguration.MismatchError(line: line, reason: "the section has no \(key)")
         }
         return text
     }

@@ -13,7 +13,7 @@ final class ControlListener {
         self.channel = channel
     }
 
-    /// Makes the socket and begins to serve it. Throws ControlSocket.Failure where it cannot be made.
+    /// Makes the socket and begins to serve it. Throws ControlSocketError where it cannot be made.
     static func open(_ path: String, entryPoint: EntryPoint) async throws -> ControlListener {
         let socket = try ControlSocket(path: path)
         let bootstrap = ServerBootstrap(for: entryPoint) { entryPoint, channel in

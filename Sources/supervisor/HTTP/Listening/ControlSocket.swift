@@ -3,11 +3,6 @@ import Glibc
 
 /// The unix socket of the control interface: made so that nobody outside its group ever reaches it, and removed again.
 struct ControlSocket {
-    /// Why the socket could not be made.
-    struct Failure: Error, CustomStringConvertible {
-        var description: String
-    }
-
     let path: String
     /// Listening; whoever takes the socket closes it.
     let descriptor: CInt
@@ -35,7 +30,7 @@ struct ControlSocket {
     ///
     /// A file that a killed supervisor left behind is replaced. Throws where somebody answers there, and where the file
     /// is no socket.
-    init(path: String, group: String = "device-supervisor") throws(Failure) {
+    init(path: String, group: String = "device-supervisor") throws(ControlSocketError) {
         try Self.removeStale(path)
         var address = try Self.address(path)
         let descriptor = try Self.makeDescriptor()
@@ -63,11 +58,11 @@ struct ControlSocket {
         _ = Glibc.unlink(path)
     }
 
-    private static func removeStale(_ path: String) throws(Failure) {
+    private static func removeStale(_ path: String) throws(ControlSocketError) {
         var status = stat()
         guard lstat(path, &status) == 0 else { return }
         guard status.st_mode & S_IFMT == S_IFSOCK else {
-            throw Failure(description: "\(path) is there and is no socket")
+            throw ControlSocketError(description: "\(path) is there and is no socket")
         }
         var address = try address(path)
         let probe = try makeDescriptor()
@@ -79,19 +74,21 @@ struct ControlSocket {
         _ = Glibc.close(probe)
         // Anything but a refusal means that somebody is there: EAGAIN that the queue is full, EACCES that it is not ours.
         guard connected != 0, code == ECONNREFUSED || code == ENOENT else {
-            throw Failure(description: "\(path) is served by another process")
+            throw ControlSocketError(description: "\(path) is served by another process")
         }
         _ = Glibc.unlink(path)
     }
 
-    private static func makeDescriptor() throws(Failure) -> CInt {
+    private static func makeDescriptor() throws(ControlSocketError) -> CInt {
         let type = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_NONBLOCK.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
         let descriptor = socket(AF_UNIX, type, 0)
-        guard descriptor >= 0 else { throw Failure(description: "no unix socket: \(String(cString: strerror(errno)))") }
+        guard descriptor >= 0 else {
+            throw ControlSocketError(description: "no unix socket: \(String(cString: strerror(errno)))")
+        }
         return descriptor
     }
 
-    private static func address(_ path: String) throws(Failure) -> sockaddr_un {
+    private static func address(_ path: String) throws(ControlSocketError) -> sockaddr_un {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         let bytes = Array(path.utf8)
@@ -101,14 +98,14 @@ struct ControlSocket {
             place.copyBytes(from: bytes)
             return true
         }
-        guard fits else { throw Failure(description: "\(path) is too long for a unix socket") }
+        guard fits else { throw ControlSocketError(description: "\(path) is too long for a unix socket") }
         return address
     }
 
-    private static func failure(_ what: String, closing descriptor: CInt, path: String) -> Failure {
+    private static func failure(_ what: String, closing descriptor: CInt, path: String) -> ControlSocketError {
         let reason = String(cString: strerror(errno))
         _ = Glibc.close(descriptor)
-        return Failure(description: "\(path) \(what): \(reason)")
+        return ControlSocketError(description: "\(path) \(what): \(reason)")
     }
 
     private static func id(ofGroup name: String) -> gid_t? {

@@ -1,11 +1,3 @@
-import SupervisorPluginAPI
-
-/// How a check ends that does not pass.
-enum Finding: Error {
-    case failed(String)
-    case skipped(String)
-}
-
 /// What plugins have written in all exchanges that no plugin may write; each kind is a check of its own at the end.
 enum Violation: String, CaseIterable {
     case notFrame = "output.frames-only"
@@ -26,23 +18,4 @@ enum Violation: String, CaseIterable {
         case .error: "every error has a code of the protocol, -32000 a reason of it"
         }
     }
-}
-
-/// Collects the first violation of each kind.
-final class Violations {
-    private(set) var first: [Violation: String] = [:]
-
-    func note(_ violation: Violation, _ text: String) {
-        if first[violation] == nil { first[violation] = text }
-    }
-}
-
-/// CLOCK_MONOTONIC in milliseconds.
-enum Clock {
-    static var now: Int64 {
-        let time = ContinuousClock.now - start
-        return time.components.seconds * 1000 + time.components.attoseconds / 1_000_000_000_000_000
-    }
-
-    private static let start = ContinuousClock.now
 }
