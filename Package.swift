@@ -116,9 +116,8 @@ let package = Package(
             "device-supervisor",
             "supervisor/App",
             [
-                "SupervisorPluginAPI", "JSON", "UnitFile", "SupervisorSystemd", "SupervisorEventLoop", "SupervisorCore",
-                "SupervisorEngine", "SupervisorPluginHost", "SupervisorHTTP", "UnixHTTP", "LinuxSupport", "CLinux",
-                logging,
+                "JSON", "UnitFile", "SupervisorSystemd", "SupervisorEventLoop", "SupervisorCore", "SupervisorEngine",
+                "SupervisorPluginHost", "SupervisorHTTP", "LinuxSupport", "CLinux", logging,
             ] + nio
         ),
         program(
