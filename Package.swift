@@ -209,7 +209,10 @@ let package = Package(
         tests(of: "supervisor-plugin-tcp-ping", ["SupervisorPluginAPI"]),
         tests(of: "supervisor-plugin-storage", ["SupervisorPluginAPI"]),
         tests(of: "supervisor-plugin-check", ["SupervisorCommandLine", "SupervisorPluginAPI"]),
-        tests(of: "device-supervisor", ["UnitFile", "SupervisorCore", "JSON"]),
+        tests(
+            of: "device-supervisor",
+            ["UnitFile", "SupervisorCommandLine", "SupervisorCore", "SupervisorVersion", "JSON", logging]
+        ),
         tests(of: "superctl", ["SupervisorCommandLine", "JSON", "LinuxSupport", "UnixHTTP"]),
     ],
     swiftLanguageModes: [.v6]

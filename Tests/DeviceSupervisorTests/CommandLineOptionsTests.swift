@@ -1,3 +1,6 @@
+import Logging
+import SupervisorCommandLine
+import SupervisorVersion
 import Testing
 
 @testable import device_supervisor
