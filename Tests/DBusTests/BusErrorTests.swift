@@ -25,7 +25,7 @@ struct BusErrorTests {
     func whatMayHaveBeenDoneIsATimeOut(name: String) {
         let error = BusError(name: name, message: "gone", mayHaveBeenDone: true).pluginError(doing: "reboot")
         #expect(error.reason == .timeout)
-        #expect(error.message == "cannot reboot: gone; it may have been done all the same")
+        #expect(error.message == "cannot reboot: gone; it may have been done nevertheless")
     }
 
     @Test func aCancelledCallIsCancelledForTheCoreToo() {

@@ -197,17 +197,17 @@ import UnitFile
         ),
         (
             "API", "Interfaces=lo eth*",
-            "[API] Interfaces: \"eth*\" is no interface; allowed: names of interfaces (1 to 15 characters), apps, *"
+            "[API] Interfaces: \"eth*\" is not an interface; allowed: names of interfaces (1 to 15 characters), apps, *"
         ),
         (
             "API", "Interfaces=0123456789abcdef",
-            "[API] Interfaces: \"0123456789abcdef\" is no interface; "
+            "[API] Interfaces: \"0123456789abcdef\" is not an interface; "
                 + "allowed: names of interfaces (1 to 15 characters), apps, *"
         ),
         (
             "API", "Interfaces=\"lo",
             "[API] Interfaces: a quote is not closed; "
-                + "allowed: items between white space, each in quotes where it has some itself"
+                + "allowed: items separated by white space; an item with white space in it must be quoted"
         ),
         (
             "Applications", "PollIntervalSec=0",
@@ -231,7 +231,7 @@ import UnitFile
         ),
         (
             "Applications", "LockDirectory=/run/../etc",
-            "[Applications] LockDirectory: \"/run/../etc\" has '.' or '..' in it; allowed: an absolute path"
+            "[Applications] LockDirectory: \"/run/../etc\" contains '.' or '..'; allowed: an absolute path"
         ),
         (
             "Supervisor", "StateDirectory=var/lib",
@@ -251,17 +251,17 @@ import UnitFile
         ),
         (
             "Device", "UUID=0123456789abcdef0123456789abcde",
-            "[Device] UUID: \"0123456789abcdef0123456789abcde\" is no UUID; "
+            "[Device] UUID: \"0123456789abcdef0123456789abcde\" is not a UUID; "
                 + "allowed: 32 hexadecimal digits without hyphens"
         ),
         (
             "Device", "UUID=0123456789abcdef0123456789abcdeg",
-            "[Device] UUID: \"0123456789abcdef0123456789abcdeg\" is no UUID; "
+            "[Device] UUID: \"0123456789abcdef0123456789abcdeg\" is not a UUID; "
                 + "allowed: 32 hexadecimal digits without hyphens"
         ),
         (
             "Device", "DeviceType=raspberry pi",
-            "[Device] DeviceType: \"raspberry pi\" is no device type; "
+            "[Device] DeviceType: \"raspberry pi\" is not a device type; "
                 + "allowed: up to 64 letters, digits and characters of '-_.'"
         ),
         (
@@ -308,7 +308,7 @@ import UnitFile
         #expect(configuration.interfaces == [])
         #expect(
             warnings == [
-                "\(root.path)/etc/device-supervisor.conf:3: [API] Interfaces: the list is empty, the API is open nowhere"
+                "\(root.path)/etc/device-supervisor.conf:3: [API] Interfaces: the list is empty, so the API is not reachable"
             ]
         )
     }

@@ -589,7 +589,7 @@ def test_a_bad_target_is_named_and_the_last_good_one_stays(
     error = wait_until(told, 10, "the error is told")
     assert f"apps.{SHOP}.{place}" in error, error
     assert reason in error, error
-    stays(lambda: facts(alone.engine.services(SHOP)) == before, 1, "the last good target stays in force")
+    stays(lambda: facts(alone.engine.services(SHOP)) == before, 1, "the last good target stays in effect")
     alone.restart()
     alone.wait_services(SERVICES[SHOP])
     assert facts(alone.engine.services(SHOP)) == before, "also across a restart"
@@ -617,7 +617,7 @@ def test_a_bad_definition_of_a_network_or_volume_is_named(
     told = lambda: alone.control_json("/control/status")["update"]["targetError"]  # noqa: E731
     error = wait_until(told, 10, "the error is told")
     assert f"apps.{SHOP}.{place}" in error, error
-    stays(lambda: facts(alone.engine.services(SHOP)) == before, 1, "the last good target stays in force")
+    stays(lambda: facts(alone.engine.services(SHOP)) == before, 1, "the last good target stays in effect")
 
 
 # ---- supervisors that end

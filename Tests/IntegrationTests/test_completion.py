@@ -173,7 +173,7 @@ def test_fish_offers_words(device: Supervisor, tmp_path: Path) -> None:
         assert done.returncode == 0 and not done.stderr, done.stderr
         return dict((line.split("\t", 1) + [""])[:2] for line in done.stdout.splitlines())
 
-    assert offered("superctl resta") == {"restart": "Make an application's containers anew and start them."}
+    assert offered("superctl resta") == {"restart": "Recreate an application's containers and start them."}
     assert set(offered("superctl re")) == {"reboot", "reload", "restart"}
     assert "--force" in offered("superctl restart --fo")
     assert "--force" not in offered("superctl status --fo")

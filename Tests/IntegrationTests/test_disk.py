@@ -89,7 +89,7 @@ def test_it_does_not_keep_the_supervisor_from_its_end(running: Supervisor, disk:
     begun = time.monotonic()
     assert running.stop() == 1
     assert time.monotonic() - begun < 18, "systemd would have killed it"
-    assert "The disk does not answer, not waiting any longer" in running.log
+    assert "The disk does not answer; no longer waiting for it" in running.log
     disk.go_on()
     running.start()
     running.wait_settled(release="a")
@@ -109,4 +109,4 @@ def test_a_forced_reboot_does_not_wait_for_it(supervisor: Supervisor, disk: Disk
     assert accepted.status == 202, accepted.body
     assert time.monotonic() - begun < PATIENCE + 15
     assert powered.stopped() and powered.asked() == ["power.reboot"]
-    assert "The disk is not waited for" in supervisor.log
+    assert "Not waiting for the disk" in supervisor.log

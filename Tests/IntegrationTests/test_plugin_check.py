@@ -314,7 +314,7 @@ def test_an_operation_that_is_named_is_called_with_its_params(tmp_path: Path) ->
         (["--call", "led.blink=[1]", "/bin/true"], "OPERATION=JSON"),
         (["--timeout", "0", "/bin/true"], "--timeout"),
         (["--timeout"], "needs a value"),
-        (["/bin/true", "/bin/false"], "one plugin at a time"),
+        (["/bin/true", "/bin/false"], "only one plugin can be tested at a time"),
         (["/nonexistent"], "No such file"),
         (["/etc/passwd"], "Permission denied"),
     ],
@@ -374,7 +374,7 @@ def test_the_bash_example_passes_with_a_call_that_takes_long(tmp_path: Path) -> 
         '--call=hostname.set={"hostname":"board-1"}',
     )
     passes(result)
-    assert "was over before" not in result.output
+    assert "had already finished" not in result.output
     assert (tmp_path / "hostname").read_text() == "board-1\n"
     # Cancelled ones, and those whose caller went away, have been stopped.
     began, done = ((tmp_path / name).read_text().count("board-1") for name in ("began", "done"))

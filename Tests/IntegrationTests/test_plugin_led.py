@@ -158,7 +158,7 @@ def test_restoring_says_why_it_failed(led: LED) -> None:
     (led.path / "brightness").mkdir()
     done = run([binary("supervisor-plugin-led"), "--restore", led.former])
     assert done.returncode == 1
-    assert "cannot put" in done.stderr and led.former.exists()
+    assert "cannot restore" in done.stderr and led.former.exists()
 
 
 def test_the_brightness_goes_back_before_the_trigger_in_single_writes(led: LED, tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_a_user_who_may_not_write_is_told_so(led: LED) -> None:
 def test_a_state_file_that_cannot_be_written_is_told_and_no_more(led: LED) -> None:
     with Plugin("led", {**led.settings, "StateFile": "/proc/nothing/former"}) as plugin:
         assert plugin.call("led.blink", {"durationMs": 300}) == {}
-        plugin.logged("cannot keep what the LED is like")
+        plugin.logged("cannot save the state of the LED")
         wait_until(lambda: led["brightness"] == "7" and led["trigger"] == "heartbeat", 3, "the LED is as it was")
 
 

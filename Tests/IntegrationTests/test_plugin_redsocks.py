@@ -289,7 +289,7 @@ def test_a_restart_that_fails_brings_the_former_file_and_redsocks_back(
         with pytest.raises(PluginFailure) as failure:
             plugin.call("proxy.set", proxy(6666, login="joe", password=SECRET), timeout=30)
         assert failure.value.reason == "failed"
-        assert "the former settings are in force again" in failure.value.message
+        assert "the former settings are in effect again" in failure.value.message
         assert SECRET not in str(vars(failure.value)) and SECRET not in "\n".join(plugin.stderr)
         assert service.files == before
         assert service.config.stat().st_ino == status.st_ino and service.config.stat().st_mode == status.st_mode

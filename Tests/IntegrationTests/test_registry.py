@@ -264,7 +264,7 @@ def test_a_file_of_credentials_that_cannot_be_used_is_told(
     reference = private_reference(closed, image)
     path = f"{device.state}/registries.json"
     app.fails(reference, f"the registry {closed.address} asks for credentials", path, words)
-    told = [line for line in device.log.splitlines() if "Registries are asked without credentials" in line]
+    told = [line for line in device.log.splitlines() if "Registries are used without credentials" in line]
     assert len(told) == 1 and words in told[0], told
     assert_secret(device, PASSWORD)
     if flaw == "mode":
@@ -320,8 +320,8 @@ def break_registry(proxy: FailingProxy, failure: str) -> None:
         ("401", "asks for credentials, and there are none for it"),
         ("403", "does not have it, or not without credentials"),
         ("404", "has no such image or tag"),
-        ("429", "takes no more requests for now"),
-        ("429 for a layer", "takes no more requests for now"),
+        ("429", "accepts no more requests for now"),
+        ("429 for a layer", "accepts no more requests for now"),
         ("500", "has failed"),
         ("500 for a layer", "has failed"),
         ("404 for a layer", "a layer of it is missing in the registry"),
@@ -353,14 +353,14 @@ def test_a_registry_that_is_not_there_is_told(app: Untouched, measured) -> None:
     measured(f"closed: {error}")
     error = app.fails("registry.invalid/demo:1", "the address of the registry registry.invalid cannot be found (DNS)")
     measured(f"no name: {error}")
-    error = app.fails("10.255.255.1/demo:1", "there is no way to the registry 10.255.255.1")
+    error = app.fails("10.255.255.1/demo:1", "the registry 10.255.255.1 is not reachable")
     measured(f"no route: {error}")
 
 
 def test_a_registry_that_takes_no_more_requests_is_not_hammered(app: Untouched, proxy: FailingProxy, published) -> None:
     image = published("busy", [1000])
     proxy.fail("/manifests/", 429)
-    app.fails(image.reference, "takes no more requests for now")
+    app.fails(image.reference, "accepts no more requests for now")
     update = lambda: app.device.control_json("/control/status")["update"]  # noqa: E731
     wait_until(lambda: (update()["nextAttemptSec"] or 0) >= 4, 60, "a long back-off")
     asked = len(proxy.requests)

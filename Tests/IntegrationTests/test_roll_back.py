@@ -182,7 +182,7 @@ def test_the_first_release_has_nothing_to_give_way_to(
     supervisor.write_target(app("a", image=checked, command=["/bin/sh", "-c", "exit 3"]))
     supervisor.start()
     wait_until(lambda: made(supervisor, since, "a") == 1, 20, "it is tried")
-    supervisor.logged(f"The release {target.commit('a')} fails, and there is none to go back to", 20)
+    supervisor.logged(f"The release {target.commit('a')} fails, and there is none to roll back to", 20)
     wait_until(lambda: supervisor.app_status()["services"][0]["crashLooping"], 60, "the crash loop is shown")
     assert made(supervisor, since, "a") == 1, "it is not made over and over"
     supervisor.write_target(app("b", image=checked))

@@ -46,16 +46,15 @@ struct CommandSyntaxTests {
     @Test func `the help of restart`() throws {
         #expect(
             try Superctl.help("restart") == """
-                Make an application's containers anew and start them.
+                Recreate an application's containers and start them.
 
                 Usage: superctl restart [APP] [--force]
 
                 Arguments:
-                  APP  The application's number or name; may be left out where there is just
-                       one.
+                  APP  The application's number or name; may be omitted if there is only one.
 
                 Options:
-                  --force        Go ahead even if an update lock is held.
+                  --force        Proceed even if an update lock is held.
                   --socket PATH  The control socket. Default: $SUPERVISOR_CONTROL_SOCKET, else
                                  /run/device-supervisor/control.sock.
                   --version      Print the version.

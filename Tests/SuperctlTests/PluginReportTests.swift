@@ -47,8 +47,8 @@ struct PluginReportTests {
         #expect(
             CallCommand.text(of: error) == """
                 logind refuses (permission-denied)
-                said by org.freedesktop.DBus.Error.AccessDenied
-                Whether it was done is not known.
+                reported by org.freedesktop.DBus.Error.AccessDenied
+                It is not known whether it was done.
                 """
         )
     }

@@ -66,11 +66,12 @@ struct EngineErrorTests {
         #expect(error(500, body).message == message)
     }
 
-    @Test("is cut at 500 characters")
-    func long() {
-        let message = error(500, String(repeating: "ä", count: 5000)).message
-        #expect(message.count == "cannot try: ".count + 500)
-        #expect(message.hasSuffix("ä…"))
+    @Test("is cut at 500 bytes, between scalars", arguments: ["ä", "e", "\u{301}", "\u{1F600}"])
+    func long(_ scalar: String) {
+        let message = error(500, String(repeating: scalar, count: 5000)).message
+        let size = message.utf8.count - "cannot try: ".utf8.count
+        #expect((500 - scalar.utf8.count...500).contains(size))
+        #expect(message.utf8.suffix(scalar.utf8.count + 3).elementsEqual((scalar + "…").utf8))
     }
 
     @Test(

@@ -27,10 +27,10 @@ import Testing
             ("GET /control/plugins", 200, #"[{"name":"led"}]"#),
             ("GET /control/config", 200, #"[{"key":"Port"}]"#),
             ("GET /control/volumes", 200, #"[{"name":"1_data"}]"#),
-            ("GET /control/events?since=x", 400, "since in the query is no number from 0 to 9223372036854775807"),
-            ("GET /control/events?since=-1", 400, "since in the query is no number from 0 to 9223372036854775807"),
+            ("GET /control/events?since=x", 400, "since in the query is not a number from 0 to 9223372036854775807"),
+            ("GET /control/events?since=-1", 400, "since in the query is not a number from 0 to 9223372036854775807"),
             ("GET /control/logs", 400, "The query names no application: app=NUMBER"),
-            ("GET /control/logs?app=1&tail=", 400, "tail in the query is no number from 0 to 1000000"),
+            ("GET /control/logs?app=1&tail=", 400, "tail in the query is not a number from 0 to 1000000"),
             ("GET /control/logs?app=1&service=%zz", 400, "service in the query is not well encoded"),
             ("POST /control/events", 405, "Method not allowed"),
             ("POST /control/call", 400, "The body names no operation"),
@@ -153,9 +153,9 @@ import Testing
         let file = try #require(fopen(path, "w"))
         fclose(file)
         defer { unlink(path) }
-        #expect(failure(path) == "\(path) is there and is no socket")
+        #expect(failure(path) == "\(path) exists and is not a socket")
         let long = "/tmp/" + String(repeating: "x", count: 200)
         #expect(failure(long) == "\(long) is too long for a unix socket")
-        #expect(failure("/nonexistent/x") == "/nonexistent/x cannot be made: No such file or directory")
+        #expect(failure("/nonexistent/x") == "/nonexistent/x cannot be created: No such file or directory")
     }
 }

@@ -54,9 +54,9 @@ import Testing
             (["--timeuot", "1", "x"], "there is no option --timeuot; did you mean --timeout?"),
             (["--name"], "--name needs a value: --name NAME"),
             (["--name=", "x"], "--name needs a value: --name NAME"),
-            (["a", "b"], "b is one argument too many: one plugin at a time"),
-            (["--socket", "a", "--socket", "b"], "b: one plugin at a time"),
-            (["a", "--socket", "b"], "b: one plugin at a time"),
+            (["a", "b"], "b is one argument too many: only one plugin can be tested at a time"),
+            (["--socket", "a", "--socket", "b"], "b: only one plugin can be tested at a time"),
+            (["a", "--socket", "b"], "b: only one plugin can be tested at a time"),
             ([], "which plugin?"),
         ] as [([String], String)]
     )

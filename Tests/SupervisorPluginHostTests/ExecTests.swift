@@ -183,7 +183,7 @@ struct ExecTests {
                 try await LoopClock(loop: bench.loop).sleep(for: .milliseconds(5))
                 try #require(ContinuousClock.now - begin < .seconds(20))
             }
-            #expect(bench.log.lines.all.contains { $0.text.hasPrefix("it writes too much") })
+            #expect(bench.log.lines.all.contains { $0.text.hasPrefix("too much output on standard error") })
             let numbers = bench.log.lines.all.compactMap { Int($0.text) }
             #expect(numbers == Array(1...400))
         }
@@ -253,9 +253,9 @@ struct ExecTests {
             await bench.reload()
             let plugin = await bench.plugin()
             #expect(plugin["state"] == "invalid")
-            #expect(plugin["reason"] == .string("\(bench.directory["plugin"]) may be written by its group"))
+            #expect(plugin["reason"] == .string("\(bench.directory["plugin"]) is writable by its group"))
             #expect(
-                bench.log.lines.all.contains { $0.level == .error && $0.text.contains("may be written by its group") }
+                bench.log.lines.all.contains { $0.level == .error && $0.text.contains("is writable by its group") }
             )
             let error = await #expect(throws: HostOperationError.self) { try await bench.call("x.echo") }
             #expect(error?.code == .unavailable)
@@ -271,7 +271,7 @@ struct ExecTests {
             chmod(bench.directory["plugin"], 0o757)
             #expect(try await bench.call("x.echo")["error"] != nil)
             let plugin = await bench.plugin()
-            #expect(plugin["reason"]?.stringValue?.contains("may be written by everybody") == true, "\(plugin)")
+            #expect(plugin["reason"]?.stringValue?.contains("is writable by everyone") == true, "\(plugin)")
             #expect(plugin["failures"]?.integerValue ?? 0 > 0)
         }
     }
@@ -325,14 +325,14 @@ struct TrustedExecutableTests {
         reset()
         #expect(Self.refusal(path) == nil)
         chmod(path, 0o775)
-        #expect(Self.refusal(path) == "\(path) may be written by its group")
+        #expect(Self.refusal(path) == "\(path) is writable by its group")
         chmod(path, 0o757)
-        #expect(Self.refusal(path) == "\(path) may be written by everybody")
+        #expect(Self.refusal(path) == "\(path) is writable by everyone")
         chmod(path, 0o644)
         #expect(Self.refusal(path) == "\(path) is not executable")
         reset()
         chmod(directory.path, 0o770)
-        #expect(Self.refusal(path) == "\(directory.path) may be written by its group (on the way to \(path))")
+        #expect(Self.refusal(path) == "\(directory.path) is writable by its group (on the way to \(path))")
         chmod(directory.path, 0o1777)
         #expect(Self.refusal(path) == nil)
         reset()
@@ -355,7 +355,7 @@ struct TrustedExecutableTests {
         #expect(Self.refusal(directory["link"]) == nil)
         #expect(Self.refusal(directory["absolute/program"]) == nil)
         #expect(
-            Self.refusal(directory["open/link"])?.hasPrefix("\(directory["open"]) may be written by everybody") == true
+            Self.refusal(directory["open/link"])?.hasPrefix("\(directory["open"]) is writable by everyone") == true
         )
         #expect(Self.refusal(directory["loop"])?.hasSuffix("Too many levels of symbolic links") == true)
     }

@@ -205,7 +205,7 @@ struct PluginSupervisionTests {
         Self.check(&supervision, .alarm, at: .seconds(305), [.launch])
         // On probation one failure is enough.
         let again = supervision.handle(.failed("y"), at: .seconds(306))
-        #expect(again.first == .refuse("y, again after a rest"))
+        #expect(again.first == .refuse("y, again after a pause"))
         #expect(supervision.state == .tripped)
         _ = supervision.handle(.ended, at: .seconds(306))
         Self.check(&supervision, .alarm, at: .seconds(606), [.launch])

@@ -60,7 +60,7 @@ struct SocketTests {
             bench.writeSocketManifest("Lifecycle=persistent")
             await bench.reload()
             let absent = try await bench.state("absent")
-            #expect(absent?["reason"]?.stringValue?.hasPrefix("nobody listens at") == true)
+            #expect(absent?["reason"]?.stringValue?.hasPrefix("nothing listens at") == true)
             unlink(first.path)
             let second = bench.peer { wire, _ in
                 wire.greet()

@@ -56,6 +56,6 @@ struct PowerStatusTests {
     func everyAnswerOfThePolicyHasWords(answer: String) {
         let words = Power.policy(answer, .powerOff, user: 999)
         #expect(answer == "na" || words.hasSuffix("user 999"))
-        #expect(words == "logind says that this host cannot do it" || words.hasPrefix("the host's policy"))
+        #expect(words == "logind reports that this host does not support it" || words.hasPrefix("the host's policy"))
     }
 }

@@ -167,7 +167,7 @@ final class FakeServices: ServiceManager {
         services.state.withLock { $0.outcomes = [outcome] }
         let error = await failure { try await proxy.set(try Self.settings(2)) }
         #expect(error?.reason == .failed)
-        #expect(error?.message.firstRange(of: "the former settings are in force again") != nil)
+        #expect(error?.message.firstRange(of: "the former settings are in effect again") != nil)
         #expect(folder.read("redsocks.conf") == former.0 && folder.read("no_proxy") == former.1)
         #expect(folder.entries == ["no_proxy", "redsocks.conf"])
         #expect(services.restarts.count == 3 && services.restarts.last == former.0)

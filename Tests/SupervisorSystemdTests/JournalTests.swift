@@ -102,7 +102,7 @@ struct JournalTests {
         while receiver.next() != nil { kept += 1 }
         #expect(kept < 5000)
         journal.send(priority: 6, message: "after", fields: [])
-        let expected = "MESSAGE=\(5000 - kept) log messages were dropped: the journal took no more\n"
+        let expected = "MESSAGE=\(5000 - kept) log messages were dropped: the journal accepted no more\n"
         #expect(receiver.nextText()?.hasPrefix(expected) == true)
         #expect(receiver.nextText()?.hasPrefix("MESSAGE=after\n") == true)
         #expect(receiver.next() == nil)

@@ -47,18 +47,18 @@ import UnitFile
 
     /// A text and the error, with its line.
     static let faults: [(String, String)] = [
-        ("b=c", "f:1: an assignment stands before the first [SECTION]"),
+        ("b=c", "f:1: an assignment before the first [SECTION]"),
         ("\n\n[A]\nb", "f:4: expected [SECTION], KEY=VALUE or a comment"),
         ("[A]\n=c", "f:2: the key before '=' is missing"),
         ("[A]\n  = c", "f:2: the key before '=' is missing"),
-        ("[A", "f:1: a section is written [NAME]"),
-        ("[]", "f:1: a section is written [NAME]"),
-        ("[A]\n[B]x\n", "f:2: a section is written [NAME]"),
+        ("[A", "f:1: a section header must have the form [NAME]"),
+        ("[]", "f:1: a section header must have the form [NAME]"),
+        ("[A]\n[B]x\n", "f:2: a section header must have the form [NAME]"),
         ("[A]\nb=c\\\nd\nx", "f:4: expected [SECTION], KEY=VALUE or a comment"),
         ("[A]\nx\\\ny", "f:2: expected [SECTION], KEY=VALUE or a comment"),
-        ("[A]\nb=\0", "f:2: the line has a NUL byte"),
-        ("[A]\n# \0", "f:2: the line has a NUL byte"),
-        ("\0", "f:1: the line has a NUL byte"),
+        ("[A]\nb=\0", "f:2: the line contains a NUL byte"),
+        ("[A]\n# \0", "f:2: the line contains a NUL byte"),
+        ("\0", "f:1: the line contains a NUL byte"),
     ]
 
     @Test(arguments: faults)

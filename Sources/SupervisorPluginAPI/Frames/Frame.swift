@@ -43,7 +43,7 @@ public enum Frame: Sendable, Hashable {
             throw FrameError(.invalid, "params is not an object", id: id)
         }
         if let id { return .request(id: id, method: method, parameters: parameters) }
-        guard object["id"] == nil else { throw FrameError(.invalid, "the id of a request is not null") }
+        guard object["id"] == nil else { throw FrameError(.invalid, "the id of a request must not be null") }
         return .notification(method: method, parameters: parameters)
     }
 
@@ -58,7 +58,7 @@ public enum Frame: Sendable, Hashable {
             }
             return .failure(id: id, error)
         default:
-            throw FrameError(.invalid, "neither a method nor one of result and error", id: id)
+            throw FrameError(.invalid, "has no method, and not exactly one of result and error", id: id)
         }
     }
 

@@ -1,4 +1,4 @@
-/// Why a line is no frame.
+/// Why a line is not a frame.
 public struct FrameError: Error, Sendable, Hashable, CustomStringConvertible {
     public enum Kind: Sendable, Hashable {
         /// Not JSON (-32700).

@@ -3,14 +3,14 @@
 public struct FrameSplitter: Sendable {
     private let limit: Int
     private var partial: [UInt8] = []
-    /// Whether what comes up to the next line feed belongs to a line that is too long.
+    /// Whether the bytes up to the next line feed belong to a line that is too long.
     private var isSkipping = false
 
     public init(limit: Int = PluginProtocol.maximumFrameSize) {
         self.limit = limit
     }
 
-    /// Whether bytes of a line came whose line feed has not come yet.
+    /// Whether there are bytes of a line whose line feed has not arrived yet.
     public var hasPartialLine: Bool { isSkipping || !partial.isEmpty }
 
     /// Takes the next bytes of the stream; calls `handle` for every line that they complete, and once, with `tooLong`, for

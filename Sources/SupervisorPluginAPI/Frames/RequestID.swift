@@ -1,9 +1,9 @@
-/// What joins a response to its request (JSON-RPC 2.0, section 4). The core counts; a plugin gives back what it got.
+/// Connects a response to its request (JSON-RPC 2.0, section 4). The core counts; a plugin returns the id it received.
 public enum RequestID: Sendable, Hashable, CustomStringConvertible {
     case number(Int64)
     case text(String)
 
-    /// nil for what cannot be an id.
+    /// nil for a value that cannot be an id.
     public init?(_ json: JSONValue) {
         switch json {
         case .integer(let number): self = .number(number)

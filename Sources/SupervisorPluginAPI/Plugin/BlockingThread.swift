@@ -21,7 +21,7 @@ public final class BlockingThread: SerialExecutor, TaskExecutor, @unchecked Send
     private let name: String
     private var jobs: [UnownedJob] = []
 
-    /// The kernel keeps 15 bytes of the name. Ends the process where there can be no thread.
+    /// The kernel keeps 15 bytes of the name. Ends the process if the thread cannot be started.
     public init(name: String) {
         self.name = name
         mutex = .allocate(capacity: 1)

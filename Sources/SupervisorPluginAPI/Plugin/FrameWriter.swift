@@ -7,7 +7,8 @@ final class FrameWriter: Sendable {
     private let descriptor: Int32
     private let isBroken = Mutex(false)
 
-    /// Milliseconds that a caller may take to read what is written; then nobody reads, and nothing is written any more.
+    /// Milliseconds that a caller may take to read what is written; after that the caller counts as gone and nothing
+    /// more is written.
     private static let patience: Int32 = 5000
 
     /// `descriptor` does not block.
@@ -22,9 +23,10 @@ final class FrameWriter: Sendable {
             switch frame {
             case .result(let request, _): id = request
             case .failure(let request, _): id = request
-            case .request, .notification: return PluginLog.error("what is to be sent is longer than a frame may be")
+            case .request, .notification: return PluginLog.error("the frame to be sent exceeds the size limit")
             }
-            bytes = Frame.failure(id: id, PluginError(.failed, "the answer is longer than a frame may be")).encoded()
+            bytes = Frame.failure(id: id, PluginError(.failed, "the answer exceeds the size limit of a frame"))
+                .encoded()
         }
         isBroken.withLock { isBroken in
             if !isBroken { isBroken = !writeAll(bytes) }
@@ -36,7 +38,7 @@ final class FrameWriter: Sendable {
             try Descriptor.writeAll(bytes, to: descriptor, "standard output", patience: Self.patience)
             return true
         } catch {
-            if error.code == ETIMEDOUT { PluginLog.error("the core does not read, nothing is written any more") }
+            if error.code == ETIMEDOUT { PluginLog.error("the supervisor does not read; nothing more is written") }
             return false
         }
     }

@@ -30,14 +30,14 @@ public protocol Plugin: Sendable {
     /// As in the manifest: the file's name without `.plugin`.
     static var name: String { get }
     static var version: String { get }
-    /// One sentence for somebody who has started it on a terminal.
+    /// One sentence for a person who has started it on a terminal.
     static var summary: String { get }
 
     init(_ context: PluginContext) async throws(PluginError)
 
     @PluginHandlers var handlers: [PluginHandler] { get }
 
-    /// Whether it could do its work now.
+    /// Whether the plugin could do its work now.
     func readiness() async -> PluginPing.Reply
 
     /// The last thing before the exit, when no call is under way any more: at the end of the input, at plugin.shutdown and

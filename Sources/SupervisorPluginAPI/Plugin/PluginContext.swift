@@ -1,4 +1,4 @@
-/// What the core has told a plugin in the handshake, and the way back.
+/// What the core sent to the plugin in the handshake, and the way to send notifications back.
 public struct PluginContext: Sendable {
     /// Of the core.
     public let supervisorVersion: String
@@ -14,7 +14,7 @@ public struct PluginContext: Sendable {
         self.send = send
     }
 
-    /// Tells the core something that it did not ask for.
+    /// Sends the core a notification.
     public func notify(_ method: String, _ payload: some PluginPayload) {
         send(.notification(method: method, parameters: payload.json))
     }

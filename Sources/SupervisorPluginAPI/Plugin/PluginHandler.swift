@@ -5,9 +5,9 @@ public struct PluginHandler: Sendable {
     let body: Body
 
     enum Body: Sendable {
-        /// In a task of its own.
+        /// Runs in a task of its own.
         case task(@Sendable (JSONObject) async throws(PluginError) -> JSONObject)
-        /// By the thread that reads.
+        /// Runs on the thread that reads the input.
         case immediate(@Sendable (JSONObject) throws(PluginError) -> JSONObject)
     }
 

@@ -6,8 +6,8 @@ import Synchronization
 /// A line written within a call begins with the operation and the request id in brackets, because under a socket unit the
 /// core never sees the line: `<6>[led.blink 12] text`. Secrets that were made known to `redact(_:)` are replaced.
 public enum PluginLog {
-    /// By who must act: an operator at once (error), an operator some day (warning), nobody (notice for what changes the
-    /// host, info for the rest, debug for the plugin's author).
+    /// By who must act: an operator at once (error), an operator some day (warning), no one (notice for what changes
+    /// the host, info for the rest, debug for the plugin's author).
     public enum Level: Int, Sendable {
         case error = 3
         case warning = 4

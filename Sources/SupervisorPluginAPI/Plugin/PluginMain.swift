@@ -56,8 +56,8 @@ enum PluginMain {
     private static func introduction<P: Plugin>(_ plugin: P.Type) -> String {
         """
         supervisor-plugin-\(P.name) \(P.version): \(P.summary)
-        It is started by the supervisor, which speaks with it over standard input and output.
-        `superctl plugins` shows it at work, `supervisor-plugin-check PROGRAM` tries one by hand.
+        The supervisor starts it and communicates with it over standard input and output.
+        `superctl plugins` shows its state; `supervisor-plugin-check PROGRAM` tests a plugin by hand.
 
         """
     }
@@ -67,14 +67,14 @@ enum PluginMain {
         _ = write(descriptor, bytes, bytes.count)
     }
 
-    /// Takes standard input and output away from everything else in the process: what prints goes to standard error, what
-    /// reads finds the end.
+    /// Takes standard input and output away from everything else in the process: output goes to standard error, reads
+    /// return the end of the input.
     private static func takeDescriptors() -> (input: Int32, output: Int32)? {
         let input = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
         let output = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)
         let null = open("/dev/null", O_RDWR | O_CLOEXEC)
         guard input >= 0, output >= 0, null >= 0, dup2(null, STDIN_FILENO) >= 0 else { return nil }
-        // A process that was started without standard error must not find the frames there.
+        // In a process that was started without standard error, the frames must not get that descriptor.
         if fcntl(STDERR_FILENO, F_GETFD) < 0 { dup2(null, STDERR_FILENO) }
         guard dup2(STDERR_FILENO, STDOUT_FILENO) >= 0 else { return nil }
         close(null)
@@ -123,7 +123,7 @@ enum PluginMain {
         }
         var rest = PluginProtocol.exitTime
         while rest > 0 { rest = sleep(rest) }
-        PluginLog.error("does not finish within \(PluginProtocol.exitTime) s")
+        PluginLog.error("did not finish within \(PluginProtocol.exitTime) s")
         _exit(Status.failed)
     }
 }

@@ -96,12 +96,12 @@ final class PluginSession<P: Plugin>: Sendable {
         _ immediate: inout (@Sendable (JSONObject) throws(PluginError) -> JSONObject)?
     ) -> PluginError? {
         switch state.phase {
-        case .new, .handshake: return PluginError(code: .notInitialized, "\(method) before the handshake is through")
-        case .ending: return PluginError(.busy, "the plugin ends")
+        case .new, .handshake: return PluginError(code: .notInitialized, "\(method) before the handshake is complete")
+        case .ending: return PluginError(.busy, "the plugin is stopping")
         case .accepted: break
         }
         guard let handler = state.handlers[method] else {
-            return PluginError(code: .methodNotFound, "there is no \(method.prefix(100)) here")
+            return PluginError(code: .methodNotFound, "unknown method \(method.prefix(100))")
         }
         guard state.calls.count < PluginProtocol.maximumCalls else {
             return PluginError(.busy, "\(PluginProtocol.maximumCalls) calls are under way")
@@ -119,7 +119,9 @@ final class PluginSession<P: Plugin>: Sendable {
         case PluginInitialized.name:
             guard let outcome = try? PluginInitialized(json: parameters) else { return }
             state.withLock { if $0.phase == .handshake, $0.plugin != nil, outcome.isAccepted { $0.phase = .accepted } }
-            if !outcome.isAccepted { PluginLog.error("the core refuses: \(outcome.reason ?? "no reason given")") }
+            if !outcome.isAccepted {
+                PluginLog.error("refused by the supervisor: \(outcome.reason ?? "no reason given")")
+            }
         case PluginCancel.name:
             guard let id = (try? PluginCancel(json: parameters))?.id else { return }
             state.withLock { $0.calls[id]?.cancel() }
@@ -148,7 +150,7 @@ final class PluginSession<P: Plugin>: Sendable {
                 } catch {
                     answer = .failure(id: id, Self.told(error))
                 }
-                // Off the table first: whoever has the answer may use the id again.
+                // Off the table first: once the answer is out, the caller may use the id again.
                 self.state.withLock { $0.calls[id] = nil }
                 self.writer.write(answer)
             }
@@ -169,7 +171,7 @@ final class PluginSession<P: Plugin>: Sendable {
             guard parameters.protocolVersions.contains(PluginProtocol.version) else {
                 throw PluginError(
                     code: .unsupportedVersion,
-                    "version \(PluginProtocol.version) of the protocol is the only one here"
+                    "version \(PluginProtocol.version) of the protocol is the only one supported here"
                 )
             }
             let writer = writer

@@ -1,7 +1,7 @@
 public import HostOperations
 public import JSON
 
-/// plugin.initialized: the core's word on the handshake, a notification. Closes where it is not accepted.
+/// plugin.initialized: whether the core accepts the handshake, a notification. The connection closes if it does not.
 public struct PluginInitialized: PluginPayload, Hashable {
     public static let name = "plugin.initialized"
 

@@ -1,4 +1,4 @@
-/// What stood on the command line besides the name of the command. The parser makes only such as the syntax allows.
+/// The operands and options of a command line. The parser creates only values that the syntax allows.
 public struct CommandArguments: Hashable, Sendable {
     public struct Option: Hashable, Sendable {
         /// Without dashes.

@@ -52,7 +52,7 @@ public struct CommandLineParser {
         case .operand(let text): try take(operand: text)
         case .option(let option, let value):
             guard allowed.contains(option) else { throw misplaced(option) }
-            // A script whose variable is unset does not get what stands for nothing.
+            // A script whose variable is unset must not get the default for an absent operand.
             if let syntax = option.value, !syntax.mayBeEmpty, value?.isEmpty != false { throw needsValue(option) }
             arguments.options.append(.init(name: option.name, value: value ?? ""))
         case .missingValue(let option):

@@ -1,4 +1,4 @@
-/// What the command line of a program may be, as data: the parser, the help and shell completions read it.
+/// The syntax of a program's command line, as data for the parser, the help and the shell completions.
 public struct ProgramSyntax: Sendable, Hashable {
     public var name: String
     /// One sentence.

@@ -2,7 +2,7 @@ import Logging
 import NIOCore
 import NIOPosix
 
-/// Hands on what a descriptor delivers that the kernel fills in records, such as signalfd(2) and inotify(7).
+/// Passes on the data of a descriptor that delivers records of the kernel, such as signalfd(2) and inotify(7).
 ///
 /// Reads go into buffers of a fixed 4 KiB: NIO's own allocator would grow them for bursts and keep them so.
 final class DescriptorReader: ChannelInboundHandler {
@@ -43,7 +43,7 @@ final class DescriptorReader: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        logger.error("\(name) cannot be read any more: \(error)")
+        logger.error("\(name) can no longer be read: \(error)")
         context.close(promise: nil)
     }
 }

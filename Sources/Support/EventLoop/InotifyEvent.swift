@@ -17,7 +17,7 @@ public struct InotifyEvent: Sendable, Hashable {
         self.name = name
     }
 
-    /// Stands for events that were lost.
+    /// Represents events that were lost.
     public static let overflow = InotifyEvent(watch: -1, mask: UInt32(IN_Q_OVERFLOW))
 
     public func has(_ bits: Int32) -> Bool { mask & UInt32(bits) != 0 }

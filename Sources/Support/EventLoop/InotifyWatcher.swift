@@ -6,14 +6,14 @@ public import SupervisorPorts
 
 /// All watches of the process over one descriptor of inotify(7).
 ///
-/// A watch follows the directory, not the path: when the directory is renamed away, its watch reports nil and goes on
-/// with the directory; when it is removed or unmounted, it reports nil and is dead. Whoever cares for the path then
-/// calls `unwatch` and watches the path anew, and looks at what is there in any case.
+/// A watch follows the directory, not the path: when the directory is renamed away, its watch reports nil and continues
+/// with the directory; when it is removed or unmounted, it reports nil and is dead. A caller that is interested in the
+/// path then calls `unwatch`, watches the path again, and checks what is there in any case.
 public final class InotifyWatcher: DirectoryWatcher {
     private let loop: any EventLoop
     private let table: NIOLoopBoundBox<WatchTable>
     private let channel: any Channel
-    /// Owned by the channel; of use only while that is open.
+    /// Owned by the channel; usable only while that is open.
     private let descriptor: Int32
 
     private static let mask = UInt32(
@@ -53,7 +53,7 @@ public final class InotifyWatcher: DirectoryWatcher {
     ) throws(WatchError) -> WatchToken {
         loop.preconditionInEventLoop()
         guard channel.isActive else {
-            throw WatchError(directory: directory, code: EBADF, description: "\(directory): watching has ended")
+            throw WatchError(directory: directory, code: EBADF, description: "\(directory): no longer watched")
         }
         let number = inotify_add_watch(descriptor, directory, Self.mask)
         guard number >= 0 else {
@@ -66,7 +66,7 @@ public final class InotifyWatcher: DirectoryWatcher {
 
     public func unwatch(_ token: WatchToken) {
         loop.preconditionInEventLoop()
-        // Events that are under way for the number are for nobody then; the kernel does not give it out again.
+        // Pending events for the number are then ignored; the kernel does not assign the number again.
         guard let unused = table.value.remove(token), channel.isActive else { return }
         inotify_rm_watch(descriptor, unused)
     }

@@ -4,11 +4,11 @@ public import Logging
 public import NIOCore
 import NIOPosix
 
-/// Tells when the network interfaces of the machine change: one comes or goes, is switched on or off, gets or loses an
-/// address.
+/// Reports changes of the machine's network interfaces: one appears or disappears, is switched on or off, gets or loses
+/// an address.
 ///
 /// Listens to rtnetlink(7), and takes each message as a reason to ask the kernel for everything; so nothing is missed
-/// when messages are lost, and none is interpreted. Lives on its event loop: make it and call it there.
+/// when messages are lost, and none is interpreted. Lives on its event loop: create and call it there.
 public final class InterfaceMonitor {
     private let loop: any EventLoop
     private let logger: Logger
@@ -25,7 +25,7 @@ public final class InterfaceMonitor {
     /// Between two attempts to listen.
     private static let retryTime = TimeAmount.seconds(5)
 
-    /// - Parameter onChange: called on the loop with what is there after a change, not for what is there now.
+    /// - Parameter onChange: called on the loop with the interfaces after each change, not with the present ones.
     public init(loop: any EventLoop, logger: Logger, onChange: @escaping (InterfaceSnapshot) -> Void) {
         loop.preconditionInEventLoop()
         self.loop = loop
@@ -39,7 +39,7 @@ public final class InterfaceMonitor {
         guard !isStopped, channel == nil else { return }
         let descriptor = Self.open()
         guard descriptor >= 0 else {
-            logger.error("changes of network interfaces are not noticed: \(String(cString: strerror(errno)))")
+            logger.error("changes of network interfaces cannot be watched: \(String(cString: strerror(errno)))")
             schedule(in: Self.retryTime) { $0.start() }
             return
         }
@@ -75,7 +75,7 @@ public final class InterfaceMonitor {
             messageArrived()
         case .failure(let error):
             close(descriptor)
-            logger.error("changes of network interfaces are not noticed: \(error)")
+            logger.error("changes of network interfaces cannot be watched: \(error)")
             schedule(in: Self.retryTime) { $0.start() }
         }
     }

@@ -5,7 +5,7 @@ import SupervisorPorts
 /// A network interface of the machine at one moment.
 public struct NetworkInterface: Sendable, Hashable {
     public var name: String
-    /// Unique while the interface lives; one that is made anew has another.
+    /// Unique while the interface lives; an interface that is recreated has another.
     public var index: UInt32
     /// IFF_UP of netdevice(7): switched on, with or without a link.
     public var isUp: Bool
@@ -37,8 +37,8 @@ public struct InterfaceSnapshot: Sendable, Hashable {
         self.interfaces = interfaces.sorted { $0.index < $1.index }
     }
 
-    /// Asks the kernel: if_nameindex(3) for the interfaces, getifaddrs(3) for flags and addresses. What cannot be had is
-    /// left out.
+    /// Asks the kernel: if_nameindex(3) for the interfaces, getifaddrs(3) for flags and addresses. Interfaces that
+    /// cannot be read are left out.
     public static func read() -> InterfaceSnapshot {
         var found: [String: NetworkInterface] = [:]
         if let list = if_nameindex() {

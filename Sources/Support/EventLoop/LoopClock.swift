@@ -5,8 +5,8 @@ public import SupervisorPorts
 
 /// The machine's clocks, and sleeps that the event loop's own timer ends.
 ///
-/// `now` goes on while the machine is suspended; a sleep counts the time awake only, as epoll_wait(2) does. Whoever must
-/// know how long it really took asks `now`.
+/// `now` advances while the machine is suspended; a sleep counts only the time awake, as epoll_wait(2) does. A caller
+/// that must know how long it really took asks `now`.
 public struct LoopClock: SupervisorClock {
     private let loop: any EventLoop
 

@@ -3,9 +3,9 @@ public import SupervisorPorts
 
 /// The process's thread for the disk.
 ///
-/// Jobs run one at a time, in the order in which they were handed over. A caller goes on where its task runs: with a
-/// task of the event loop, on the loop. A cancelled caller still waits for its job, since what a disk has been told
-/// cannot be taken back.
+/// Jobs run one at a time, in the order in which they were submitted. A caller continues where its task runs: a task of
+/// the event loop, on the loop. A cancelled caller still waits for its job, because a request to a disk cannot be
+/// withdrawn.
 ///
 /// The thread starts with the worker: block the signals that a `SignalSource` is to read first.
 public final class LoopWorker: BlockingWorker {
@@ -31,10 +31,10 @@ public final class LoopWorker: BlockingWorker {
                 break
             case .full:
                 continuation.resume(
-                    throwing: WorkerError(.full, "too much work waits for the disk")
+                    throwing: WorkerError(.full, "too many jobs are waiting for the disk")
                 )
             case .finished:
-                continuation.resume(throwing: WorkerError(.finished, "the supervisor is about to end"))
+                continuation.resume(throwing: WorkerError(.finished, "The supervisor is stopping"))
             }
         }
     }

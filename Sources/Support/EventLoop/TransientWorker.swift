@@ -2,8 +2,8 @@ import NIOCore
 public import SupervisorPorts
 import Synchronization
 
-/// A thread for each job, which ends with it: for jobs that are rare, and that must not wait for one another or for the disk
-/// of `LoopWorker`.
+/// Starts a thread for each job: for rare jobs that must not wait for one another, nor for the disk jobs of
+/// `LoopWorker`.
 public final class TransientWorker: BlockingWorker {
     private let name: String
     private let limit: Int

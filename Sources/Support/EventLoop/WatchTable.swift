@@ -1,7 +1,7 @@
 import CLinux
 import SupervisorPorts
 
-/// Who wants to know what of which watch descriptor.
+/// Which callback watches which entry of which watch descriptor.
 ///
 /// inotify_add_watch(2) gives one directory one descriptor however often it is added, so several watches may share it.
 struct WatchTable {
@@ -22,7 +22,7 @@ struct WatchTable {
         return token
     }
 
-    /// The descriptor that nobody watches any more; nil when there is none, or the token is unknown.
+    /// The descriptor that is no longer watched; nil when there is none, or the token is unknown.
     mutating func remove(_ token: WatchToken) -> Int32? {
         callbacks[token] = nil
         guard let descriptor = descriptors.removeValue(forKey: token) else { return nil }
@@ -34,10 +34,10 @@ struct WatchTable {
 
     func callback(of token: WatchToken) -> Callback? { callbacks[token] }
 
-    /// The watches to tell, and what: the name of an entry, or nil.
+    /// The watches to notify, and with what: the name of an entry, or nil.
     func concerned(by event: InotifyEvent) -> (watches: [WatchToken], name: String?) {
         if event.has(IN_Q_OVERFLOW) { return (callbacks.keys.sorted { $0.number < $1.number }, nil) }
-        // IN_IGNORED always follows, and is told.
+        // IN_IGNORED always follows, and is reported.
         if event.has(IN_DELETE_SELF) || event.has(IN_UNMOUNT) { return ([], nil) }
         return (tokens[event.watch] ?? [], event.name)
     }

@@ -73,8 +73,8 @@ final class WorkerThread: @unchecked Sendable {
         }
     }
 
-    /// Takes no more jobs; calls `done`, on the thread as the last thing it does, when all that were taken have run.
-    /// At once, on the caller's thread, when that is past.
+    /// Takes no more jobs; calls `done`, on the thread as the last thing it does, when all that were taken have run. If
+    /// they have run already, calls it at once, on the caller's thread.
     func finish(_ done: @escaping Job) {
         let isPast = withLock {
             takesJobs = false

@@ -25,7 +25,7 @@ public struct EmptyPayload: PluginPayload, Hashable {
 }
 
 extension JSONObject {
-    /// A member that must be there and be a string.
+    /// A required member that is a string.
     public func string(_ name: String) throws(PluginError) -> String {
         guard let value = self[name]?.stringValue else {
             throw PluginError(.invalidArgument, "\(name) is not a string")
@@ -33,7 +33,7 @@ extension JSONObject {
         return value
     }
 
-    /// A member that must be there and be a whole number within bounds.
+    /// A required member that is a whole number within bounds.
     public func integer(_ name: String, in range: ClosedRange<Int64>) throws(PluginError) -> Int64 {
         guard let value = self[name]?.integerValue, range.contains(value) else {
             throw PluginError(
@@ -44,7 +44,7 @@ extension JSONObject {
         return value
     }
 
-    /// A member that must be there and be true or false.
+    /// A required member that is true or false.
     public func bool(_ name: String) throws(PluginError) -> Bool {
         guard let value = self[name]?.boolValue else {
             throw PluginError(.invalidArgument, "\(name) is neither true nor false")

@@ -8,7 +8,7 @@ public struct Hostname: Sendable, Hashable {
     public static let allowed =
         "letters, digits and inner hyphens, in parts of at most 63 separated by dots, 64 characters in all"
 
-    /// nil for what is no host name.
+    /// nil for a text that is not a host name.
     public init?(_ text: String) {
         guard (1...64).contains(text.utf8.count), Self.isValid(text) else { return nil }
         self.text = text

@@ -1,7 +1,7 @@
 public import JSON
 
-/// led.blink: blinks the board's LED, 200 ms on and 200 ms off. Answered when it has begun; again while it blinks makes it
-/// end later. Afterwards the LED is as it was.
+/// led.blink: blinks the board's LED, 200 ms on and 200 ms off. Replies once blinking has started. A second call while
+/// it blinks extends it. Afterwards the LED is as it was.
 public enum LEDBlink: HostOperation {
     public static let name = "led.blink"
     public static let isIdempotent = true

@@ -19,9 +19,9 @@ public struct PluginError: Error, Sendable, Hashable, CustomStringConvertible {
         public static let internalError = Code(rawValue: -32603)
         /// The operation failed; `reason` says how.
         public static let operationFailed = Code(rawValue: -32000)
-        /// No version of the protocol that both sides speak.
+        /// There is no version of the protocol that both sides support.
         public static let unsupportedVersion = Code(rawValue: -32001)
-        /// A call before the handshake was through.
+        /// A call before the handshake was complete.
         public static let notInitialized = Code(rawValue: -32002)
         /// The core has cancelled the call.
         public static let cancelled = Code(rawValue: -32003)
@@ -90,7 +90,7 @@ public struct PluginError: Error, Sendable, Hashable, CustomStringConvertible {
 }
 
 extension PluginError {
-    /// nil for what is no error object of JSON-RPC.
+    /// nil for a value that is not an error object of JSON-RPC.
     package init?(json: JSONValue) {
         guard let code = json["code"]?.integerValue, let message = json["message"]?.stringValue else { return nil }
         self.init(code: Code(rawValue: code), message)

@@ -21,7 +21,7 @@ public enum PowerStatus: HostOperation {
 
         public init(json: JSONObject) throws(PluginError) {
             guard let preparing = Preparing(rawValue: try json.string("preparing")) else {
-                throw PluginError(.invalidArgument, "preparing is none of none, reboot, power-off")
+                throw PluginError(.invalidArgument, "preparing must be none, reboot or power-off")
             }
             self.preparing = preparing
         }

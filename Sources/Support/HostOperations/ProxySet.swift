@@ -1,5 +1,5 @@
-/// proxy.set: sends the host's traffic through a proxy. Returns when the new settings are in force; the former ones are in
-/// force again when it fails. Settings that are set already restart nothing.
+/// proxy.set: sends the host's traffic through a proxy. Returns when the new settings are in effect; if it fails, the
+/// former ones are in effect again. If nothing changes, nothing is restarted.
 public enum ProxySet: HostOperation {
     public static let name = "proxy.set"
     public static let isIdempotent = true

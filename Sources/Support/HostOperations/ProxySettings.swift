@@ -1,8 +1,8 @@
 public import JSON
 import LinuxSupport
 
-/// A transparent proxy. Every value of this type is valid: whoever makes one has checked it, so that nothing but what
-/// stands here ever reaches redsocks.conf.
+/// A transparent proxy. Every value of this type is valid: its initialisers check it, so that nothing else ever reaches
+/// redsocks.conf.
 public struct ProxySettings: PluginPayload, Hashable {
     public enum Kind: String, Sendable, Hashable, CaseIterable {
         case socks4, socks5
@@ -82,7 +82,7 @@ public struct ProxySettings: PluginPayload, Hashable {
 
     // MARK: Checks
 
-    /// More than the rules of any firewall should hold for this.
+    /// More than any firewall should have rules for.
     public static let maximumExceptions = 1024
     /// What redsocks takes for punctuation even in quotes.
     private static let inexpressible: Set<String> = ["{", "}", "=", ";", "//", "/*"]
@@ -107,7 +107,7 @@ public struct ProxySettings: PluginPayload, Hashable {
     }
 
     private static func isHost(_ text: String) -> Bool {
-        // What consists of digits and dots is meant as an address, and inet_aton reads much that is none.
+        // A text of digits and dots is meant as an address, and inet_aton accepts many that are not one.
         let isNumeric = text.utf8.allSatisfy { $0 == UInt8(ascii: ".") || $0.isASCIIDigit }
         if isNumeric { return IPv4Network.isAddress(text) }
         guard Hostname.isValid(text), let last = text.utf8.split(separator: UInt8(ascii: ".")).last else {

@@ -3,7 +3,7 @@ public import JSON
 /// `{"enabled":…,"connected":…}`: the state of the TCP heartbeat.
 public struct TCPPingState: PluginPayload, Hashable {
     public var isEnabled: Bool
-    /// What the last attempt has shown, or that the VPN is up; nil while nobody knows.
+    /// The result of the last attempt, or that the VPN is up; nil while it is not known.
     public var isConnected: Bool?
 
     public init(isEnabled: Bool, isConnected: Bool?) {

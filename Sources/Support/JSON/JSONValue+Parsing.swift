@@ -1,5 +1,5 @@
 extension JSONValue {
-    /// What a parser bears.
+    /// Limits on what a parser accepts.
     public struct Limits: Sendable, Hashable {
         /// How deep arrays and objects may nest; 0 allows neither. More than 512 counts as 512, because whatever walks
         /// a value (comparing, writing, releasing it) takes stack for each level.

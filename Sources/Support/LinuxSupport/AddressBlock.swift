@@ -15,12 +15,12 @@ package struct AddressBlock: Sendable, Hashable {
         if text.utf8.contains(UInt8(ascii: "/")) { self.init(subnet: text) } else { self.init(address: text) }
     }
 
-    /// nil for what is no single address.
+    /// nil for a text that is not a single address.
     package init?(address text: String) {
         self.init(text, prefixLength: nil)
     }
 
-    /// nil for what is no address, a slash and the length of a prefix.
+    /// nil for a text that is not an address, a slash and a prefix length.
     package init?(subnet text: String) {
         guard let slash = text.utf8.lastIndex(of: UInt8(ascii: "/")),
             let length = Self.number(text[...].utf8[text.utf8.index(after: slash)...], upTo: 128)

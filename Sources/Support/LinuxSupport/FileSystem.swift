@@ -15,7 +15,7 @@ package enum FileSystem {
     /// Whether a path is on a tmpfs or ramfs, where looking at a name never waits for a disk.
     package static func isInMemory(_ path: String) -> Bool { clinux_is_in_memory(path) != 0 }
 
-    /// Whether certainly nothing is at a path. Never waits for a disk: false also where only that could tell.
+    /// Whether certainly nothing is at a path. Never waits for a disk: false also if only the disk could answer.
     ///
     /// - Parameter inMemory: what `isInMemory` said of the file system. Such a one keeps no note of names that it does not
     ///   have, which is what the kernel answers from elsewhere (openat2(2), RESOLVE_CACHED).

@@ -4,7 +4,7 @@ import Glibc
 /// A directory that is open. Names are looked up in this very directory from now on, whatever is renamed or swapped on the
 /// way to it.
 package final class OpenDirectory {
-    /// What tells one tree of files from another: a bind mount is on the same device, but is another mount.
+    /// Distinguishes one mounted tree from another: a bind mount is on the same device, but is another mount.
     struct Place: Equatable {
         var device: dev_t
         var mount: UInt64
@@ -12,7 +12,7 @@ package final class OpenDirectory {
 
     package struct Entry {
         package var name: FileName
-        /// false where the file system does not tell.
+        /// false if the file system does not report it.
         package var isSurelyNoDirectory: Bool
     }
 
@@ -78,8 +78,8 @@ package final class OpenDirectory {
         return (Place(device: status.st_dev, mount: mount), status.st_ino)
     }
 
-    /// Opens a directory of our own user that nobody may read: gives it a mode under which it can be emptied. Works on a
-    /// descriptor that grants nothing else, so that a name which changes meanwhile leads nowhere else.
+    /// Opens a directory of our own user that is not readable: gives it a mode under which it can be emptied. Works on
+    /// a descriptor that grants nothing else, so that a name which changes meanwhile leads nowhere else.
     private static func openClosed(_ name: FileName, in parent: OpenDirectory) throws(SystemCallError) -> Int32 {
         let path = clinux_open_path(parent.descriptor, name.characters)
         guard path >= 0 else { throw SystemCallError("open", name.text) }
@@ -115,14 +115,14 @@ package final class OpenDirectory {
         rewinddir(stream)
     }
 
-    /// Whether the name stands for `directory` at this moment.
+    /// Whether the name refers to `directory` at this moment.
     package func names(_ name: FileName, _ directory: OpenDirectory) -> Bool {
         var status = stat()
         return fstatat(descriptor, name.characters, &status, AT_SYMLINK_NOFOLLOW) == 0
             && status.st_dev == directory.place.device && status.st_ino == directory.inode
     }
 
-    /// Whether the name stands for a directory at this moment.
+    /// Whether the name refers to a directory at this moment.
     package func hasDirectory(_ name: FileName) -> Bool {
         var status = stat()
         return fstatat(descriptor, name.characters, &status, AT_SYMLINK_NOFOLLOW) == 0

@@ -173,7 +173,7 @@ package struct TreeRemover {
                 changes += 1
             }
         case ENOTEMPTY, EEXIST:
-            // Moved up by us, added by somebody else, or skipped by a file system while its neighbours vanished.
+            // Moved up by us, added by another process, or skipped by a file system while its neighbours vanished.
             if changes > level.changesBefore {
                 level.changesBefore = changes
                 level.patience = patience
@@ -182,7 +182,7 @@ package struct TreeRemover {
                 return false
             }
             guard kept == level.keptBefore else { break }
-            // Somebody else moves things in it about, such as a second process of ours.
+            // Another process moves entries of it, such as a second process of ours.
             if level.patience > 0 {
                 level.patience -= 1
                 usleep(Self.pause)
@@ -219,8 +219,8 @@ package struct TreeRemover {
         case EXDEV: "is a mount point"
         // Of rmdir(2) and unlink(2): something is mounted on it, or the kernel uses it.
         case EBUSY: "is a mount point or in use"
-        case ELOOP: "is swapped for something else all the time"
-        case ENOTEMPTY: "is filled again and again"
+        case ELOOP: "keeps being replaced"
+        case ENOTEMPTY: "keeps being refilled"
         default: String(cString: strerror(code))
         }
     }

@@ -1,6 +1,6 @@
 /// Time, as the core needs it. Tests inject their own.
 public protocol SupervisorClock: Sendable {
-    /// Time since an arbitrary start. Never jumps, and goes on while the machine sleeps (CLOCK_BOOTTIME of
+    /// Time since an arbitrary start. Never jumps, and advances while the machine sleeps (CLOCK_BOOTTIME of
     /// clock_gettime(2)).
     var now: Duration { get }
 

@@ -14,7 +14,7 @@ enum TimeSpan {
         return Dictionary(names.flatMap { length, names in names.map { ($0, length) } }) { first, _ in first }
     }()
 
-    /// nil for what is no time span and for what does not fit.
+    /// nil for a text that is not a time span, and for a value that does not fit.
     static func microseconds(in text: String) -> Int64? {
         var rest = text.unicodeScalars[...]
         var total: Int64 = 0

@@ -21,7 +21,7 @@ extension UnitFile {
 }
 
 extension UnitFile.Assignment {
-    /// What to throw for this value. `allowed` says which ones are.
+    /// The error to throw for this value. `allowed` describes the valid ones.
     public func error(_ reason: String, allowed: String) -> UnitFileError {
         UnitFileError(
             .invalidValue,
@@ -76,7 +76,7 @@ extension UnitFile.Assignment {
         } catch {
             throw self.error(
                 error.reason,
-                allowed: "items between white space, each in quotes where it has some itself"
+                allowed: "items separated by white space; an item with white space in it must be quoted"
             )
         }
     }

@@ -14,7 +14,7 @@ extension UnitFile {
         }
         let byteOrderMark: [UInt8] = [0xEF, 0xBB, 0xBF]
         let text = bytes.starts(with: byteOrderMark) ? bytes.dropFirst(3) : bytes[...]
-        // The line that goes on on the next one, with the number that it began on.
+        // A line that continues on the next one, with the number of the line on which it began.
         var continued: (line: Int, bytes: [UInt8])?
         var number = 0
         for var line in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
@@ -44,7 +44,7 @@ extension UnitFile {
         if text.isEmpty { return }
         if text.first == "[" {
             guard text.last == "]", text.count > 2 else {
-                throw Self.malformed("a section is written [NAME]", location)
+                throw Self.malformed("a section header must have the form [NAME]", location)
             }
             headers.append(Header(section: String(text.dropFirst().dropLast()), location: location))
             return
@@ -55,7 +55,7 @@ extension UnitFile {
         let key = Self.trimmed(text[..<sign])
         guard !key.isEmpty else { throw Self.malformed("the key before '=' is missing", location) }
         guard let section = headers.last?.section else {
-            throw Self.malformed("an assignment stands before the first [SECTION]", location)
+            throw Self.malformed("an assignment before the first [SECTION]", location)
         }
         let value = Self.trimmed(text[text.index(after: sign)...])
         assignments.append(Assignment(section: section, key: String(key), text: String(value), location: location))
@@ -63,7 +63,7 @@ extension UnitFile {
 
     @discardableResult
     private static func check(_ line: ArraySlice<UInt8>, at location: Location) throws(UnitFileError) -> String {
-        guard !line.contains(0) else { throw malformed("the line has a NUL byte", location) }
+        guard !line.contains(0) else { throw malformed("the line contains a NUL byte", location) }
         guard let text = String(validating: line, as: UTF8.self) else {
             throw malformed("the line is not valid UTF-8", location)
         }

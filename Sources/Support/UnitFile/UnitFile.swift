@@ -1,10 +1,10 @@
 /// The contents of a file in the syntax of systemd.syntax(7), or of several merged into one: sections with assignments
 /// in the order in which they were read.
 ///
-/// Nothing is interpreted here but the syntax. What a key means, whether it may be repeated, which keys there are, the
-/// reader of the file says: with `last(_:in:)` for a single value, `all(_:in:)` for a list.
+/// Only the syntax is interpreted here. The reader of the file knows the keys, their meaning, and whether they may be
+/// repeated: it uses `last(_:in:)` for a single value, `all(_:in:)` for a list.
 public struct UnitFile: Sendable, Hashable {
-    /// Where something was read.
+    /// Where an assignment was read.
     public struct Location: Sendable, Hashable, CustomStringConvertible {
         public var file: String
         /// 1-based; of a continued line the first one.
@@ -30,7 +30,7 @@ public struct UnitFile: Sendable, Hashable {
 
     public init() {}
 
-    /// Takes over what `other` assigns, after what is there: single values of `other` win, lists grow.
+    /// Appends the assignments of `other`: its single values win, lists grow.
     public mutating func append(_ other: UnitFile) {
         headers += other.headers
         assignments += other.assignments

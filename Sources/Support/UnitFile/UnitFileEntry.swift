@@ -4,11 +4,11 @@ import LinuxSupport
 /// What stands at the path of a unit file or drop-in.
 enum UnitFileEntry {
     case absent
-    /// A link to /dev/null or an empty file: what lies further down in the search path is not to be used either.
+    /// A link to /dev/null or an empty file: files later in the search path must not be used either.
     case mask
     case bytes([UInt8])
 
-    /// Reads `path`. A link that leads nowhere is an error, not an absent file: somebody meant something to be there.
+    /// Reads `path`. A dangling link is an error, not an absent file: a file was meant to be there.
     static func read(_ path: String) throws(UnitFileError) -> UnitFileEntry {
         // Without waiting, because the entry may be a FIFO.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)

@@ -1,4 +1,4 @@
-/// Why a file, or a value in it, cannot be taken.
+/// Why a file, or a value in it, is not accepted.
 public struct UnitFileError: Error, Sendable, Hashable, CustomStringConvertible {
     public struct Code: Sendable, Hashable {
         let rawValue: String

@@ -1,10 +1,10 @@
 import Glibc
 
-/// The directories in which a file of a name is looked for, the one that counts most first.
+/// The directories that are searched for a file of a given name, the one with the highest priority first.
 ///
 /// The rules are those of systemd.unit(5): the first directory that has the file decides; drop-ins `NAME.d/*.conf` of
-/// all directories are merged in the order of their names, and of two with one name the one further up counts. A link to
-/// /dev/null or an empty file masks what has the same name further down.
+/// all directories are merged in the order of their names, and if two have the same name, the one from the earlier
+/// directory wins. A link to /dev/null or an empty file masks files of the same name in later directories.
 public struct UnitSearchPath: Sendable, Hashable {
     public var directories: [String]
 
@@ -12,7 +12,7 @@ public struct UnitSearchPath: Sendable, Hashable {
         self.directories = directories
     }
 
-    /// What a search finds.
+    /// The result of a search.
     public enum Unit: Sendable, Hashable {
         case absent
         /// The path of the mask.

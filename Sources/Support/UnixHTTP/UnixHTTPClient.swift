@@ -79,7 +79,7 @@ public struct UnixHTTPClient: Sendable {
         limit: Int,
         consumer: Consumer?
     ) async throws(UnixHTTPError) -> ClientExchange<Consumer>.Success {
-        // Nothing must take effect for a task that is not wanted any more.
+        // A cancelled task must not have any effect.
         guard !Task.isCancelled else { throw UnixHTTPError(.cancelled, path: path) }
         let box = NIOLoopBoundBox.makeBoxSendingValue(Slot<Consumer>(), eventLoop: loop)
         let outcome: ClientExchange<Consumer>.Outcome = await withTaskCancellationHandler {
@@ -102,7 +102,7 @@ public struct UnixHTTPClient: Sendable {
                 }
             }
         } onCancel: {
-            // Always a turn of the loop later, so that this finds an exchange that is just being started by it.
+            // Always a turn of the loop later, so that this finds an exchange that is just being started.
             loop.execute {
                 box.value.isCancelled = true
                 box.value.exchange?.cancel()
@@ -121,7 +121,7 @@ public struct UnixHTTPClient: Sendable {
         var exchange: ClientExchange<Consumer>?
     }
 
-    /// Stands in where there is no consumer.
+    /// Used where there is no consumer.
     private struct NoConsumer: BodyConsumer {
         mutating func receive(_ bytes: ByteBuffer) -> BodyDecision { .stop }
     }

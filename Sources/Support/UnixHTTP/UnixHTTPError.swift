@@ -36,9 +36,9 @@ public struct UnixHTTPError: Error, Sendable, Hashable, CustomStringConvertible 
         case .closed(answerBegun: false): "\(path) closed the connection without an answer"
         case .closed(answerBegun: true): "\(path) closed the connection in the middle of its answer"
         case .timedOut(let duration): "no answer from \(path) within \(duration)"
-        case .answerTooLarge(let limit): "the answer of \(path) is larger than \(limit) bytes"
-        case .malformedAnswer(let detail): "what \(path) answered is not HTTP: \(detail)"
-        case .invalidRequest(let detail): "cannot be asked of \(path): \(detail)"
+        case .answerTooLarge(let limit): "the answer from \(path) is larger than \(limit) bytes"
+        case .malformedAnswer(let detail): "the answer from \(path) is not HTTP: \(detail)"
+        case .invalidRequest(let detail): "invalid request to \(path): \(detail)"
         case .cancelled: "the request to \(path) was cancelled"
         }
     }

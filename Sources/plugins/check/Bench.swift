@@ -7,9 +7,9 @@ final class Bench {
     let violations: Violations
     /// What the plugin has offered in `handshake.good`.
     var offered: PluginInitialize.Reply?
-    /// Remarks that fail nothing, for the check that runs.
+    /// Remarks of the current check, which do not make it fail.
     var remarks: [String] = []
-    /// The end of the log of the check that runs.
+    /// The last lines of the current check's log.
     private(set) var log: [UInt8] = []
     private var started: [PluginUnderTest] = []
     /// Until a check has shown that the plugin does not end by itself.
@@ -32,7 +32,7 @@ final class Bench {
     func startOnTerminal() throws(CheckError) -> PluginUnderTest {
         try needProcess()
         guard let launch = Launch.spawnOnTerminal(options.target) else {
-            throw .skipped("no terminal to be had: \(String(cString: strerror(errno)))")
+            throw .skipped("cannot open a terminal: \(String(cString: strerror(errno)))")
         }
         return keep(launch)
     }
@@ -43,12 +43,12 @@ final class Bench {
         return plugin
     }
 
-    /// A plugin that is through the handshake.
+    /// A plugin that has completed the handshake.
     func ready(extra settings: [String: String] = [:]) throws(CheckError) -> PluginUnderTest {
         let plugin = try start()
         _ = try result(of: try initialize(plugin, settings: settings), PluginInitialize.self)
         try plugin.send(.notification(method: PluginInitialized.name, parameters: ["accepted": true]))
-        // What comes joined is a check of its own, and shall not fail all the others.
+        // Joined frames are a check of their own, and must not fail all the others.
         plugin.settle(20)
         return plugin
     }
@@ -84,7 +84,7 @@ final class Bench {
     }
 
     func needProcess() throws(CheckError) {
-        guard !options.isSocket else { throw .skipped("a socket's process is not ours") }
+        guard !options.isSocket else { throw .skipped("the process behind a socket is not our child") }
     }
 
     // MARK: Calling
@@ -100,7 +100,7 @@ final class Bench {
         return try plugin.answer(to: id)
     }
 
-    /// The plugin serves on: plugin.ping is answered as it should be.
+    /// The plugin still serves requests: plugin.ping is answered as it should be.
     func ping(_ plugin: PluginUnderTest, id: RequestID? = nil) throws(CheckError) {
         _ = try result(of: try call(plugin, PluginPing.name, id: id), PluginPing.self)
     }
@@ -121,15 +121,15 @@ final class Bench {
         }
     }
 
-    /// The answer is an error with one of these codes; nil stands for any.
+    /// The answer is an error with one of these codes; nil means any.
     @discardableResult
     func expect(_ codes: [PluginError.Code]?, _ frame: Frame, _ what: String) throws(CheckError) -> PluginError {
         let expected = codes?.map { "\($0.rawValue)" }.joined(separator: " or ") ?? "an error"
         guard case .failure(_, let error) = frame else {
-            throw .failed("\(what): answered with a result, expected \(expected)")
+            throw .failed("\(what) was answered with a result, expected \(expected)")
         }
         guard codes?.contains(error.code) ?? true else {
-            throw .failed("\(what): answered with \(error.code.rawValue), expected \(expected)")
+            throw .failed("\(what) was answered with \(error.code.rawValue), expected \(expected)")
         }
         return error
     }
@@ -156,7 +156,7 @@ final class Bench {
     /// Ended in time, and with 0 where that can be seen.
     func expectExit(_ plugin: PluginUnderTest, after what: String, status expected: Int32? = 0) throws(CheckError) {
         guard let status = plugin.exit(within: PluginUnderTest.exitTime) else {
-            throw .failed("still there 5 s after \(what)")
+            throw .failed("still running 5 s after \(what)")
         }
         guard let expected, !options.isSocket else { return }
         guard status & 0x7F == 0, status >> 8 & 0xFF == expected else {

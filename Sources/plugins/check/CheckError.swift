@@ -1,4 +1,4 @@
-/// How a check ends that does not pass.
+/// Why a check does not pass.
 enum CheckError: Error {
     case failed(String)
     case skipped(String)

@@ -1,7 +1,7 @@
 import SupervisorCommandLine
 
 extension CheckOptions {
-    static let oneAtATime = "one plugin at a time"
+    static let oneAtATime = "only one plugin can be tested at a time"
 
     static let list = OptionSyntax(name: "list", help: "Print the ids, what each checks, and exit.")
 
@@ -11,7 +11,7 @@ extension CheckOptions {
         discussion: [
             "Each check starts the plugin again. The output is TAP 14; the ids of the checks are stable.",
             """
-            Without --allow and --call only plugin.* and idempotent operations that read (*.get, *.status) are called.
+            Without --allow or --call, only plugin.* and idempotent read operations (*.get, *.status) are called.
             """,
         ],
         seeAlso: "docs/plugin-protocol.md",

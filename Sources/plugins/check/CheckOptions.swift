@@ -1,12 +1,12 @@
 import SupervisorCommandLine
 import SupervisorPluginAPI
 
-/// What `supervisor-plugin-check` was started with.
+/// The command line of `supervisor-plugin-check`.
 struct CheckOptions: Equatable {
     /// Path of an executable, or of a socket.
     var target = ""
     var isSocket = false
-    /// What it must call itself; nil takes any name.
+    /// The name that it must report; nil accepts any.
     var name: String?
     var settings: [String: String] = [:]
     var deviceType = ""

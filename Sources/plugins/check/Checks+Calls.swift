@@ -8,7 +8,7 @@ extension Checks {
             let reply = try bench.result(of: frame, PluginPing.self)
             if !reply.isReady { bench.remarks.append("it is not ready: \(reply.reason ?? "it does not say why")") }
         },
-        Check("calls.unknown-method", "an unknown method is answered with -32601, and calls are served on") {
+        Check("calls.unknown-method", "an unknown method is answered with -32601, and later calls are still served") {
             bench throws(CheckError) in
             let plugin = try bench.ready()
             for method in ["check.no-such-method", "plugin.no-such-method", "", "a \"$(id)\""] {
@@ -50,7 +50,9 @@ extension Checks {
             try plugin.send(.request(id: ping, method: PluginPing.name, parameters: [:]))
             let isOver = plugin.hasAnswer(to: call, within: 0)
             try bench.result(of: try plugin.answer(to: ping, within: 1000), PluginPing.self)
-            if isOver { bench.remarks.append("\(method) was over before: --call with one that takes long shows more") }
+            if isOver {
+                bench.remarks.append("\(method) had already finished: use --call with an operation that takes longer")
+            }
             try plugin.send(.notification(method: PluginCancel.name, parameters: PluginCancel(id: call).json))
             _ = try plugin.answer(to: call)
         },
@@ -71,7 +73,7 @@ extension Checks {
             try bench.ping(plugin)
             guard !plugin.hasAnswer(to: call, within: 500) else { throw .failed("answered twice") }
         },
-        Check("calls.cancel-unknown", "plugin.cancel of a call that is over, or never was, is ignored") {
+        Check("calls.cancel-unknown", "plugin.cancel of a call that has finished or never existed is ignored") {
             bench throws(CheckError) in
             let plugin = try bench.ready()
             let over = plugin.nextID()
@@ -88,5 +90,5 @@ extension Checks {
         },
     ]
 
-    static let noCall = "no operation that only reads; --call or --allow names one that may be called"
+    static let noCall = "there is no read operation; name one that may be called with --call or --allow"
 }

@@ -33,13 +33,13 @@ extension Checks {
             try plugin.send(bytes: Array(pings[1].dropFirst(20)))
             try bench.result(of: try plugin.answer(to: ids[2]), PluginPing.self)
         },
-        Check("frames.separators", "U+2028, U+2029, NEL, VT and FF in a string end no frame") {
+        Check("frames.separators", "U+2028, U+2029, NEL, VT and FF in a string do not end a frame") {
             bench throws(CheckError) in
             let plugin = try bench.ready()
             try bench.ping(plugin, id: .text(separators))
             try bench.ping(plugin)
         },
-        Check("frames.ids", "ids come back as they were") { bench throws(CheckError) in
+        Check("frames.ids", "ids are returned unchanged") { bench throws(CheckError) in
             let plugin = try bench.ready()
             let ids: [RequestID] = [
                 .number(0), .number(-1), .number(9_007_199_254_740_991), .text("7"), .text(""), .text("a b"),
@@ -47,14 +47,15 @@ extension Checks {
             ]
             for id in ids { try bench.ping(plugin, id: id) }
         },
-        Check("frames.maximum", "a frame of exactly 1 MiB is taken") { bench throws(CheckError) in
+        Check("frames.maximum", "a frame of exactly 1 MiB is accepted") { bench throws(CheckError) in
             let plugin = try bench.ready()
             let id = plugin.nextID()
             try plugin.send(bytes: padded(id, to: PluginProtocol.maximumFrameSize))
             let time = max(bench.options.timeout, 10_000)
             try bench.result(of: try plugin.answer(to: id, within: time), PluginPing.self)
         },
-        Check("frames.oversize", "a longer frame is not taken: -32600 and on, or exit") { bench throws(CheckError) in
+        Check("frames.oversize", "a longer frame is refused: the plugin answers -32600 and continues, or exits") {
+            bench throws(CheckError) in
             let plugin = try bench.ready()
             let id = plugin.nextID()
             let next = plugin.nextID()
@@ -76,7 +77,7 @@ extension Checks {
                 bench.remarks.append("the frame is dropped without -32600")
             }
         },
-        Check("frames.not-json", "a line that is no JSON is answered with -32700 and the id null") {
+        Check("frames.not-json", "a line that is not JSON is answered with -32700 and the id null") {
             bench throws(CheckError) in
             let plugin = try bench.ready()
             for line in ["nonsense", "{\"jsonrpc\":\"2.0\",\"id\":1,", "{\"id\":1}}"] {
@@ -85,7 +86,7 @@ extension Checks {
             }
             try bench.ping(plugin)
         },
-        Check("frames.invalid", "JSON that is no frame is answered with -32600") { bench throws(CheckError) in
+        Check("frames.invalid", "JSON that is not a frame is answered with -32600") { bench throws(CheckError) in
             let plugin = try bench.ready()
             let lines = [
                 "[]", "1", "\"text\"", "[{\"jsonrpc\":\"2.0\",\"id\":900,\"method\":\"plugin.ping\"}]",
@@ -122,7 +123,7 @@ extension Checks {
                 throw .failed("\(method) was answered with \(error.code.rawValue): \(error.message)")
             }
         },
-        Check("frames.white-space", "white space of JSON around and within a frame is taken") {
+        Check("frames.white-space", "JSON white space around and within a frame is accepted") {
             bench throws(CheckError) in
             let plugin = try bench.ready()
             let line =

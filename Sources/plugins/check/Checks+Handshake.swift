@@ -23,18 +23,18 @@ extension Checks {
             try bench.ping(plugin)
             bench.offered = reply
         },
-        Check("handshake.operations", "the operations are named and marked idempotent as the contract says") {
+        Check("handshake.operations", "the operations are named and marked idempotent as the protocol requires") {
             bench throws(CheckError) in
             let operations = bench.offered?.operations ?? []
             guard !operations.isEmpty else { throw .failed("no operations") }
             var seen: Set<String> = []
             for operation in operations {
                 guard Contract.isOperationName(operation.name) else {
-                    throw .failed("\(operation.name) is no name of an operation (DOMAIN.VERB, not plugin.*)")
+                    throw .failed("\(operation.name) is not an operation name (DOMAIN.VERB, not plugin.*)")
                 }
-                guard seen.insert(operation.name).inserted else { throw .failed("\(operation.name) twice") }
+                guard seen.insert(operation.name).inserted else { throw .failed("\(operation.name) is listed twice") }
                 guard let expected = Contract.isIdempotent(operation.name) else {
-                    bench.remarks.append("\(operation.name) is not of the protocol")
+                    bench.remarks.append("\(operation.name) is not an operation of the protocol")
                     continue
                 }
                 guard operation.isIdempotent == expected else {
@@ -60,16 +60,19 @@ extension Checks {
             try bench.expect([.notInitialized], try bench.call(plugin, method), method)
             if bench.offered != nil { try bench.result(of: try bench.initialize(plugin), PluginInitialize.self) }
         },
-        Check("handshake.again", "a second plugin.initialize is answered with an error, and calls are served on") {
+        Check(
+            "handshake.again",
+            "a second plugin.initialize is answered with an error, and later calls are still served"
+        ) {
             bench throws(CheckError) in
             let plugin = try bench.ready()
             try bench.expect(nil, try bench.initialize(plugin), "the second plugin.initialize")
             try bench.ping(plugin)
         },
-        Check("handshake.refused", "a plugin that was refused does no operation and ends") { bench throws(CheckError) in
+        Check("handshake.refused", "a refused plugin performs no operation and exits") { bench throws(CheckError) in
             let plugin = try bench.start()
             try bench.result(of: try bench.initialize(plugin), PluginInitialize.self)
-            let refusal: JSONObject = ["accepted": false, "reason": "supervisor-plugin-check wants to see this"]
+            let refusal: JSONObject = ["accepted": false, "reason": "supervisor-plugin-check tests a refusal"]
             try plugin.send(.notification(method: PluginInitialized.name, parameters: refusal))
             // Only what changes nothing: a plugin that is wrong here would do it.
             if let read = bench.offered?.operations.first(where: { Contract.isHarmless($0) }) {

@@ -1,6 +1,6 @@
 import SupervisorPluginAPI
 
-/// One check; its id is for good.
+/// One check; its id never changes.
 struct Check: Sendable {
     let id: String
     let title: String
@@ -28,7 +28,8 @@ enum Checks {
     static func operations(_ bench: Bench) -> [Check] {
         (bench.offered?.operations ?? []).flatMap { operation in
             [
-                Check("operation.\(operation.name)", "is answered as the protocol says") { bench throws(CheckError) in
+                Check("operation.\(operation.name)", "is answered as the protocol requires") {
+                    bench throws(CheckError) in
                     try calls(operation, bench)
                 }
             ]
@@ -46,7 +47,7 @@ enum Checks {
         let lines =
             fixed.map { "\($0.id): \($0.title)" }
             + [
-                "operation.NAME: for each operation that may be called: is answered as the protocol says",
+                "operation.NAME: for each operation that may be called: is answered as the protocol requires",
                 "operation.NAME.arguments: wrong params are refused as invalid-argument",
             ]
             + Violation.allCases.map { "\($0.rawValue): \($0.title)" }
@@ -81,7 +82,7 @@ enum Checks {
         _ bench: Bench
     ) throws(CheckError) {
         guard bench.options.calls[operation.name] != nil else {
-            throw .skipped("it may change the host if it takes them; --allow \(operation.name) tries")
+            throw .skipped("accepting them might change the host; --allow \(operation.name) tries it")
         }
         let plugin = try bench.ready()
         for parameters in Contract.wrongParameters[operation.name] ?? [] {

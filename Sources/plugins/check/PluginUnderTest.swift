@@ -2,7 +2,7 @@ import Glibc
 import LinuxSupport
 import SupervisorPluginAPI
 
-/// One run of the plugin and the exchange with it. Everything that waits has an end.
+/// One run of the plugin and the exchange with it. Every wait has a time limit.
 final class PluginUnderTest {
     private let launch: Launch
     private let violations: Violations
@@ -53,7 +53,7 @@ final class PluginUnderTest {
             } catch {
                 // Anything else is tried again until the time is up.
                 if error.code == EPIPE || error.code == ECONNRESET {
-                    throw .failed("does not read its input any more\(ending)")
+                    throw .failed("no longer reads its input\(ending)")
                 }
             }
             guard Clock.now < end else { throw .failed("does not read its input") }
@@ -73,16 +73,16 @@ final class PluginUnderTest {
 
     // MARK: Receiving
 
-    /// The answer to `id`; nil stands for an error whose id is null, and `orNull` takes such a one, too.
+    /// The answer to `id`; nil means an error whose id is null, which `orNull` accepts, too.
     func answer(to id: RequestID?, within time: Int64? = nil, orNull: Bool = false) throws(CheckError) -> Frame {
         let end = Clock.now + (time ?? timeout)
         while true {
             let index = inbox.firstIndex { $0.answeredID == .some(id) || (orNull && $0.answeredID == .some(nil)) }
             if let index { return inbox.remove(at: index) }
-            guard isOutputOpen else { throw .failed("closed its output instead of an answer\(ending)") }
+            guard isOutputOpen else { throw .failed("closed its output instead of answering\(ending)") }
             let left = end - Clock.now
             guard left > 0 else {
-                let stray = inbox.last.map { "; what came is \(Self.short($0.encoded()))" } ?? ""
+                let stray = inbox.last.map { "; received instead: \(Self.short($0.encoded()))" } ?? ""
                 throw .failed("no answer to the id \(id?.json.text ?? "null") within \(time ?? timeout) ms\(stray)")
             }
             pump(until: end)
@@ -124,13 +124,13 @@ final class PluginUnderTest {
         }
     }
 
-    /// Ends it in an orderly way, and otherwise. Returns whether it has ended by itself.
+    /// Ends it in an orderly way, or else by force. Returns whether it has ended by itself.
     ///
-    /// - Parameter hasFailed: whether the check has failed, which explains answers that nobody has waited for.
+    /// - Parameter hasFailed: whether the check has failed, which explains unexpected answers.
     func dispose(within time: Int64, hasFailed: Bool) -> Bool {
         settle(30)
         for frame in inbox where !hasFailed {
-            violations.note(.answer, "nobody waits for \(Self.short(frame.encoded()))")
+            violations.note(.answer, "unexpected answer: \(Self.short(frame.encoded()))")
         }
         endInput()
         let hasEnded = exit(within: time) != nil
@@ -212,11 +212,11 @@ final class PluginUnderTest {
 
     private static func fault(_ error: PluginError) -> String? {
         let known: Set<Int64> = [-32700, -32600, -32601, -32602, -32603, -32000, -32001, -32002, -32003]
-        guard known.contains(error.code.rawValue) else { return "\(error.code.rawValue) is no code of the protocol" }
+        guard known.contains(error.code.rawValue) else { return "\(error.code.rawValue) is not a code of the protocol" }
         if error.message.isEmpty || error.message.utf8.contains(0x0A) { return "the message is not one line" }
         guard error.code == .operationFailed else { return nil }
         guard let reason = error.reason?.rawValue else { return "-32000 without data.reason" }
-        return Contract.reasons.contains(reason) ? nil : "\(reason) is no reason of the protocol"
+        return Contract.reasons.contains(reason) ? nil : "\(reason) is not a reason of the protocol"
     }
 
     // MARK: The process
@@ -237,7 +237,7 @@ final class PluginUnderTest {
     }
 
     static func describe(_ status: Int32) -> String {
-        status & 0x7F == 0 ? "exited with \(status >> 8 & 0xFF)" : "was ended by signal \(status & 0x7F)"
+        status & 0x7F == 0 ? "exited with \(status >> 8 & 0xFF)" : "was killed by signal \(status & 0x7F)"
     }
 
     static func short(_ line: [UInt8]) -> String {
@@ -248,7 +248,7 @@ final class PluginUnderTest {
 }
 
 extension Frame {
-    /// nil for what is no response; .some(nil) for one with the id null.
+    /// nil for a frame that is not a response; .some(nil) for one with the id null.
     var answeredID: RequestID?? {
         switch self {
         case .result(let id, _): .some(id)

@@ -1,4 +1,4 @@
-/// What plugins have written in all exchanges that no plugin may write; each kind is a check of its own at the end.
+/// Output in any exchange that no plugin may write; each kind is a check of its own at the end.
 enum Violation: String, CaseIterable {
     case notFrame = "output.frames-only"
     case envelope = "output.envelope"
@@ -9,13 +9,13 @@ enum Violation: String, CaseIterable {
 
     var title: String {
         switch self {
-        case .notFrame: "every line of standard output is a JSON object, also after the last one"
+        case .notFrame: "every line of standard output is a JSON object, also after the last response"
         case .envelope:
             "every frame has jsonrpc 2.0 and, if it is a response, exactly one of result (an object) and error"
         case .size: "no frame is longer than 1 MiB"
-        case .call: "the plugin calls nobody"
-        case .answer: "no answer comes twice or to an id that was not sent"
-        case .error: "every error has a code of the protocol, -32000 a reason of it"
+        case .call: "the plugin sends no requests"
+        case .answer: "no request is answered twice, and no id that was not sent"
+        case .error: "every error has a code of the protocol, and -32000 a reason of the protocol"
         }
     }
 }

@@ -26,7 +26,7 @@ struct HostnamedPlugin: Plugin {
         }
         PluginHandler(HostnameSet.self) { request throws(PluginError) in
             guard let hostname = Hostname(request.hostname) else {
-                throw PluginError(.invalidArgument, "hostname is not made of \(Hostname.allowed)")
+                throw PluginError(.invalidArgument, "hostname must consist of \(Hostname.allowed)")
             }
             do throws(BusError) {
                 guard try await hostname1.staticHostname() != hostname.text else { return EmptyPayload() }

@@ -1,5 +1,5 @@
-/// When a LED that blinks is on: 200 ms on, 200 ms off, from its beginning. Everything is reckoned from the beginning, so
-/// that a late timer does not add up.
+/// When a LED that blinks is on: 200 ms on, 200 ms off, from its beginning. Everything is computed from the beginning,
+/// so that the delays of late timers do not add up.
 struct BlinkSchedule: Sendable, Hashable {
     static let half: Duration = .milliseconds(200)
 

@@ -2,7 +2,7 @@ import Glibc
 import LinuxSupport
 import SupervisorPluginAPI
 
-/// Makes the board's LED blink, and leaves it as it was.
+/// Makes the board's LED blink, and restores it afterwards.
 ///
 /// Has a thread of its own, since writing to a LED may block for a moment.
 actor Blinker<Time: Clock> where Time.Duration == Duration {
@@ -30,7 +30,7 @@ actor Blinker<Time: Clock> where Time.Duration == Duration {
         file = FormerFile(path: formerFile)
     }
 
-    /// Begins to blink, or makes it end later. Returns false if there is no LED.
+    /// Starts to blink, or extends the blinking. Returns false if there is no LED.
     func blink(for duration: Duration) throws(PluginError) -> Bool {
         if let begin = blinking?.begin {
             blinking?.schedule.extend(to: begin.duration(to: clock.now) + duration)
@@ -52,7 +52,7 @@ actor Blinker<Time: Clock> where Time.Duration == Duration {
         await task?.value
     }
 
-    /// Puts back what a killed one has left.
+    /// Restores a LED that a killed process left blinking.
     func restoreLeftover() {
         _ = file.restore()
     }
@@ -70,7 +70,7 @@ actor Blinker<Time: Clock> where Time.Duration == Duration {
         let former: SysfsLED.State
         switch file.find() {
         case .inUse(let other) where other.led == led, .leftover(let other) where other.led == led:
-            // What the LED shows now is somebody's blinking.
+            // What the LED shows now is the blinking of another process.
             former = other.state
         default:
             former = try led.state()
@@ -79,7 +79,9 @@ actor Blinker<Time: Clock> where Time.Duration == Duration {
         do throws(SystemCallError) {
             if case .inUse = file.find() {} else { try file.save(FormerFile.Former(led: led, state: former)) }
         } catch {
-            PluginLog.warning("cannot keep what the LED is like, should this be killed: \(error.description)")
+            PluginLog.warning(
+                "cannot save the state of the LED, which stays changed if this process is killed: \(error.description)"
+            )
         }
         do throws(SystemCallError) {
             try led.takeOver(from: former)
@@ -118,7 +120,7 @@ actor Blinker<Time: Clock> where Time.Duration == Duration {
         finish()
     }
 
-    /// Puts the LED back. Whoever calls from now on begins anew.
+    /// Restores the LED. A call from now on starts from the beginning.
     private func finish() {
         guard let last = blinking else { return }
         blinking = nil
@@ -126,7 +128,7 @@ actor Blinker<Time: Clock> where Time.Duration == Duration {
         do throws(SystemCallError) {
             try last.led.restore(last.former)
         } catch {
-            PluginLog.warning("cannot put \(last.led.path) back: \(error.description)")
+            PluginLog.warning("cannot restore \(last.led.path): \(error.description)")
             return file.release(keeping: !error.isAbsence)
         }
         file.release()

@@ -3,8 +3,8 @@ import Glibc
 import LinuxSupport
 import SupervisorPluginAPI
 
-/// Keeps what a LED was like before it blinked, for the case that the process is killed meanwhile: a small JSON file. Whoever
-/// blinks holds a lock on it (flock(2)), which the kernel takes away from the dead.
+/// Saves the state of a LED before it blinks, in case the process is killed meanwhile: a small JSON file. The process
+/// that blinks holds a lock on it (flock(2)), which the kernel releases when the process dies.
 final class FormerFile {
     struct Former: Sendable, Hashable {
         var led: SysfsLED
@@ -13,7 +13,7 @@ final class FormerFile {
 
     enum Found {
         case nothing
-        /// Left by one who was killed.
+        /// Left by a process that was killed.
         case leftover(Former)
         /// Another process makes that LED blink at this moment.
         case inUse(Former)
@@ -68,7 +68,7 @@ final class FormerFile {
         descriptor = file
     }
 
-    /// Removes the file that `save` has made, or leaves it to whoever starts next.
+    /// Removes the file that `save` has made, or leaves it to the process that starts next.
     func release(keeping: Bool = false) {
         guard descriptor >= 0 else { return }
         if !keeping { unlink(path) }
@@ -76,18 +76,18 @@ final class FormerFile {
         descriptor = -1
     }
 
-    /// Puts back what a killed process has left. Returns false if that failed.
+    /// Restores what a killed process has left. Returns false if that failed.
     func restore() -> Bool {
         guard case .leftover(let former) = find() else { return true }
         do throws(SystemCallError) {
             try former.led.restore(former.state)
-            PluginLog.notice("put \(former.led.path) back, which had been left blinking")
+            PluginLog.notice("restored \(former.led.path), which had been left blinking")
         } catch {
             guard error.isAbsence else {
-                PluginLog.error("cannot put \(former.led.path) back: \(error.description)")
+                PluginLog.error("cannot restore \(former.led.path): \(error.description)")
                 return false
             }
-            PluginLog.notice("\(former.led.path), which had been left blinking, is gone")
+            PluginLog.notice("\(former.led.path), which had been left blinking, no longer exists")
         }
         unlink(path)
         return true

@@ -1,6 +1,6 @@
 /// Where the board's LED is.
 enum LEDPlace: Sendable, Hashable {
-    /// The board has none, or it is not for us.
+    /// The board has none, or it is not to be used.
     case nowhere
     /// A directory of the LED class, which has to be there.
     case fixed(String)

@@ -6,7 +6,7 @@ import SupervisorVersion
 struct LEDPlugin: Plugin {
     static let name = "led"
     static let version = Version.text
-    static let summary = "Blinks the board's LED; --restore [FILE] puts back a LED that a killed one has left blinking."
+    static let summary = "Blinks the board's LED; --restore [FILE] restores a LED that a killed process left blinking."
 
     private let blinker: Blinker<ContinuousClock>
 

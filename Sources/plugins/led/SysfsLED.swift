@@ -18,7 +18,7 @@ struct SysfsLED: Sendable, Hashable {
     var exists: Bool { access(path + "/brightness", F_OK) == 0 }
     var isWritable: Bool { access(path + "/brightness", W_OK) == 0 }
 
-    /// What a trigger forgets when it is taken off the LED.
+    /// The settings that a trigger loses when it is taken off the LED.
     private static let parameters = [
         "timer": ["delay_on", "delay_off"],
         "oneshot": ["delay_on", "delay_off", "invert"],
@@ -36,7 +36,7 @@ struct SysfsLED: Sendable, Hashable {
     /// The value of max_brightness.
     func full() throws(SystemCallError) -> String { try read("max_brightness") }
 
-    /// Takes the trigger off, which would go on blinking in its own way.
+    /// Takes the trigger off, which would otherwise continue to blink in its own way.
     func takeOver(from state: State) throws(SystemCallError) {
         if let trigger = state.trigger, trigger != "none" { try write("none", to: "trigger") }
     }
@@ -48,7 +48,8 @@ struct SysfsLED: Sendable, Hashable {
         try write(state.brightness, to: "brightness")
         guard let trigger = state.trigger, trigger != "none" else { return }
         try write(trigger, to: "trigger")
-        // These files come with the trigger, and belong to root even where brightness does not: as well as it goes.
+        // These files come with the trigger, and belong to root even where brightness does not: restored as far as
+        // possible.
         for (name, value) in state.parameters.sorted(by: { $0.key < $1.key }) { try? write(value, to: name) }
     }
 

@@ -9,7 +9,7 @@ struct Login1: Sendable {
     /// What is known about a shutdown that has been accepted and not yet begun.
     struct Preparation: Sendable, Hashable {
         var isPreparing = false
-        /// Of the newer systemd that tells it, such as "reboot".
+        /// Provided by newer versions of systemd, such as "reboot".
         var kind: String?
         /// For how long programs may delay a shutdown.
         var longestDelay = Duration.seconds(5)

@@ -10,9 +10,9 @@ final class Power: Sendable {
     /// What logind has accepted from this process.
     private let accepted = Mutex<PowerAction?>(nil)
 
-    /// Below the 10 s that the core gives a call, so that it hears from us what hangs.
+    /// Below the 10 s that the core gives a call, so that the core learns from us what hangs.
     private static let patience = Duration.seconds(8)
-    /// For a question that only improves an answer.
+    /// For a query that only improves an error message.
     private static let glance = Duration.seconds(1)
     private static let pause = Duration.milliseconds(100)
 
@@ -36,11 +36,12 @@ final class Power: Sendable {
         accepted.withLock { $0 = action }
     }
 
-    /// What is under way, whoever asked for it.
+    /// What is under way, no matter which program requested it.
     ///
-    /// The jobs of systemd tell it, and the kind. While programs still delay a shutdown there is no job yet: logind knows
-    /// that something comes; what, it tells from version 255 on. Otherwise this process knows if it has asked itself, and
-    /// else the job is waited for, which comes when the programs are ready or their time is up.
+    /// The jobs of systemd show it, with the kind. While programs still delay a shutdown there is no job yet: logind
+    /// knows that a shutdown is coming, and reports its kind from version 255 on. Otherwise this process knows the kind
+    /// if it made the request itself; if not, it waits for the job, which is queued when the programs are ready or
+    /// their time is up.
     func status() async throws(PluginError) -> PowerStatus.Reply {
         let clock = ContinuousClock()
         let start = clock.now
@@ -52,10 +53,10 @@ final class Power: Sendable {
             do throws(BusError) {
                 preparation = try await login1.preparation(timeout: .seconds(3))
             } catch {
-                throw error.pluginError(doing: "tell whether a shutdown is under way")
+                throw error.pluginError(doing: "find out whether a shutdown is under way")
             }
             guard preparation.isPreparing else {
-                // It failed, or was taken back.
+                // It failed, or was cancelled.
                 accepted.withLock { $0 = nil }
                 return PowerStatus.Reply(preparing: .none)
             }
@@ -63,14 +64,14 @@ final class Power: Sendable {
                 return PowerStatus.Reply(preparing: action.preparing)
             }
             guard clock.now - start < min(preparation.longestDelay + Self.glance, .seconds(6)) else {
-                // Something is; and more shutdowns are reboots.
-                PluginLog.warning("logind prepares a shutdown without saying which; taken for a reboot")
+                // A shutdown is under way, and most of them are reboots.
+                PluginLog.warning("logind is preparing a shutdown without saying which; treated as a reboot")
                 return PowerStatus.Reply(preparing: .reboot)
             }
             do {
                 try await Task.sleep(for: Self.pause)
             } catch {
-                throw PluginError(code: .cancelled, "cancelled while it waited for a shutdown to begin")
+                throw PluginError(code: .cancelled, "cancelled while waiting for a shutdown to begin")
             }
         }
     }
@@ -95,7 +96,7 @@ final class Power: Sendable {
         return result
     }
 
-    /// Empty where nobody can be asked: then the request itself tells.
+    /// Empty if the policy cannot be queried: then the request itself shows the result.
     private func blockers() async -> [Inhibitor] {
         ((try? await login1.inhibitors(timeout: Self.glance)) ?? []).filter(\.blocksShutdown)
     }
@@ -111,7 +112,7 @@ final class Power: Sendable {
         ].contains(name)
     }
 
-    /// nil where nobody blocks.
+    /// nil if no program blocks it.
     static func refusal(of action: PowerAction, blockers: [Inhibitor], source: String?) -> PluginError? {
         guard let first = blockers.first else { return nil }
         let others = blockers.count == 1 ? "" : " and \(blockers.count - 1) more"
@@ -126,8 +127,8 @@ final class Power: Sendable {
     /// What CanReboot says, in words.
     static func policy(_ permission: String, _ action: PowerAction, user: uid_t) -> String {
         switch permission {
-        case "na": "logind says that this host cannot do it"
-        case "challenge": "the host's policy wants a password for \(action.policyAction) from user \(user)"
+        case "na": "logind reports that this host does not support it"
+        case "challenge": "the host's policy requires a password for \(action.policyAction) from user \(user)"
         // "no", or the same refusal again: there is no polkit that could be asked.
         default: "the host's policy refuses \(action.policyAction) to user \(user)"
         }

@@ -4,7 +4,7 @@ import DBus
 struct Systemd1: Sendable {
     let bus: SystemBus
 
-    /// The shutdown that systemd has begun, whoever asked for it.
+    /// The shutdown that systemd has begun, no matter which program requested it.
     func shutdown(timeout: Duration) async throws(BusError) -> PowerAction? {
         let reply = try await bus.call(
             "org.freedesktop.systemd1",

@@ -4,10 +4,11 @@ import Synchronization
 
 /// The transparent proxy of this host: what its two files say, and the service that follows them.
 ///
-/// Operations run one at a time, in the order in which they came; processes that overlap, such as an old instance that ends
-/// while a new one begins, keep each other out by a lock on the directory. A call that is cancelled is given up as long as
-/// nothing has changed; from then on it is finished, or taken back, whatever the caller does. A process that dies in between
-/// leaves a note (see `ProxyFiles`), and the next operation of any kind begins with taking that change back.
+/// Operations run one at a time, in the order in which they came; processes that overlap, such as an old instance that
+/// ends while a new one begins, keep each other out by a lock on the directory. A call that is cancelled is given up as
+/// long as nothing has changed; from then on it is completed or rolled back, whatever the caller does. A process that
+/// dies in between leaves a note (see `ProxyFiles`), and the next operation of any kind begins by rolling that change
+/// back.
 actor Proxy {
     /// What an operator may choose.
     struct Options: Sendable {
@@ -24,7 +25,7 @@ actor Proxy {
         var lockTime = Duration.seconds(5)
     }
 
-    /// A call, of which it matters whether somebody still waits for it.
+    /// A call, and whether its caller still waits for it.
     private final class Call: Sendable {
         private let state = Mutex(false)
         var isCancelled: Bool { state.withLock { $0 } }
@@ -38,7 +39,7 @@ actor Proxy {
     private let services: any ServiceManager
     /// Ends when the operation that came last has ended.
     private var last: Task<Void, Never>?
-    /// A restart with restored files that fails is not tried again by every question.
+    /// A failed restart with restored files is not repeated by every query.
     private var hasTriedToRecover = false
 
     private static let clock = ContinuousClock()
@@ -71,7 +72,7 @@ actor Proxy {
         }
     }
 
-    /// Runs `body` after all that came before, in a task of its own, which nobody cancels.
+    /// Runs `body` after all earlier operations, in a task of its own, which is never cancelled.
     private func serially<Value: Sendable>(
         _ body: @escaping @Sendable (isolated Proxy, Call) async throws(PluginError) -> Value
     ) async throws(PluginError) -> Value {
@@ -120,7 +121,7 @@ actor Proxy {
         while try !Self.told({ () throws(SystemCallError) in try files.tryLock() }) {
             try Self.check(call)
             guard Self.clock.now < deadline else {
-                throw PluginError(.busy, "another process changes \(names.configuration.path)")
+                throw PluginError(.busy, "another process is changing \(names.configuration.path)")
             }
             try? await Task.sleep(for: Self.pause)
         }
@@ -155,7 +156,7 @@ actor Proxy {
 
     // MARK: Changing
 
-    /// Everything that can be found out is found out before anything changes.
+    /// Everything that can be checked is checked before anything changes.
     private func replace(_ wanted: ProxySettings?, _ call: Call) async throws(PluginError) {
         guard let files = try await open(creates: wanted != nil, call) else { return }
         let isSettled = try await recover(files)
@@ -205,7 +206,7 @@ actor Proxy {
         )
     }
 
-    /// Whether there is nothing to do. The same settings in a file that somebody else has written are the same.
+    /// Whether there is nothing to do. The same settings in a file that another program has written count as the same.
     private func isInForce(_ wanted: ProxySettings?, _ former: ProxyFiles.Content, _ state: String) -> Bool {
         guard let wanted else { return former == ProxyFiles.Content() && ["inactive", "failed"].contains(state) }
         return state == "active" && (try? settings(in: former)) == wanted
@@ -219,7 +220,7 @@ actor Proxy {
         }
     }
 
-    /// Throws unless the service runs and goes on to run, or does not run.
+    /// Throws unless the service runs and keeps running, or does not run at all.
     private func confirm(isRunning: Bool) async throws(ServiceError) {
         let unit = options.unit
         let end = Self.clock.now + (isRunning ? options.settlingTime : .zero)
@@ -229,7 +230,7 @@ actor Proxy {
             guard isAsWanted else {
                 let reason =
                     isRunning
-                    ? "\(unit) did not stay up, it is \(state); its journal says why"
+                    ? "\(unit) did not stay up and is now \(state); its journal says why"
                     : "\(unit) is \(state) without \(options.files.configuration.path), so it reads another file"
                 throw ServiceError(PluginError(.failed, reason), hasBegun: true)
             }
@@ -250,7 +251,7 @@ actor Proxy {
     ) async -> PluginError {
         var error = PluginError(
             cause.reason ?? .failed,
-            "\(cause.message); the former settings are in force again",
+            "\(cause.message); the former settings are in effect again",
             isRetryable: cause.isRetryable,
             detail: cause.detail,
             source: cause.source
@@ -286,7 +287,9 @@ actor Proxy {
         }
         try Self.told { () throws(SystemCallError) in try files.restore() }
         guard !hasTriedToRecover else { return false }
-        PluginLog.warning("a change of the proxy was cut short: the former settings are back, \(options.unit) restarts")
+        PluginLog.warning(
+            "a change of the proxy was interrupted: the former settings are back, restarting \(options.unit)"
+        )
         do throws(ServiceError) {
             let isSet = try Self.step { () throws(SystemCallError) in try files.current() }.configuration != nil
             try await services.restart(options.unit)

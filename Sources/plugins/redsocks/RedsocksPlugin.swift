@@ -6,7 +6,7 @@ import SupervisorVersion
 struct RedsocksPlugin: Plugin {
     static let name = "redsocks"
     static let version = Version.text
-    static let summary = "Sends the host's traffic through a proxy by redsocks."
+    static let summary = "Sends the host's traffic through a proxy with redsocks."
 
     private let proxy: Proxy
     private let program: String

@@ -37,7 +37,7 @@ struct Answer {
 
     private var frame: Frame {
         guard let error = behaviour.json["error"] else { return .result(id: id, result) }
-        let message = error["message"]?.stringValue ?? "told to fail"
+        let message = error["message"]?.stringValue ?? "the script requests a failure"
         if let code = error["code"]?.integerValue {
             return .failure(id: id, PluginError(code: .init(rawValue: code), message))
         }

@@ -4,7 +4,7 @@ enum Help {
         Usage: supervisor-plugin-scripted [--script FILE] [--journal FILE] [--name NAME] [--operations "A B"]
                                           [--reader MODE] [--terminal serve]
 
-        A plugin for tests: it speaks the plugin protocol well until its script tells it to break a rule.
+        A plugin for tests: it follows the plugin protocol until its script makes it break a rule.
 
         The options may come as [Settings] of a manifest as well, in plugin.initialize, and settings win:
         Script, Journal, Name, Operations, Reader, Terminal. An option is needed for what happens before
@@ -23,7 +23,7 @@ enum Help {
                       {"led.blink":[BEHAVIOUR,…],"*":[…],"plugin.initialize":[…]}
 
         A list is consumed in order, and its last behaviour repeats. The count is kept in SCRIPT.count, so that it
-        outlives the process, and begins again when the script changes. "*" stands for every operation that it
+        outlives the process, and is reset when the script changes. "*" matches every operation that it
         provides and that has no list of its own. Without a list it behaves.
 
         Keys beside methods: "(unknown)" a method that it does not provide, "(uninitialized)" a call before the
@@ -43,7 +43,7 @@ enum Help {
           {"ignoreCancel":true}    as if there were no plugin.cancel
           {"cancelTwice":true}     a cancel is answered twice
           {"twice":true}           the answer two times
-          {"wrongID":true}         with an id that nobody sent
+          {"wrongID":true}         with an id that was never sent
           {"textID":true}          with the id as a string
           {"both":true}            with result and error in one
           {"neither":true}         with neither
@@ -61,9 +61,9 @@ enum Help {
         Instead of it:
           {"crash":true}           SIGKILL
           {"exit":N}               _exit(N)
-          {"closeOutput":true}     closes stdout and goes on; with a socket, its half
-          {"closeInput":true}      closes stdin and goes on
-          {"stopReading":true}     never reads again and does nothing but what is under way
+          {"closeOutput":true}     closes stdout and continues; with a socket, its half
+          {"closeInput":true}      closes stdin and continues
+          {"stopReading":true}     never reads again and only finishes what is under way
           {"block":true}           the whole process sleeps
         From then on:
           {"ignoreEnd":true}       the end of the input does not end it

@@ -62,7 +62,7 @@ enum Files {
         return try? Descriptor.readAll(file, path, limit: 64 << 20)
     }
 
-    /// Everything, however long it takes; false when nobody reads any more.
+    /// Writes everything, however long it takes; false when the reader is gone.
     @discardableResult
     static func write(_ bytes: some Collection<UInt8>, to descriptor: Int32) -> Bool {
         do { try Descriptor.writeAll(Array(bytes), to: descriptor, "descriptor \(descriptor)") } catch { return false }

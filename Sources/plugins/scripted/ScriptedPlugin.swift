@@ -202,7 +202,7 @@ struct ScriptedPlugin {
         }
         if isStrict, Reader.hasUnknown(parameters) {
             keys = ["(strict)"]
-            good = .failing(.invalidParams, "a member or a setting that is unknown")
+            good = .failing(.invalidParams, "unknown member or setting")
         }
         // The good answer to a wrong handshake is an error, whatever the script says of good handshakes.
         if keys.count > 1, method == PluginInitialize.name { keys.removeLast() }

@@ -2,7 +2,7 @@ import Glibc
 import LinuxSupport
 import SupervisorPluginAPI
 
-/// What the core has renamed away and could not remove itself, and where it lies.
+/// The files and directories that the core has renamed away and could not remove itself, and where they are.
 ///
 /// | place | names | left by |
 /// | --- | --- | --- |

@@ -3,10 +3,10 @@ import Synchronization
 
 /// Calls of storage.reap: those that come together share one run, on a thread of its own.
 ///
-/// A call that is cancelled is answered at once; the run ends when nobody wants it any more.
+/// A call that is cancelled is answered at once; the run ends when its last caller has cancelled.
 final class SharedReaping: Sendable {
     typealias Outcome = Result<Int64, PluginError>
-    /// Does the work, and blocks, until the closure tells it to stop.
+    /// Does the work, and blocks, until the closure asks it to stop.
     typealias Work = @Sendable (_ isCancelled: @escaping () -> Bool) -> Outcome
 
     private struct State {
@@ -15,7 +15,7 @@ final class SharedReaping: Sendable {
         /// The run that the callers wait for.
         var run: Int?
         var nextRun = 0
-        /// Somebody has joined since the run began to look, who may have left more.
+        /// A caller has joined since the run began its search; there may be more to remove.
         var isWantedAgain = false
         /// Owns the run.
         var task: Task<Void, Never>?
@@ -41,7 +41,7 @@ final class SharedReaping: Sendable {
         let outcome = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 state.withLock { join(caller, continuation, &$0) }
-                // Too early for the handler below, which has found nobody then.
+                // Cancelled too early for the handler below, which has found no waiter.
                 if Task.isCancelled { leave(caller) }
             }
         } onCancel: {
@@ -60,7 +60,7 @@ final class SharedReaping: Sendable {
         let run = state.nextRun
         state.run = run
         state.isWantedAgain = false
-        // A run that nobody wants any more may still be at its last entry: this one waits for the thread.
+        // A cancelled run may still be at its last entry: this one waits for the thread.
         state.task = Task(executorPreference: thread) { self.carryOut(run) }
     }
 

@@ -5,7 +5,7 @@ import SupervisorVersion
 struct StoragePlugin: Plugin {
     static let name = "storage"
     static let version = Version.text
-    static let summary = "Removes what the core has renamed away, whoever owns it."
+    static let summary = "Removes what the supervisor has set aside for deletion, whatever its owner."
 
     private let reaping: SharedReaping
 

@@ -33,7 +33,7 @@ struct ConnectionAttempt: ~Copyable {
         self.addresses = addresses[...]
     }
 
-    /// Goes on as far as it can without waiting.
+    /// Continues as far as it can without waiting.
     mutating func advance(at now: Duration) -> Progress {
         if descriptor >= 0 {
             var poller = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)

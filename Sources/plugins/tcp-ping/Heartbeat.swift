@@ -42,7 +42,7 @@ final class Heartbeat: Sendable {
             var isForThread = false
             for effect in shared.machine.handle(event, at: Self.now) {
                 if case .notify(let state) = effect {
-                    // Under the lock, so that the last one told is the last that was.
+                    // Under the lock, so that the last state reported is the last that occurred.
                     notify(state)
                 } else {
                     shared.effects.append(effect)
@@ -68,7 +68,7 @@ final class Heartbeat: Sendable {
             for effect in takeEffects() {
                 switch effect {
                 case .begin(let number):
-                    // A mount over its directory is nothing that inotify tells.
+                    // inotify does not report a mount over its directory.
                     if let vpn, vpn.exists, vpn.arm() {
                         handle(.vpn(isUp: true))
                     } else {
@@ -103,7 +103,7 @@ final class Heartbeat: Sendable {
         return attempt
     }
 
-    /// Returns what an attempt that is through has shown.
+    /// Returns the result of a finished attempt.
     private func advance(_ attempt: inout ConnectionAttempt?) -> HeartbeatMachine.Event? {
         guard var current = attempt.take() else { return nil }
         if current.isLookingUp, let answer = resolver.take() { current.lookedUp(answer) }
@@ -122,7 +122,7 @@ final class Heartbeat: Sendable {
         var end = shared.withLock { $0.machine.nextBegin }
         if let deadline { end = min(end ?? deadline, deadline) }
         let now = Self.now
-        // Without inotify there is nothing but to look.
+        // Without inotify the file has to be polled.
         if let vpn, vpn.descriptor < 0 { end = min(end ?? now + settings.interval, now + settings.interval) }
         // One that is not negative would be found by poll; an error on a socket counts as well.
         var descriptors = [

@@ -5,7 +5,7 @@ import SupervisorVersion
 struct TCPPingPlugin: Plugin {
     static let name = "tcp-ping"
     static let version = Version.text
-    static let summary = "Watches the device's connectivity by a TCP heartbeat."
+    static let summary = "Watches the device's connectivity with a TCP heartbeat."
 
     private let heartbeat: Heartbeat?
     private static let noTarget = "no Target is set in [Settings]"

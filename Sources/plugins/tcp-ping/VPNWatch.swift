@@ -5,7 +5,7 @@ import Glibc
 /// already.
 final class VPNWatch {
     let path: String
-    /// Can be read when something may have changed; -1 if it has to be asked time and again.
+    /// Readable when something may have changed; -1 if it has to be polled.
     private(set) var descriptor: Int32 = -1
 
     private static let itself = UInt32(IN_DELETE_SELF) | UInt32(IN_MOVE_SELF) | UInt32(IN_ONLYDIR)
@@ -22,7 +22,7 @@ final class VPNWatch {
 
     var exists: Bool { access(path, F_OK) == 0 }
 
-    /// Watches anew, and returns whether the file exists: what happens later is noticed.
+    /// Renews the watch and returns whether the file exists; later changes are noticed.
     func arm() -> Bool {
         // Directories that vanish right now are looked for again, not for ever.
         for _ in 0..<16 {

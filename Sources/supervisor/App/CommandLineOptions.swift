@@ -2,7 +2,7 @@ import Logging
 import SupervisorCommandLine
 import SupervisorVersion
 
-/// What `device-supervisor` was started with.
+/// The command line of `device-supervisor`.
 struct CommandLineOptions: Equatable {
     /// nil reads the search path.
     var configurationFile: String?

@@ -10,8 +10,8 @@ extension Configuration {
 
     /// Reads the configuration.
     ///
-    /// `file` (of `--config`) stands for the whole search path: only it and the drop-ins in `FILE.d` are read, and it
-    /// must be there. Returns what is to be logged besides: unknown keys and sections.
+    /// `file` (of `--config`) replaces the whole search path: only it and the drop-ins in `FILE.d` are read, and it
+    /// must exist. Also returns what is to be logged: unknown keys and sections.
     static func load(
         file: String? = nil,
         searchPath: UnitSearchPath = searchPath,

@@ -1,6 +1,6 @@
 import UnitFile
 
-/// What the supervisor is told by its configuration file. docs/configuration.md has the table for users.
+/// The settings of the configuration file. docs/configuration.md has the table for users.
 ///
 /// All paths are absolute and have no slash at their end.
 struct Configuration: Sendable, Hashable {
@@ -54,7 +54,7 @@ struct Configuration: Sendable, Hashable {
 }
 
 extension Configuration {
-    /// Takes over what a reload can change, and returns the keys, as "[Section] Key", that wait for a restart.
+    /// Adopts the values that a reload can change, and returns the keys, as "[Section] Key", that need a restart.
     mutating func apply(_ new: Configuration) -> [String] {
         let waiting = Self.changesNeedingRestart(from: self, to: new)
         deviceType = new.deviceType
@@ -69,7 +69,7 @@ extension Configuration {
         return waiting
     }
 
-    /// The keys in which two configurations differ and that take a restart, as "[Section] Key", in the order of the
+    /// The keys that differ between two configurations and need a restart, as "[Section] Key", in the order of the
     /// documentation. What is not among them a reload can apply.
     static func changesNeedingRestart(from old: Configuration, to new: Configuration) -> [String] {
         let isSocketFoundAnew = !old.engineSocketIsGiven && !new.engineSocketIsGiven

@@ -1,7 +1,7 @@
 import Glibc
 import UnitFile
 
-/// What defaults of the configuration depend on. Tests put files of their own in place.
+/// The files and sockets that the configuration's defaults depend on. Tests use files of their own.
 struct ConfigurationDefaults: Sendable {
     /// Where engines listen, the one to prefer first; never empty.
     var engineSockets = ["/var/run/docker.sock", "/var/run/balena-engine.sock", "/run/podman/podman.sock"]

@@ -78,8 +78,8 @@ struct ConfigurationReader {
         return sources
     }
 
-    /// What is most likely not meant as it is written, a line each. Sections and keys whose names begin with `X-` are
-    /// left to others, as systemd.unit(5) has it.
+    /// Likely mistakes, a line each. Sections and keys whose names begin with `X-` are left to others, as
+    /// systemd.unit(5) has it.
     func warnings() -> [String] {
         let sections = file.headers
             .filter { Self.keys[$0.section] == nil && !$0.section.hasPrefix("X-") }
@@ -92,7 +92,8 @@ struct ConfigurationReader {
             file.all("Interfaces", in: "API")?.isEmpty == true
             ? file.assignments.last { $0.section == "API" && $0.key == "Interfaces" } : nil
         return sections + keys
-            + (emptied.map { ["\($0.location): [API] Interfaces: the list is empty, the API is open nowhere"] } ?? [])
+            + (emptied.map { ["\($0.location): [API] Interfaces: the list is empty, so the API is not reachable"] }
+                ?? [])
     }
 
     // MARK: Values
@@ -104,7 +105,7 @@ struct ConfigurationReader {
         let isAllowed = assignment.text.utf8.count <= 64 && assignment.text.utf8.allSatisfy(Self.isDeviceTypeCharacter)
         guard isAllowed else {
             throw assignment.error(
-                "\(assignment.shown) is no device type",
+                "\(assignment.shown) is not a device type",
                 allowed: "up to 64 letters, digits and characters of '-_.'"
             )
         }
@@ -120,7 +121,10 @@ struct ConfigurationReader {
         let digits = assignment.text.lowercased()
         let isHexadecimal = digits.utf8.allSatisfy(\.isLowercaseHexDigit)
         guard isHexadecimal, digits.utf8.count == 32 else {
-            throw assignment.error("\(assignment.shown) is no UUID", allowed: "32 hexadecimal digits without hyphens")
+            throw assignment.error(
+                "\(assignment.shown) is not a UUID",
+                allowed: "32 hexadecimal digits without hyphens"
+            )
         }
         return digits
     }
@@ -132,7 +136,7 @@ struct ConfigurationReader {
             for name in try assignment.words() where !names.contains(name) {
                 guard Self.isInterfaceName(name) else {
                     throw assignment.error(
-                        "\(name.debugDescription) is no interface",
+                        "\(name.debugDescription) is not an interface",
                         allowed: "names of interfaces (1 to 15 characters), apps, *"
                     )
                 }
@@ -183,7 +187,7 @@ struct ConfigurationReader {
         }
         let components = assignment.text.split(separator: "/")
         guard !components.contains(".."), !components.contains(".") else {
-            throw assignment.error("\(assignment.shown) has '.' or '..' in it", allowed: allowed)
+            throw assignment.error("\(assignment.shown) contains '.' or '..'", allowed: allowed)
         }
         return "/" + components.joined(separator: "/")
     }

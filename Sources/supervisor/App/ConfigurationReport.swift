@@ -1,12 +1,12 @@
 import JSON
 import UnitFile
 
-/// The configuration in force and where each of its values comes from, for `superctl config`.
+/// The configuration in effect and where each of its values comes from, for `superctl config`.
 struct ConfigurationReport {
     var inForce: Configuration
-    /// As the files were read last: what of it takes a restart is not in force.
+    /// As read last from the files: values that need a restart are not in effect yet.
     var latest: Configuration
-    /// The device's, wherever it comes from; nil while it is not known.
+    /// The device's uuid, wherever it comes from; nil while it is not known.
     var uuid: String?
 
     /// An array of {section, key, value, source, locations: [{file, line}], afterRestart: {value, source} or null}.

@@ -11,7 +11,7 @@ import SupervisorPluginHost
 import SupervisorSystemd
 import SupervisorVersion
 
-/// Joins the parts, runs them, and takes them apart again. Lives on the event loop.
+/// Connects the parts, runs them, and shuts them down again. Lives on the event loop.
 actor Daemon {
     private nonisolated let executor: LoopExecutor
     private nonisolated let logger: Logger
@@ -25,7 +25,7 @@ actor Daemon {
     /// The soft limit of open files that the program was started with.
     private let descriptorLimit: UInt64?
     private var configuration: Configuration
-    /// As it was read last; what of it takes a restart is not in force.
+    /// As it was read last; values that need a restart are not in effect yet.
     private var latestConfiguration: Configuration
     private var uuid: String?
 
@@ -40,11 +40,11 @@ actor Daemon {
     private var reloading: Task<Void, Never>?
     private var isStopping = false
 
-    /// Between SIGTERM and the moment when nothing of the core is under way any more.
+    /// Between SIGTERM and the moment when the core has finished everything.
     private static let drainTime: Duration = .seconds(10)
-    /// What plugins have after that: the SDK's alarm ends one that hangs in 5 s.
+    /// How long plugins have after that: the SDK's alarm ends one that hangs in 5 s.
     private static let pluginDrainTime: Duration = .seconds(6)
-    /// What the disk has after that, for what it was told last. All three are within TimeoutStopSec of the unit.
+    /// How long the disk has after that to complete its last jobs. All three are within TimeoutStopSec of the unit.
     private static let diskDrainTime: Duration = .seconds(3)
     /// After this the start is over, the first applications included.
     private static let startTime: Duration = .seconds(10)
@@ -141,7 +141,7 @@ actor Daemon {
             logger: logger
         )
         self.server = server
-        // Before anybody can ask for what a plugin does.
+        // Before any request for a plugin's operation can arrive.
         await host.reload(searchPath: configuration.pluginSearchPath, deviceType: configuration.deviceType)
         monitor.start()
         try await server.listenForControl(path: runtime.controlSocket)
@@ -186,7 +186,7 @@ actor Daemon {
             logger: logger
         )
         parts.configuration = { self.assumeIsolated { $0.configurationReport } }
-        // What it takes to work with a plugin is needed no longer, as after the start.
+        // The code for working with a plugin is no longer needed, as after the start.
         parts.onIdle = { clinux_forget_code() }
         return parts
     }
@@ -222,14 +222,14 @@ actor Daemon {
                 do throws(SupervisorError) {
                     try await supervisor.reload()
                 } catch {
-                    self.logger.error("The running configuration stays: \(error)")
+                    self.logger.error("Keeping the current configuration: \(error)")
                 }
                 await self.reloaded()
             }
         default:
             guard !isStopping else { exit(1) }
             isStopping = true
-            logger.notice("Stopping; containers run on")
+            logger.notice("Stopping; containers keep running")
             root = Task(executorPreference: executor) { await self.stop() }
         }
     }
@@ -248,13 +248,13 @@ actor Daemon {
         let draining = Task(executorPreference: executor) { await supervisor?.drain(within: Self.drainTime) }
         await server?.drain(timeout: Self.drainTime)
         await draining.value
-        // What the core did last may have needed them.
+        // The core's last operations may have needed them.
         await host?.shutdown(within: Self.pluginDrainTime)
         let clock = clock
         let logger = logger
         Task(executorPreference: executor) {
             do { try await clock.sleep(for: Self.diskDrainTime) } catch { return }
-            logger.error("The disk does not answer, not waiting any longer")
+            logger.error("The disk does not answer; no longer waiting for it")
             exit(1)
         }
         await worker.shutdown()
@@ -287,15 +287,17 @@ actor Daemon {
             for warning in warnings { logger.warning("\(warning)") }
             if new.deviceType != configuration.deviceType {
                 logger.notice(
-                    "The device type is \(new.deviceType) now: plugins follow at once, applications after a restart"
+                    "The device type is now \(new.deviceType): plugins follow at once, applications after a restart"
                 )
             }
-            // What takes a restart stays as it was, as a whole.
-            for key in configuration.apply(new) { logger.warning("\(key) has changed, which takes a restart") }
+            // Values that need a restart all stay as they were.
+            for key in configuration.apply(new) {
+                logger.warning("\(key) has changed; it takes effect after a restart")
+            }
             latestConfiguration = new
             server?.apply(configuration.serverSettings)
             await host?.reload(searchPath: configuration.pluginSearchPath, deviceType: configuration.deviceType)
-            logger.notice("Configuration read again")
+            logger.notice("Configuration reloaded")
             return configuration.supervisorSettings
         }
     }

@@ -1,7 +1,7 @@
 import Glibc
 
-/// State that was kept under the name that the supervisor had before it was first released. It is not taken over: the two
-/// programs may stand side by side for a while, and only a person knows which one is to have the apps.
+/// State that was kept under the name that the supervisor had before it was first released. It is not taken over: the
+/// two programs may be installed side by side for a while, and only a person knows which one is to run the apps.
 enum FormerState {
     static let directory = "/var/lib/supervisor"
 

@@ -56,7 +56,7 @@ enum Program {
         }
     }
 
-    /// What a oneshot before the engine does: without it, the engine makes missing directories as root's.
+    /// For a oneshot unit before the engine: without it, the engine creates missing directories owned by root.
     private static func prepare(_ configuration: Configuration, _ logger: Logger) throws -> Int32 {
         let store = StateStore(directory: configuration.stateDirectory)
         let outcome = store.prepare(configuration.directories, targetFile: configuration.target)
@@ -76,7 +76,7 @@ enum Program {
         for problem in store.makeDirectory() { logger.error("\(problem)") }
         if let hint = FormerState.hint(for: configuration.stateDirectory) { logger.warning("\(hint)") }
         guard try RuntimeDirectory.becomeTheOnlyOne(in: configuration.stateDirectory) else {
-            logger.critical("Another supervisor works on \(configuration.stateDirectory)")
+            logger.critical("Another supervisor is using \(configuration.stateDirectory)")
             return Status.taken
         }
         let runtime = try RuntimeDirectory(configuration.runtimeDirectory)

@@ -33,7 +33,7 @@ struct RuntimeDirectory {
         return String(decoding: token, as: UTF8.self)
     }
 
-    /// Makes sure that no second supervisor works on the same state. The lock lasts as long as the process.
+    /// Makes sure that no second supervisor uses the same state. The lock lasts as long as the process.
     ///
     /// Returns false where another one runs.
     static func becomeTheOnlyOne(in stateDirectory: String) throws(SystemCallError) -> Bool {

@@ -7,7 +7,7 @@ struct AppArgument {
     static let syntax = OperandSyntax(
         name: "APP",
         kind: .application,
-        help: "The application's number or name; may be left out where there is just one."
+        help: "The application's number or name; may be omitted if there is only one."
     )
 
     private let app: String?

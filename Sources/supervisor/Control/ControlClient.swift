@@ -6,13 +6,13 @@ import NIOPosix
 import SupervisorCommandLine
 import UnixHTTP
 
-/// The supervisor's side of the control socket, with its failures told for people.
+/// Sends requests to the control socket, and explains failures for people.
 struct ControlClient: Sendable {
-    /// For what is answered at once.
+    /// For requests that are answered at once.
     static let brief = Duration.seconds(15)
-    /// For what waits for containers to stop and start.
+    /// For requests that wait for containers to stop and start.
     static let long = Duration.seconds(600)
-    /// For what ends when somebody else does something.
+    /// For requests that wait for another party.
     static let forever = Duration.seconds(10 * 365 * 86400)
 
     private let http: UnixHTTPClient
@@ -74,7 +74,7 @@ struct ControlClient: Sendable {
             )
         } catch {
             guard case .closed(answerBegun: true) = error.reason else { throw Self.failure(error) }
-            throw ControlError(.unreachable, "the supervisor went away")
+            throw ControlError(.unreachable, "the connection to the supervisor ended")
         }
         guard end.response.isSuccess else {
             throw Self.failure(status: end.response.status, body: end.response.body)
@@ -114,7 +114,7 @@ struct ControlClient: Sendable {
         return response.body
     }
 
-    /// What an answer that is no success means.
+    /// The failure that an unsuccessful answer means.
     static func failure(status: Int, body: [UInt8]) -> ControlError {
         // Some endpoints answer text, others {"Data":"","Error":"…"}.
         let text = (try? JSONValue(parsing: body))?["Error"]?.stringValue ?? String(decoding: body, as: UTF8.self)
@@ -123,7 +123,7 @@ struct ControlClient: Sendable {
         return ControlError(status == 423 || status == 503 ? .notNow : .failed, shown)
     }
 
-    /// What it means that there is no answer.
+    /// The failure when there is no answer.
     static func failure(_ error: UnixHTTPError) -> ControlError {
         switch error.reason {
         case .connectFailed(EACCES), .connectFailed(EPERM):
@@ -135,13 +135,13 @@ struct ControlClient: Sendable {
                 """
             )
         case .connectFailed(EAGAIN):
-            ControlError(.notNow, "too many others are waiting at \(error.path)")
+            ControlError(.notNow, "too many clients are waiting at \(error.path)")
         case .connectFailed:
             ControlError(
                 .unreachable,
                 """
                 the supervisor is not reachable: \(error)
-                See whether it runs: systemctl status device-supervisor
+                Check whether it is running: systemctl status device-supervisor
                 If its socket is elsewhere, name it: superctl --socket PATH …
                 """
             )
@@ -149,8 +149,8 @@ struct ControlClient: Sendable {
             ControlError(
                 .unreachable,
                 """
-                \(error); what was asked may have been done or not
-                See how it is: superctl status, journalctl -u device-supervisor
+                \(error); the request may or may not have been carried out
+                Check with: superctl status, journalctl -u device-supervisor
                 """
             )
         case .answerTooLarge, .malformedAnswer, .invalidRequest, .cancelled:

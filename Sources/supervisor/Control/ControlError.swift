@@ -19,8 +19,8 @@ struct ControlError: Error, Hashable {
             switch self {
             case .failed: "the operation failed, or the supervisor refused it"
             case .usage: "wrong usage"
-            case .unreachable: "the supervisor cannot be reached, or went away before it answered"
-            case .notNow: "not now: an update lock is held, or the supervisor is busy; try again"
+            case .unreachable: "the supervisor cannot be reached, or the connection ended before it answered"
+            case .notNow: "an update lock is held, or the supervisor is busy; try again later"
             case .noPermission: "no permission to use the control socket"
             }
         }

@@ -11,7 +11,7 @@ struct LineConsumer: BodyConsumer {
     private let handle: @Sendable (JSONValue) -> Bool
     private var buffer: [UInt8] = []
 
-    /// Why the stream makes no sense.
+    /// Why the stream is malformed.
     private(set) var failure: String?
     /// Whether it was `handle` that wanted no more.
     private(set) var wasStopped = false

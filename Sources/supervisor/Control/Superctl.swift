@@ -18,11 +18,11 @@ struct Superctl {
 
     static let syntax = ProgramSyntax(
         name: "superctl",
-        abstract: "Look at the supervisor of this device, and control it.",
+        abstract: "Show and control the supervisor of this device.",
         discussion: [
             """
-            Talks to the supervisor over its control socket, which root and the members of the group device-supervisor may \
-            use.
+            Talks to the supervisor over its control socket. Only root and the members of the group device-supervisor \
+            can use this socket.
             """
         ],
         seeAlso: "superctl COMMAND --help, superctl(1)",
@@ -91,7 +91,7 @@ extension OptionSyntax {
     static let json = OptionSyntax(name: "json", help: "Print the supervisor's answer as JSON, on one line.")
     static let wait = OptionSyntax(
         name: "wait",
-        help: "Return when the check is through, or, for locks, when none is held any more."
+        help: "Return when the check is complete or, for locks, when no lock is held any more."
     )
-    static let force = OptionSyntax(name: "force", help: "Go ahead even if an update lock is held.")
+    static let force = OptionSyntax(name: "force", help: "Proceed even if an update lock is held.")
 }

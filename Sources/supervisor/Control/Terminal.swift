@@ -3,7 +3,7 @@ import Glibc
 import LinuxSupport
 import SupervisorCommandLine
 
-/// Standard output: whether somebody reads it on a screen, and what the screen can do.
+/// Standard output: whether it is a screen, and what the screen can do.
 struct Terminal: Sendable {
     /// Whether standard output is a terminal that takes control sequences.
     let isScreen: Bool
@@ -25,7 +25,7 @@ struct Terminal: Sendable {
 
     private static func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 
-    /// Writes all of `text`, at once. False where nobody reads it any more.
+    /// Writes all of `text`, at once. False if the reader is gone.
     @discardableResult
     static func write(_ text: String, to descriptor: Int32 = STDOUT_FILENO) -> Bool {
         do { try Descriptor.writeAll(Array(text.utf8), to: descriptor, "standard output") } catch { return false }

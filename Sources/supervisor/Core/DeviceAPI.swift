@@ -24,7 +24,7 @@ public protocol DeviceAPI: Actor {
     /// Empties the application's /data. Returns when the application runs again.
     func purge(_ id: AppID, force: Bool) async throws(SupervisorError)
 
-    /// Removes the application's container, makes it anew and starts it.
+    /// Removes the application's container, recreates it and starts it.
     func restart(_ id: AppID, force: Bool) async throws(SupervisorError)
 
     /// Stops the application's container and keeps it. Returns the container's id (64 hex digits).
@@ -33,7 +33,7 @@ public protocol DeviceAPI: Actor {
     /// Starts the application's container. Returns the container's id (64 hex digits).
     func start(_ id: AppID) async throws(SupervisorError) -> String
 
-    /// Replaces the API key and returns the new one; the former is dead when this returns.
+    /// Replaces the API key and returns the new one; the former is invalid when this returns.
     func regenerateKey() async throws(SupervisorError) -> String
 
     // MARK: the host; `requestID` is for the log
@@ -67,7 +67,7 @@ public protocol DeviceAPI: Actor {
     /// Everything that `superctl status` shows.
     func status() async -> JSONValue
 
-    /// The update locks in force: an array of {appId, service, path, holder, since, reason?}.
+    /// The update locks that are held: an array of {appId, service, path, holder, since, reason?}.
     func locks() async -> JSONValue
 
     /// Returns when no update lock is held.
@@ -76,7 +76,7 @@ public protocol DeviceAPI: Actor {
     /// Everything that `superctl plugins` shows.
     func plugins() async -> JSONValue
 
-    /// Drives one operation of a plugin by hand, past all that the core thinks of it: {"result":…} or {"error":…} and more.
+    /// Calls an operation of a plugin directly, without the core's own checks: {"result":…} or {"error":…} and more.
     func call(_ operation: String, _ parameters: JSONObject, record: Bool) async throws(SupervisorError) -> JSONValue
 
     /// What happens to the device: first what has happened in the last `maximumAge` seconds (nil: all that is kept), then
@@ -92,13 +92,13 @@ public protocol DeviceAPI: Actor {
         follow: Bool
     ) async throws(SupervisorError) -> LineStream
 
-    /// The configuration in force: an array of {section, key, value, source, …}.
+    /// The configuration in effect: an array of {section, key, value, source, …}.
     func configuration() async -> JSONValue
 
     /// The volumes of applications: an array of {name, appId, app, volume, state}.
     func volumes() async throws(SupervisorError) -> JSONValue
 
-    /// Reads the configuration again. Throws `invalidArgument` with file, line and key where it is wrong; the running
-    /// configuration stays in force then.
+    /// Reloads the configuration. Throws `invalidArgument` with file, line and key if it is wrong; the current
+    /// configuration then stays in effect.
     func reload() async throws(SupervisorError)
 }

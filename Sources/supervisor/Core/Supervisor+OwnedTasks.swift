@@ -47,7 +47,7 @@ extension Supervisor {
         guard ownedTasks.count > 0 else { return }
         let timer = after(limit) { supervisor in
             supervisor.logger.warning(
-                "\(supervisor.ownedTasks.count) tasks are still under way, not waiting any longer"
+                "\(supervisor.ownedTasks.count) tasks are still under way; no longer waiting for them"
             )
             supervisor.ownedTasks.giveUpWaiting()
         }

@@ -34,7 +34,7 @@ public actor Supervisor: DeviceAPI {
     // What the user chose, and what plugins say.
     var heartbeat: Heartbeat
 
-    // What is going on.
+    // The current activity.
     var progress = UpdateProgress()
     var cycle = UpdateCycle()
     var memory = ServiceMemory()
@@ -102,7 +102,7 @@ public actor Supervisor: DeviceAPI {
 
     // MARK: The end
 
-    /// Ends downloads, lets the step under way finish, and returns when nothing is going on, or after `limit` at the
+    /// Ends downloads, lets the step under way finish, and returns when nothing is under way, or after `limit` at the
     /// latest. Containers run on.
     public func drain(within limit: Duration) async {
         ownedTasks.stop()

@@ -2,7 +2,7 @@ public import JSON
 public import Logging
 public import SupervisorPorts
 
-/// What the core stands on. The parts are joined by the program.
+/// The parts that the core depends on. The program connects them.
 public struct SupervisorParts: Sendable {
     public var engine: any ContainerEngine
     public var host: any HostOperations

@@ -21,7 +21,7 @@ extension ContainerSpecification {
             body["ExposedPorts"] = .object(JSONObject(ports.map { ($0.key, [:]) }))
         }
         body["HostConfig"] = .object(hostConfiguration)
-        // More than one is refused before version 1.44 of the API; the engine client connects the others.
+        // API versions before 1.44 accept only one; the engine client connects the others.
         if let first = networks.first {
             body["NetworkingConfig"] = ["EndpointsConfig": .object([first.network: first.endpoint])]
         }
@@ -109,7 +109,7 @@ extension ContainerSpecification.RestartPolicy {
         case .no: ["Name": "no"]
         case .always: ["Name": "always"]
         case .unlessStopped: ["Name": "unless-stopped"]
-        // 0 stands for no limit.
+        // 0 means no limit.
         case .onFailure(let maximum): ["Name": "on-failure", "MaximumRetryCount": .integer(Int64(maximum ?? 0))]
         }
     }

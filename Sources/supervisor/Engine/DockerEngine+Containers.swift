@@ -124,7 +124,7 @@ extension DockerEngine {
             }
         }
         if let error = await removal.value {
-            logger.warning("an unfinished container stays: \(error)", metadata: ["container": "\(container)"])
+            logger.warning("an unfinished container was not removed: \(error)", metadata: ["container": "\(container)"])
         }
     }
 
@@ -140,7 +140,7 @@ extension DockerEngine {
 }
 
 extension Duration {
-    /// Rounded up: who asks for half a second wants no immediate kill.
+    /// Rounded up: half a second must not mean an immediate kill.
     fileprivate var wholeSeconds: Int64 {
         components.seconds + (components.attoseconds > 0 ? 1 : 0)
     }

@@ -21,8 +21,8 @@ extension DockerEngine {
     /// The engine's answer is 200 before it knows whether the download succeeds: what counts is what it says in the
     /// stream, and whether it has the image afterwards.
     ///
-    /// Docker tries a layer whose connection breaks off five times by itself, and goes on where it ended (a request for
-    /// the rest of it); what it has of an image that it gives up is lost.
+    /// Docker itself retries a layer five times when the connection breaks off, and continues where it ended (a request
+    /// for the rest of it); a partially downloaded image is lost when it gives up.
     public func pull(
         _ reference: String,
         credentials: RegistryCredentials?,
@@ -32,7 +32,7 @@ extension DockerEngine {
         let attempt = "download image \(image)"
         guard !image.isID else { throw EngineError(.invalid, "cannot \(attempt): an id names no registry") }
         if let credentials, RegistryHost(image: image.name).name != credentials.registry {
-            throw EngineError(.invalid, "cannot \(attempt): these are \(credentials)")
+            throw EngineError(.invalid, "cannot \(attempt): the credentials are for another registry: \(credentials)")
         }
         let target = EnginePath(["images", "create"], query: ["fromImage": image.name, "tag": image.version])
         var (response, consumer) = try await stream(

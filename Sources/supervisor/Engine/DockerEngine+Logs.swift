@@ -4,7 +4,8 @@ public import SupervisorCore
 internal import UnixHTTP
 
 extension DockerEngine {
-    /// Whether the stream has frames is not told in the answer before version 1.42 of the API, so the container is asked.
+    /// Before version 1.42 of the API the answer does not say whether the stream has frames, so the container is
+    /// inspected.
     public func logs(
         container id: String,
         tail: Int,

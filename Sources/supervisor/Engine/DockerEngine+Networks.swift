@@ -74,7 +74,7 @@ extension DockerEngine {
         guard response.isSuccess else { throw EngineError(response, attempting: attempt) }
     }
 
-    /// Docker tells no gateway of its default bridge unless it was configured; there, as everywhere unless configured
+    /// Docker reports no gateway of its default bridge unless it was configured; there, as everywhere unless configured
     /// otherwise, the bridge has the first address of the subnet.
     static func gateway(of network: JSONValue) -> String? {
         let ranges = network["IPAM"]?["Config"]?.arrayValue ?? []

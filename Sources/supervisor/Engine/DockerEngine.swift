@@ -52,7 +52,8 @@ public actor DockerEngine: ContainerEngine {
 
     // MARK: Calls
 
-    /// Asks the engine with the agreed version before `target`. Throws for no answer only; the status is the caller's.
+    /// Asks the engine with the agreed version before `target`. Throws only if there is no answer; the caller checks
+    /// the status.
     func call(
         _ method: HTTPMethod,
         _ target: EnginePath,
@@ -99,8 +100,8 @@ public actor DockerEngine: ContainerEngine {
         }
     }
 
-    /// Puts the agreed version before the target. An engine that was replaced while nobody asked may refuse that
-    /// version; then it has done nothing, and is asked again with one that it has.
+    /// Puts the agreed version before the target. An engine that was replaced in between may refuse that version; then
+    /// it has done nothing, and is asked again with one that it has.
     private func versioned<Answer>(
         _ target: EnginePath,
         attempting attempt: String,
@@ -138,7 +139,7 @@ public actor DockerEngine: ContainerEngine {
         let details = try answer.json(limit: Limit.other, attempting: attempt)
         let maximum = ping.headers.first(name: "Api-Version") ?? details["ApiVersion"]?.stringValue
         guard let maximum = maximum.flatMap({ EngineAPIVersion($0) }) else {
-            throw EngineError(.malformedAnswer, "cannot \(attempt): it does not tell its version of the API")
+            throw EngineError(.malformedAnswer, "cannot \(attempt): it does not report its API version")
         }
         let minimum = details["MinAPIVersion"]?.stringValue.flatMap { EngineAPIVersion($0) }
         let agreed = EngineInformation(

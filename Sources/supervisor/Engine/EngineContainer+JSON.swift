@@ -45,7 +45,7 @@ extension EngineContainerDetail {
             imageID: imageID,
             labels: answer["Config"]?["Labels"].labels ?? [:],
             state: state,
-            // What the last check said stays when the container ends.
+            // The engine keeps the last health verdict after the container has stopped; we do not.
             health: state == .running ? health ?? .none : .none,
             networks: answer["NetworkSettings"]?["Networks"].networkIDs ?? [:]
         )

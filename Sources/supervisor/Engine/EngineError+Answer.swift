@@ -3,7 +3,7 @@ internal import SupervisorCore
 internal import UnixHTTP
 
 extension EngineError {
-    /// The engine could not be asked.
+    /// The request did not reach the engine.
     init(_ error: UnixHTTPError, attempting attempt: String) {
         let code: Code =
             switch error.reason {
@@ -16,7 +16,7 @@ extension EngineError {
         self.init(code, "cannot \(attempt): \(error)")
     }
 
-    /// The engine answered with a status that says no.
+    /// The engine answered with an error status.
     init(_ response: UnixHTTPResponse, attempting attempt: String) {
         let message = response.engineMessage
         self.init(Code(status: response.status, message: message), "cannot \(attempt): \(message)")

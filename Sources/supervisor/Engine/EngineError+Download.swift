@@ -1,11 +1,11 @@
 internal import SupervisorCore
 
-/// What goes wrong with a download, as told by the words of the engine, which has one status, 500, for nearly all of it,
-/// and none at all once the answer has begun.
+/// The causes of a failed download, recognised by the engine's message: the engine has one status, 500, for nearly all
+/// of them, and none at all once the answer has begun.
 enum DownloadFault: Sendable, Hashable, CaseIterable {
     case noSpace
     case tooManyRequests
-    /// The Docker Hub, and others after it, do not tell an image that is private from one that is not there.
+    /// The Docker Hub, and others like it, do not distinguish a private image from one that does not exist.
     case deniedOrAbsent
     case unauthorized
     case damaged
@@ -94,11 +94,11 @@ enum DownloadFault: Sendable, Hashable, CaseIterable {
         }
     }
 
-    /// What is wrong, for somebody who has never seen the source of an engine.
+    /// What is wrong, for a reader who does not know the engine's source.
     func words(registry: RegistryHost, hasCredentials: Bool) -> String {
         switch self {
         case .noSpace: "no space is left on the disk of the container engine"
-        case .tooManyRequests: "the registry \(registry) takes no more requests for now"
+        case .tooManyRequests: "the registry \(registry) accepts no more requests for now"
         case .deniedOrAbsent:
             hasCredentials
                 ? "the registry \(registry) does not have it, or not for these credentials"
@@ -107,18 +107,19 @@ enum DownloadFault: Sendable, Hashable, CaseIterable {
             hasCredentials
                 ? "the registry \(registry) does not accept the credentials for it"
                 : "the registry \(registry) asks for credentials, and there are none for it"
-        case .damaged: "what came from the registry \(registry) is damaged, its digest does not match"
+        case .damaged: "the data from the registry \(registry) is damaged, its digest does not match"
         case .absent: "the registry \(registry) has no such image or tag"
         case .incomplete: "a layer of it is missing in the registry \(registry)"
         case .plainHTTP: "the registry \(registry) offers no secure connection (TLS)"
         case .certificateExpired:
             "the certificate of the registry \(registry) has expired, or the clock of this device is wrong"
-        case .certificateUnknown: "the certificate of the registry \(registry) is from nobody whom the engine trusts"
+        case .certificateUnknown:
+            "the certificate of the registry \(registry) is not from an authority that the engine trusts"
         case .insecure: "no secure connection (TLS) to the registry \(registry)"
-        case .proxy: "the engine's proxy gives no way to the registry \(registry)"
+        case .proxy: "the engine's proxy does not connect to the registry \(registry)"
         case .unknownHost: "the address of the registry \(registry) cannot be found (DNS)"
         case .refused: "nothing answers at the registry \(registry)"
-        case .unreachable: "there is no way to the registry \(registry), the network may be down"
+        case .unreachable: "the registry \(registry) is not reachable, the network may be down"
         case .silent: "the registry \(registry) does not answer in time"
         case .brokenOff: "the connection to the registry \(registry) broke off"
         case .registryFailed: "the registry \(registry) has failed"
@@ -137,7 +138,7 @@ extension EngineError {
     ///
     /// - Parameters:
     ///   - message: the engine's own, which stands at the end of ours.
-    ///   - code: of what the words do not tell.
+    ///   - code: for a failure that the message does not identify.
     init(
         download image: ImageReference,
         message: String,

@@ -9,7 +9,7 @@ struct EventConsumer: BodyConsumer {
     /// Events carry all labels of their container.
     private var lines = LineSplitter(limit: 256 << 10)
 
-    /// Why the stream makes no sense.
+    /// Why the stream is malformed.
     private(set) var failure: EngineError?
 
     init(handle: @escaping @Sendable (EngineEvent) -> Void) {

@@ -12,7 +12,7 @@ struct ImageReference: Sendable, Hashable, CustomStringConvertible {
 
     init(_ text: String) throws(EngineError) {
         guard let parsed = Self(parsing: text) else {
-            throw EngineError(.invalid, "\(text.debugDescription) is not a reference of an image")
+            throw EngineError(.invalid, "\(text.debugDescription) is not an image reference")
         }
         self = parsed
     }

@@ -39,7 +39,7 @@ struct LineSplitter: Sendable {
         return nil
     }
 
-    /// What is left when the stream has ended is a line too; nil where there is nothing.
+    /// The rest of the stream, which is a line too; nil if there is none.
     mutating func finish() -> [UInt8]? {
         defer {
             buffer = []

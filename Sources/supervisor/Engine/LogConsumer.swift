@@ -20,7 +20,7 @@ struct LogConsumer: BodyConsumer {
     /// What the engine says itself when it cannot read on.
     private var complaint: [UInt8] = []
 
-    /// Why the stream makes no sense, or why the engine gave up.
+    /// Why the stream is malformed, or why the engine gave up.
     private(set) var failure: EngineError?
 
     private enum Origin: UInt8 {
@@ -71,7 +71,7 @@ struct LogConsumer: BodyConsumer {
 
     private mutating func beginFrame() {
         guard let origin = Origin(rawValue: header[0]), header[1...3].allSatisfy({ $0 == 0 }) else {
-            failure = EngineError(.malformedAnswer, "the stream is not made of frames")
+            failure = EngineError(.malformedAnswer, "the stream does not consist of frames")
             return
         }
         self.origin = origin
@@ -93,7 +93,7 @@ struct LogLineAssembler: Sendable {
     /// Bytes of a line.
     static let limit = 16 << 10
 
-    /// One byte more than the limit at most: that tells a line that must be cut from one that just fits.
+    /// One byte more than the limit at most: that distinguishes a line that must be cut from one that just fits.
     private var line: [UInt8] = []
     private var hasContent = false
 

@@ -10,7 +10,7 @@ struct PullConsumer: BodyConsumer {
     private var progress = PullProgress()
     private var reported: Double = -1
 
-    /// Why the download failed, or why its stream makes no sense.
+    /// Why the download failed, or why its stream is malformed.
     private(set) var failure: EngineError?
 
     init(report: @escaping @Sendable (Double) -> Void) {

@@ -2,9 +2,9 @@ internal import JSON
 
 /// How far a download is, from the messages of `POST /images/create`.
 ///
-/// Every layer counts by its compressed size, once that is known (the engine learns it when the layer's turn comes), and
-/// by the mean of the known ones until then. A layer is done when it is downloaded; unpacking is not measured. podman
-/// tells of beginnings and ends of layers only, so its steps are whole layers.
+/// Every layer counts by its compressed size, once that is known (the engine learns it when the layer's turn comes),
+/// and by the mean of the known ones until then. A layer is done when it is downloaded; unpacking is not measured.
+/// podman reports only beginnings and ends of layers, so its steps are whole layers.
 struct PullProgress: Sendable {
     private struct Layer {
         /// Bytes.
@@ -28,7 +28,7 @@ struct PullProgress: Sendable {
     /// From 0 to 100; never falls, although layers may start again.
     private(set) var percentage: Double = 0
 
-    /// What the engine said when it gave up; the status of the answer does not tell.
+    /// The engine's message when it gave up; the status of the answer does not show a failure.
     private(set) var failure: String?
 
     init() {}

@@ -1,6 +1,6 @@
 public import NIOCore
 
-/// What the server bears of a client.
+/// Limits on what one client may use.
 public struct HTTPLimits: Sendable, Hashable {
     /// Bytes of a request's target; more is a 414.
     public var targetSize = 8 * 1024

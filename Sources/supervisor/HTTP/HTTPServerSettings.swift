@@ -2,8 +2,8 @@
 public struct HTTPServerSettings: Sendable, Hashable {
     /// A reload cannot change it.
     public var port: UInt16
-    /// Names of interfaces; "apps" stands for the bridges of networks that the supervisor made, `supervisor0` and so on,
-    /// "*" for everything.
+    /// Names of interfaces; "apps" means the bridges of networks that the supervisor made, `supervisor0` and so on, "*"
+    /// for everything.
     public var interfaces: [String]
     /// Of the TCP listeners together; the control socket has a budget of its own.
     public var maxConnections: Int

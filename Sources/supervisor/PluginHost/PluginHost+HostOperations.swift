@@ -28,7 +28,8 @@ extension PluginHost: HostOperations {
             do throws(PluginError) {
                 return try Operation.Reply(json: json)
             } catch {
-                let message = "\(plugin.manifest.name) answered \(Operation.name) with something else: \(error.message)"
+                let message =
+                    "\(plugin.manifest.name) answered \(Operation.name) with an invalid result: \(error.message)"
                 throw HostOperationError(.failed, message)
             }
         }
@@ -87,7 +88,7 @@ extension PluginHost: HostOperations {
                 )
                 // Nothing takes effect for a task that is not wanted any more.
                 guard !Task.isCancelled else {
-                    return call.fail(HostOperationError(.failed, "\(operation) was given up by its caller"))
+                    return call.fail(HostOperationError(.failed, "\(operation) was cancelled by its caller"))
                 }
                 calls[number] = (call, plugin)
                 plugin.submit(call)
@@ -120,7 +121,7 @@ extension PluginHost: HostOperations {
             case .refused(let manifest, let reason) where manifest.provides.contains(operation):
                 throw HostOperationError(
                     .unavailable,
-                    "\(manifest.name), which does \(operation), is refused: \(reason)"
+                    "\(manifest.name), which provides \(operation), is refused: \(reason)"
                 )
             case .unmatched(let manifest, let reason) where manifest.provides.contains(operation):
                 throw HostOperationError(.noProvider, "\(manifest.name) is not for this device: \(reason)")
@@ -142,7 +143,7 @@ extension PluginHost: HostOperations {
         await wait(upTo: longest) { plugins.allSatisfy { ![.starting, .draining].contains($0.state) } }
     }
 
-    /// Must be called on the event loop. What is ready by then is told at once.
+    /// Must be called on the event loop. What is ready by then is reported at once.
     public nonisolated func observe(_ handle: @escaping @Sendable (HostEvent) -> Void) {
         assumeIsolated { host in
             host.observer = handle

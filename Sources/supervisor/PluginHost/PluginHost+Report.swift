@@ -67,7 +67,7 @@ extension PluginHost {
             guard let plugin = entry.plugin else { return (.idle, nil) }
             var reasons = [providers.conflict(of: manifest), plugin.supervision.reason].compactMap(\.self)
             if manifest.usesSocket, plugin.state == .draining {
-                reasons.append("its connection is closed; what is behind a socket cannot be killed from here")
+                reasons.append("its connection is closed; the process behind a socket cannot be killed from here")
             }
             return (plugin.state, reasons.isEmpty ? nil : reasons.joined(separator: "; "))
         }

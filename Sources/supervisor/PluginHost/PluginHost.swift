@@ -10,7 +10,7 @@ public import SupervisorPorts
 /// Runs on the event loop. Life: `init`, `reload(searchPath:deviceType:)`, `observe`, calls and further reloads, at the end
 /// `shutdown(within:)`.
 public actor PluginHost {
-    /// What stands at one name.
+    /// What is found under one name.
     struct Entry {
         var finding: ManifestSearch.Finding
         /// For the states that no plugin has: masked, unmatched, invalid.
@@ -66,8 +66,8 @@ public actor PluginHost {
 
     // MARK: Manifests
 
-    /// Reads the manifests, and makes the plugins what these say: what has changed is ended and started anew, the others
-    /// go on, breakers are closed. Returns when that is done; a persistent plugin may still be starting.
+    /// Reads the manifests and applies them: plugins whose manifest has changed are stopped and started again, the
+    /// others keep running, breakers are closed. Returns when that is done; a persistent plugin may still be starting.
     public func reload(searchPath: [String], deviceType: String) async {
         await takeTurn()
         defer { endTurn() }
@@ -76,7 +76,7 @@ public actor PluginHost {
         do {
             outcome = try await dependencies.worker.run { search.run() }
         } catch {
-            dependencies.logger.error("The plugins' manifests cannot be read now: \(error)")
+            dependencies.logger.error("The plugins' manifests cannot be read at the moment: \(error)")
             return
         }
         guard !isShutDown else { return }
@@ -212,7 +212,7 @@ public actor PluginHost {
         for plugin in plugins { plugin.retire() }
         await wait(upTo: limit) { plugins.allSatisfy(\.isRetired) }
         for plugin in plugins where !plugin.isRetired {
-            dependencies.logger.warning("Plugin \(plugin.manifest.name) has not ended in time")
+            dependencies.logger.warning("Plugin \(plugin.manifest.name) did not stop in time")
             plugin.destroy()
         }
     }
@@ -257,9 +257,11 @@ public actor PluginHost {
             let operations = plugin.manifest.provides.filter { providers.chosen[$0] == plugin.manifest.name }
             if !operations.isEmpty { report(.gone(operations: operations)) }
         case .notification(let method, let parameters):
-            // Nobody speaks for another's operations.
+            // A plugin may send notifications only about its own operations.
             guard used.contains(where: { Self.group($0) == Self.group(method) }) else {
-                return plugin.logger.warning("It told \(method.prefix(64).debugDescription), which is not its to tell")
+                return plugin.logger.warning(
+                    "Ignored notification \(method.prefix(64).debugDescription): the plugin does not provide it"
+                )
             }
             report(.notification(method: method, parameters: parameters))
         }

@@ -1,5 +1,4 @@
-/// Which plugin does what: of those that provide an operation, the one with the highest priority; none where two share
-/// that.
+/// Which plugin provides which operation: the one with the highest priority; none if two share that priority.
 struct ProviderTable: Sendable, Hashable {
     /// By operation.
     private(set) var chosen: [String: String] = [:]
@@ -23,7 +22,7 @@ struct ProviderTable: Sendable, Hashable {
         manifest.provides.filter { chosen[$0] == manifest.name }
     }
 
-    /// Why some operations of a plugin are nobody's; nil where there are none.
+    /// Why some operations of a plugin have no provider; nil if all have one.
     func conflict(of manifest: PluginManifest) -> String? {
         let lines = manifest.provides.compactMap { operation in
             conflicts[operation].map { names in
@@ -33,7 +32,7 @@ struct ProviderTable: Sendable, Hashable {
         return lines.isEmpty ? nil : lines.joined(separator: "; ")
     }
 
-    /// One line for each operation that is nobody's.
+    /// One line for each operation without a provider because of equal priorities.
     var complaints: [String] {
         conflicts.sorted { $0.key < $1.key }.map { operation, names in
             "\(operation) has providers of equal priority, so none is used: \(names.joined(separator: ", "))"

@@ -27,7 +27,7 @@ public final class JournalSocket: Sendable {
     func send(priority: Int, message: String, fields: [(name: String, value: String)]) {
         dropped.withLock { dropped in
             if dropped > 0 {
-                let confession = entry(4, "\(dropped) log messages were dropped: the journal took no more", [])
+                let confession = entry(4, "\(dropped) log messages were dropped: the journal accepted no more", [])
                 guard socket.send(confession) else {
                     dropped += 1
                     return

@@ -11,8 +11,8 @@ public enum LogDestination: Sendable, Hashable {
 /// Sets swift-log up for the process: the journal where standard error is connected to it, standard error otherwise.
 /// Call it once, before the first `Logger` is made.
 ///
-/// SIGPIPE is ignored from then on: whoever reads our standard error may go away, and we may not go with it. A child
-/// inherits that; whoever spawns one restores the default (posix_spawnattr_setsigdefault(3)).
+/// SIGPIPE is ignored from then on: the reader of our standard error may end, and the process must survive that. A
+/// child inherits this; the code that spawns it restores the default (posix_spawnattr_setsigdefault(3)).
 @discardableResult
 public func bootstrapLogging(level: Logger.Level) -> LogDestination {
     signal(SIGPIPE, SIG_IGN)

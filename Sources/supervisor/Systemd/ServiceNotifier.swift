@@ -1,8 +1,8 @@
 import CLinux
 import Glibc
 
-/// Tells the service manager how the service is (sd_notify(3), systemd.service(5) Type=notify). Does nothing where no
-/// service manager asks for it.
+/// Reports the state of the service to the service manager (sd_notify(3), systemd.service(5) Type=notify). Does nothing
+/// if no service manager asks for it.
 ///
 /// Speaks the protocol of sd_notify(3) by itself: the library looks NOTIFY_SOCKET up in the environment at each call,
 /// but the environment is also what children get, and a child that inherits it could speak in the service's name.
@@ -42,7 +42,7 @@ public final class ServiceNotifier: Sendable {
         return .microseconds(microseconds)
     }
 
-    /// Whether anybody listens.
+    /// Whether the service manager listens.
     public var isActive: Bool { socket != nil }
 
     /// Start-up, or a reload, is over.

@@ -3,7 +3,7 @@ public import Logging
 /// Writes one line per message to a `LineSink`.
 ///
 /// Under a service manager, or into a file, with the "<N>" prefix of sd-daemon(3); on a terminal with the level as a
-/// word. Nothing adds the time: the journal does, and so does whoever collects lines.
+/// word. The time is not added: the journal adds it, and so do other log collectors.
 public struct StandardErrorLogHandler: LogHandler {
     public var logLevel: Logger.Level
     public var metadata: Logger.Metadata = [:]

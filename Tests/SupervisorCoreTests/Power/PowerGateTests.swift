@@ -115,7 +115,7 @@ struct PowerGateTests {
     @Test func `a shutdown of somebody else's keeps the gate closed and the caller without`() {
         var gate = Self.gate(at: .settling)
         let effects = gate.handle(.status(.powerOff), at: .seconds(1))
-        let error = SupervisorError(.failed, "The device does not reboot: a shutdown is under way")
+        let error = SupervisorError(.failed, "The device will not reboot: a shutdown is under way")
         #expect(effects == [.answer(callers: [1], error), .ask(after: .seconds(30))])
         #expect(gate.state?.kind == .powerOff)
         #expect(gate.state?.phase == .accepted)

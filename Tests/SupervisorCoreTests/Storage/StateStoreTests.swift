@@ -139,7 +139,7 @@ struct StateStoreTests {
         #expect(contents.apiKey != Self.key)
         #expect(Self.isHexadecimal(contents.apiKey, 64))
         #expect(contents.keyIsSaved)
-        #expect(contents.problems.contains("the API key is lost, there is a new one") == (damage != .missing))
+        #expect(contents.problems.contains("the API key is lost; a new one was generated") == (damage != .missing))
         #expect(load().apiKey == contents.apiKey)
     }
 
@@ -147,7 +147,7 @@ struct StateStoreTests {
     func `what is no key is refused`(text: String) {
         TestFile.makeDirectories(files["state"])
         TestFile.write(text, path("api-key"))
-        #expect(load().problems.contains { $0.contains("api-key is damaged: it does not hold 64 hex digits") })
+        #expect(load().problems.contains { $0.contains("api-key is damaged: it does not contain 64 hex digits") })
     }
 
     @Test func `no problem tells the key`() throws {
@@ -193,7 +193,7 @@ struct StateStoreTests {
         TestFile.write(text, path(name))
         let contents = load(machine: Self.uuid)
         #expect(contents.uuid == Self.uuid)
-        #expect(contents.problems == ["\(path(name)) is of a newer version, kept as \(path(name)).version-2"])
+        #expect(contents.problems == ["\(path(name)) was written by a newer version; kept as \(path(name)).version-2"])
         try store.save(target: Self.target)
         try store.save(pulledImages: [])
         try store.save(tcpPingIsEnabled: true)

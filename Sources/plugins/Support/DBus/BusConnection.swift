@@ -1,6 +1,7 @@
 import CDBus
 
-/// A private connection of libdbus, registered with the bus. Used on one thread alone, and closed with the last reference.
+/// A private connection of libdbus, registered with the bus. Used on one thread only, and closed with the last
+/// reference.
 final class BusConnection {
     /// A request that is under way.
     struct Pending: ~Copyable {
@@ -8,7 +9,7 @@ final class BusConnection {
 
         var isCompleted: Bool { dbus_pending_call_get_completed(raw) != 0 }
 
-        /// The answer, once; nil before it is there.
+        /// The answer, once; nil before it has arrived.
         func takeReply() -> OpaquePointer? { dbus_pending_call_steal_reply(raw) }
 
         deinit {
@@ -18,7 +19,7 @@ final class BusConnection {
         }
     }
 
-    /// A signal that somebody waits for.
+    /// A signal that a caller waits for.
     struct Watch {
         var path: String
         var interface: String
@@ -28,7 +29,7 @@ final class BusConnection {
 
     private let raw: OpaquePointer
     var watches: [Int: Watch] = [:]
-    /// Signals of one watch that nobody has looked at; systemd removes some hundreds of jobs at a boot.
+    /// Signals of one watch that no caller has looked at yet; systemd removes some hundreds of jobs at a boot.
     private static let signalLimit = 4096
 
     /// Connects without registering. Throws what libdbus says: NoServer, FileNotFound, AccessDenied, BadAddress, …
@@ -64,7 +65,7 @@ final class BusConnection {
 
     var isConnected: Bool { dbus_connection_get_is_connected(raw) != 0 }
 
-    /// Whether all that was to be sent is with the kernel.
+    /// Whether the kernel has taken everything that was to be sent.
     var isFlushed: Bool { dbus_connection_has_messages_to_send(raw) == 0 }
 
     /// Our name on the bus, which registers it.
@@ -72,7 +73,7 @@ final class BusConnection {
         dbus_bus_set_unique_name(raw, name)
     }
 
-    /// Queues a request. libdbus fails no request by time here: nobody runs its timers.
+    /// Queues a request. Requests do not time out in libdbus here: its timers are not run.
     func send(_ message: borrowing Message) throws(BusError) -> Pending {
         var pending: OpaquePointer?
         guard dbus_connection_send_with_reply(raw, message.raw, &pending, .max) != 0 else {
@@ -89,7 +90,7 @@ final class BusConnection {
         dbus_connection_read_write_dispatch(raw, milliseconds)
     }
 
-    /// Handles all that is there, without waiting; afterwards `isConnected` knows of a bus that has gone.
+    /// Handles everything that has arrived, without waiting; afterwards `isConnected` is false if the bus has gone.
     func catchUp() {
         repeat {
             dbus_connection_read_write_dispatch(raw, 0)

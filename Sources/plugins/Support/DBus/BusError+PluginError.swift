@@ -1,16 +1,16 @@
 public import SupervisorPluginAPI
 
 extension BusError {
-    /// The same failure as the plugin protocol tells it. `action` completes "cannot …", such as "reboot".
+    /// The same failure as an error of the plugin protocol. `action` completes "cannot …", such as "reboot".
     ///
-    /// What may have been done although nobody said so is a time-out, whatever broke: callers must not take it for a
-    /// refusal.
+    /// If the request may have been carried out without a confirmation, the error is a time-out, whatever the cause:
+    /// callers must not take it for a refusal.
     public func pluginError(doing action: String) -> PluginError {
         if name == Self.cancelled {
-            return PluginError(code: .cancelled, "cancelled while it tried to \(action)")
+            return PluginError(code: .cancelled, "cancelled while trying to \(action)")
         }
         let reason = mayHaveBeenDone ? .timeout : Self.reason(of: name)
-        let doubt = mayHaveBeenDone ? "; it may have been done all the same" : ""
+        let doubt = mayHaveBeenDone ? "; it may have been done nevertheless" : ""
         return PluginError(reason, "cannot \(action): \(message)\(doubt)", source: name)
     }
 

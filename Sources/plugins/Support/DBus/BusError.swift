@@ -3,8 +3,8 @@ public struct BusError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The D-Bus name of the error, such as "org.freedesktop.DBus.Error.AccessDenied".
     public var name: String
     public var message: String
-    /// Whether the request went out and nobody said that it was not done. False for every refusal, and for a bus or a
-    /// service that could not be reached.
+    /// Whether the request was sent and may have been carried out. False for every refusal, and for a bus or a service
+    /// that could not be reached.
     public var mayHaveBeenDone: Bool
 
     public init(name: String, message: String, mayHaveBeenDone: Bool = false) {

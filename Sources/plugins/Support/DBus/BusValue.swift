@@ -44,7 +44,7 @@ public indirect enum BusValue: Sendable, Hashable {
     }
 }
 
-/// What a value holds, or nil where it is of another type. A variant stands for what is in it.
+/// What a value holds, or nil where it is of another type. A variant is treated as its content.
 extension BusValue {
     public var text: String? {
         switch self {

@@ -23,7 +23,7 @@ struct Message: ~Copyable {
         _ interface: String,
         _ member: String
     ) throws(BusError) {
-        // libdbus ends the process over a name that is none.
+        // libdbus ends the process if a name is invalid.
         for (text, isValid) in [
             (destination, dbus_validate_bus_name(destination, nil)), (path, dbus_validate_path(path, nil)),
             (interface, dbus_validate_interface(interface, nil)), (member, dbus_validate_member(member, nil)),

@@ -1,6 +1,6 @@
 import CDBus
 
-/// Appends values to a message. libdbus ends the process over values that it finds invalid, so all are looked at before.
+/// Appends values to a message. libdbus ends the process if a value is invalid, so all values are checked before.
 struct MessageWriter {
     private var iterator = DBusMessageIter()
 
@@ -53,7 +53,7 @@ struct MessageWriter {
     }
 
     private mutating func append(_ type: Unicode.Scalar, text: String) throws(BusError) {
-        guard !text.utf8.contains(0) else { throw Self.invalid("string", "it holds a NUL") }
+        guard !text.utf8.contains(0) else { throw Self.invalid("string", "it contains a NUL byte") }
         let isAppended = text.withCString { pointer in
             withUnsafePointer(to: pointer) { dbus_message_iter_append_basic(&iterator, Int32(type.value), $0) }
         }

@@ -5,8 +5,8 @@ import SupervisorPluginAPI
 /// The system bus: a private connection on a thread of its own.
 ///
 /// It connects at first use, and again at the first use after the bus went away; a request is never sent twice. Calls
-/// end at their time-out, and soon after their task was cancelled. Several may be under way at once. Nobody is ever asked
-/// for a password (the flag ALLOW_INTERACTIVE_AUTHORIZATION is not set).
+/// end at their time-out, and soon after their task was cancelled. Several may be under way at once. No person is ever
+/// prompted for a password (the flag ALLOW_INTERACTIVE_AUTHORIZATION is not set).
 public actor SystemBus {
     private nonisolated let thread: BlockingThread
     public nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
@@ -15,7 +15,7 @@ public actor SystemBus {
     private var connection: BusConnection?
     private var lastWatch = 0
 
-    /// For how long a wait goes on before it looks whether its task was cancelled or another call has come.
+    /// How long a wait lasts before it checks whether its task was cancelled or another call has arrived.
     private static let slice = Duration.milliseconds(50)
     private static let clock = ContinuousClock()
 
@@ -69,7 +69,7 @@ public actor SystemBus {
             timeout: timeout
         )
         guard case .variant(let value)? = reply.first else {
-            throw BusError(name: BusError.invalidSignature, message: "the property \(name) is no variant")
+            throw BusError(name: BusError.invalidSignature, message: "the property \(name) is not a variant")
         }
         return value
     }
@@ -126,7 +126,11 @@ public actor SystemBus {
             if let signal = received.first(where: isWanted) { return signal }
             guard connection.isConnected else { throw Self.gone(mayHaveBeenDone: true) }
             try await wait(on: connection, by: deadline) {
-                BusError(name: BusError.noReply, message: "its end was not told in time", mayHaveBeenDone: true)
+                BusError(
+                    name: BusError.noReply,
+                    message: "the completion signal did not arrive in time",
+                    mayHaveBeenDone: true
+                )
             }
         }
     }
@@ -142,7 +146,7 @@ public actor SystemBus {
 
     // MARK: - The connection
 
-    /// The connection, made anew if there is none any more. Blocks the thread, by the deadline at most.
+    /// The connection, reopened if there is none any more. Blocks the thread, until the deadline at most.
     private func connected(by deadline: ContinuousClock.Instant) throws(BusError) -> BusConnection {
         if let connection {
             connection.catchUp()
@@ -154,7 +158,7 @@ public actor SystemBus {
         let pending = try fresh.send(hello)
         while !pending.isCompleted {
             guard fresh.isConnected else {
-                throw BusError(name: BusError.disconnected, message: "the bus closed the connection at once")
+                throw BusError(name: BusError.disconnected, message: "the bus closed the connection immediately")
             }
             guard !Task.isCancelled else { throw Self.cancelled(mayHaveBeenDone: false) }
             let left = deadline - Self.clock.now
@@ -165,7 +169,7 @@ public actor SystemBus {
         }
         let reply = try Self.values(from: pending.takeReply(), isWritten: false)
         guard let name = reply.first?.text else {
-            throw BusError(name: BusError.invalidSignature, message: "the bus gave no name")
+            throw BusError(name: BusError.invalidSignature, message: "the bus assigned no name")
         }
         fresh.setUniqueName(name)
         connection = fresh
@@ -222,7 +226,7 @@ public actor SystemBus {
         guard dbus_message_get_type(reply) == DBUS_MESSAGE_TYPE_ERROR else {
             return try MessageReader.arguments(of: reply)
         }
-        // libdbus itself answers all requests when the connection closes; nobody has sent that.
+        // libdbus itself answers all requests when the connection closes; the bus has not sent this answer.
         guard dbus_message_get_sender(reply) != nil else { throw gone(mayHaveBeenDone: isWritten) }
         let name = dbus_message_get_error_name(reply).map { String(cString: $0) } ?? ""
         let said = (try? MessageReader.arguments(of: reply))?.first?.text ?? ""

@@ -2,7 +2,7 @@ import SupervisorPluginAPI
 
 /// The file of addresses and subnets that are reached directly: one on a line; `#` begins a comment.
 enum NoProxyList {
-    /// A line that is none. Shows no value.
+    /// A line that is not an address or subnet. Shows no value.
     struct SyntaxError: Error, Hashable {
         /// From 1.
         var line: Int

@@ -26,7 +26,7 @@ extension RedsocksConfiguration {
         self.init([Section(name: "base", entries: base), Section(name: "redsocks", entries: redsocks)])
     }
 
-    /// Why a file that is in order as such describes no proxy that we know.
+    /// Why a valid file does not describe a proxy that we support.
     struct MismatchError: Error, Hashable, CustomStringConvertible {
         var line: Int
         /// Shows no value.
@@ -44,7 +44,7 @@ extension RedsocksConfiguration {
         let ip = try section.required("ip")
         let portEntry = section.entry("port")
         guard let portEntry, let port = Self.number(portEntry.value) else {
-            throw MismatchError(line: portEntry?.line ?? section.line, reason: "port is no number")
+            throw MismatchError(line: portEntry?.line ?? section.line, reason: "port is not a number")
         }
         // Without a value redsocks uses none, too.
         let login = try section.text("login").flatMap { $0.isEmpty ? nil : $0 }

@@ -2,7 +2,7 @@
 struct RedsocksSyntaxError: Error, Hashable, CustomStringConvertible {
     enum Kind: String, CaseIterable {
         case nulByte = "a NUL byte"
-        case unexpectedByte = "a byte that begins nothing"
+        case unexpectedByte = "an unexpected byte"
         case unfinishedNumber = "a slash in a number that is followed by no digit"
         case unknownEscape = "a backslash before a character that has no escape"
         case unclosedQuote = "quotes that are not closed"

@@ -152,7 +152,7 @@ struct RedsocksTokenizer {
         while let byte = peek(), byte != UInt8(ascii: "\n") { index += 1 }
     }
 
-    /// One that is not closed goes on to the end, as redsocks has it.
+    /// A comment that is not closed extends to the end, as in redsocks.
     private mutating func skipBlock() {
         while let byte = peek() {
             if byte == UInt8(ascii: "*"), peek(1) == UInt8(ascii: "/") {

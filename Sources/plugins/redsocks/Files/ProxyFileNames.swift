@@ -8,7 +8,7 @@ struct ProxyFileNames: Sendable, Hashable {
         let folder: String
         let name: String
 
-        /// nil for what is no absolute path of a file.
+        /// nil for a text that is not the absolute path of a file.
         init?(_ path: String) {
             guard path.utf8.first == UInt8(ascii: "/"), !path.utf8.contains(0),
                 let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))

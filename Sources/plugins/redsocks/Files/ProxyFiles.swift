@@ -7,11 +7,11 @@ import SupervisorPluginAPI
 /// runs with the former files, `forget`. Each step is one that a process may die after, or in the middle of. Beside the two
 /// files there may be, each with a dot before the file's name and one of these endings:
 ///
-/// - `.candidate`: new content that is not in force. Means nothing to anybody who finds it, and is removed.
+/// - `.candidate`: new content that is not in effect. A process that finds it ignores and removes it.
 /// - `.former`: what was there before the change.
-/// - `.unconfirmed` (beside redsocks.conf alone): the note that a change has begun, and which files there were before. It is
-///   written after the former files are kept and before the first is replaced, and removed when the change is confirmed. Who
-///   finds it, restores the former files: nobody was told that the new ones are in force.
+/// - `.unconfirmed` (beside redsocks.conf alone): the note that a change has begun, and which files there were before.
+///   It is written after the former files are saved and before the first is replaced, and removed when the change is
+///   confirmed. A process that finds it restores the former files: the new ones were never reported to be in effect.
 ///
 /// The former files are renamed back, so that their owner, mode and bytes are as they were; a note that says that there was
 /// a file, without a `.former` of it, is of a restore that has been through.
@@ -96,7 +96,7 @@ struct ProxyFiles: ~Copyable {
         return content.configuration == nil ? nil : configurations.path(of: names.configuration.candidate)
     }
 
-    /// Removes what is in the way of nobody: candidates, and former files without a note.
+    /// Removes what is no longer needed: candidates, and former files without a note.
     func discard() {
         try? configurations.remove(names.configuration.candidate)
         try? configurations.remove(names.noteCandidate)
@@ -140,7 +140,7 @@ struct ProxyFiles: ~Copyable {
         }
     }
 
-    /// The change is in force. Until here, a process that dies is one whose change is taken back.
+    /// The change is in effect. If the process dies before this, its change is rolled back.
     func commit() throws(SystemCallError) {
         try configurations.remove(names.note)
         try configurations.sync()

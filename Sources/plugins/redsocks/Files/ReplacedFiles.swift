@@ -51,7 +51,7 @@ struct ReplacedFiles: ~Copyable {
 
     func path(of name: String) -> String { "\(path)/\(name)" }
 
-    /// Keeps other processes that do the same out until this one closes the directory, which its end does, too.
+    /// Locks out other processes that do the same until this one closes the directory or ends.
     func tryLock() throws(SystemCallError) -> Bool {
         if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
         guard errno == EWOULDBLOCK || errno == EINTR else { throw SystemCallError("lock", path) }
@@ -77,7 +77,7 @@ struct ReplacedFiles: ~Copyable {
 
     /// Writes a new file, in place of one of that name, and syncs it. Leaves none behind that is not whole.
     ///
-    /// Not for a file that somebody may read meanwhile: `rename` puts it where it belongs.
+    /// Not for a file that another process may read meanwhile: `rename` puts it in place.
     func write(_ bytes: [UInt8], as name: String) throws(SystemCallError) {
         try remove(name)
         let file = clinux_openat(descriptor, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
@@ -101,7 +101,7 @@ struct ReplacedFiles: ~Copyable {
         }
     }
 
-    /// One that is absent is removed already.
+    /// An absent file counts as removed.
     func remove(_ name: String) throws(SystemCallError) {
         guard unlinkat(descriptor, name, 0) == 0 || errno == ENOENT else {
             throw SystemCallError("remove", path(of: name))

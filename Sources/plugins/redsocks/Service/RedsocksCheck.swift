@@ -23,7 +23,7 @@ struct RedsocksCheck: Sendable {
         let ending = signal == 0 ? "exit status \(status >> 8 & 0xFF)" : "signal \(signal)"
         throw PluginError(
             .failed,
-            "redsocks refuses the settings (\(ending) of its check)",
+            "redsocks rejected the settings (\(ending) of its check)",
             detail: Self.shown(output, secrets),
             source: program
         )
@@ -46,7 +46,8 @@ struct RedsocksCheck: Sendable {
         return words.isEmpty ? nil : String(words.prefix(shownLimit))
     }
 
-    /// Runs the program with next to no environment to its end. Ends it at the time-out and when the call is cancelled.
+    /// Runs the program to its end with an almost empty environment. Ends it at the time-out and when the call is
+    /// cancelled.
     private func spawn(
         _ arguments: [String],
         _ isCancelled: () -> Bool
@@ -54,7 +55,7 @@ struct RedsocksCheck: Sendable {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { throw failure("make a pipe for", errno) }
         defer { close(ends[0]) }
-        // Nothing else in this process starts one, so there is nobody to inherit them in between.
+        // Nothing else in this process starts a child that could inherit them in between.
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
         let process: pid_t

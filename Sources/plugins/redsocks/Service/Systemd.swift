@@ -51,7 +51,7 @@ struct Systemd: ServiceManager {
         }
         let reply = try await call("RestartUnit", [.string(unit), .string("replace")])
         guard let job = reply.first?.text else {
-            throw BusError(name: BusError.invalidSignature, message: "systemd named no job", mayHaveBeenDone: true)
+            throw BusError(name: BusError.invalidSignature, message: "systemd returned no job", mayHaveBeenDone: true)
         }
         return job
     }
@@ -70,7 +70,7 @@ struct Systemd: ServiceManager {
     func activeState(of unit: String) async throws(ServiceError) -> String {
         do throws(BusError) {
             guard let path = try await call("LoadUnit", [.string(unit)]).first?.text else {
-                throw BusError(name: BusError.invalidSignature, message: "systemd named no unit")
+                throw BusError(name: BusError.invalidSignature, message: "systemd returned no unit")
             }
             let state = try await bus.property(
                 "ActiveState",

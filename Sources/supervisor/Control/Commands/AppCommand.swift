@@ -6,7 +6,7 @@ struct AppCommand: Sendable {
     static let restart = AppCommand(
         CommandSyntax(
             name: "restart",
-            abstract: "Make an application's containers anew and start them.",
+            abstract: "Recreate an application's containers and start them.",
             operands: [AppArgument.syntax],
             options: [.force]
         ),
@@ -18,7 +18,7 @@ struct AppCommand: Sendable {
             name: "stop",
             abstract: "Stop an application's container.",
             discussion: """
-                The container is kept. It runs again after superctl start, and after a restart of the device or of \
+                The container is kept. It starts again after superctl start, and after a restart of the device or of \
                 the supervisor.
                 """,
             operands: [AppArgument.syntax],
@@ -31,7 +31,7 @@ struct AppCommand: Sendable {
         CommandSyntax(
             name: "start",
             abstract: "Start an application's container.",
-            discussion: "One that runs already is left alone.",
+            discussion: "A container that is already running is left alone.",
             operands: [AppArgument.syntax]
         ),
         path: "/v1/apps/:app/start"
@@ -42,7 +42,7 @@ struct AppCommand: Sendable {
             name: "purge",
             abstract: "Delete everything in an application's /data.",
             discussion: """
-                The application is stopped for it, and started again on an empty directory. There is no way back.
+                The application is stopped first and started again afterwards. The data cannot be restored.
                 """,
             operands: [AppArgument.syntax],
             options: [.force]

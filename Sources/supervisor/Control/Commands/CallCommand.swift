@@ -6,10 +6,10 @@ import SupervisorCommandLine
 struct CallCommand: ControlCommand {
     static let syntax = CommandSyntax(
         name: "call",
-        abstract: "Have a plugin do one operation, and print its result as JSON.",
+        abstract: "Call an operation of a plugin and print the result as JSON.",
         discussion: """
-            For authors and for looking into trouble: superctl call led.blink '{"durationMs":500}'. What the core \
-            guards does not guard here: power.reboot reboots, whatever lock is held.
+            For plugin authors and troubleshooting: superctl call led.blink '{"durationMs":500}'. Nothing protects the \
+            applications here: power.reboot reboots even while an update lock is held.
             """,
         operands: [
             OperandSyntax(
@@ -22,7 +22,7 @@ struct CallCommand: ControlCommand {
                 name: "PARAMETERS",
                 kind: .json,
                 help: """
-                    Its parameters, a JSON object. Those with secrets are better piped in: - reads standard input.
+                    Its parameters, a JSON object; - reads them from standard input, which is safer for secrets.
                     """
             ),
         ],
@@ -40,7 +40,7 @@ struct CallCommand: ControlCommand {
     }
 
     func act(_ client: ControlClient) async throws(ControlError) -> String {
-        // Before anything is done, so that nothing is done in vain.
+        // Before anything else, so that nothing is done in vain.
         let file = try record.map { path throws(ControlError) in try FrameFile(path) }
         defer { file?.close() }
         let answer = try await client.postJSON(
@@ -79,18 +79,18 @@ struct CallCommand: ControlCommand {
         let reason = error["reason"]?.stringValue.map { " (\($0))" } ?? ""
         var lines = [(error["message"]?.stringValue ?? "failed") + reason]
         if let detail = error["detail"]?.stringValue { lines.append(detail) }
-        if let source = error["source"]?.stringValue { lines.append("said by \(source)") }
-        if error["outcomeUnknown"]?.boolValue == true { lines.append("Whether it was done is not known.") }
+        if let source = error["source"]?.stringValue { lines.append("reported by \(source)") }
+        if error["outcomeUnknown"]?.boolValue == true { lines.append("It is not known whether it was done.") }
         return TerminalText.safe(lines.joined(separator: "\n"))
     }
 }
 
-/// A file with a line of JSON for each frame, for nobody but its owner.
+/// A file with a line of JSON for each frame, accessible only to its owner.
 final class FrameFile {
     private let path: String
     private let descriptor: Int32
 
-    /// Empties a file that is there. Does not write through a link.
+    /// Truncates an existing file. Does not write through a link.
     init(_ path: String) throws(ControlError) {
         self.path = path
         descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0o600)
@@ -121,6 +121,6 @@ extension OptionSyntax {
     fileprivate static let record = OptionSyntax(
         name: "record",
         value: ValueSyntax(name: "FILE", kind: .file),
-        help: "Write what went over the wire to FILE, secrets left out."
+        help: "Write the frames that were exchanged to FILE, without secrets."
     )
 }

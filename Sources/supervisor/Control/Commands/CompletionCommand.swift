@@ -6,10 +6,11 @@ struct CompletionCommand: ControlCommand {
 
     static let syntax = CommandSyntax(
         name: "completion",
-        abstract: "Print what a shell needs to complete superctl's arguments.",
+        abstract: "Print what a shell needs to complete the arguments of superctl.",
         discussion: """
-            With the name of a shell, its script: source <(superctl completion bash). The package installs all three. \
-            With apps, services or operations, the words that the scripts offer, each with a tab and what it is.
+            With the name of a shell, print its script: source <(superctl completion bash). The package installs all \
+            three. With apps, services or operations, print the words that the scripts offer, each with a tab and a \
+            description.
             """,
         operands: [
             OperandSyntax(
@@ -18,7 +19,7 @@ struct CompletionCommand: ControlCommand {
                 isRequired: true,
                 help: "bash, zsh, fish; apps, services, operations."
             ),
-            OperandSyntax(name: "APP", kind: .application, help: "Whose services."),
+            OperandSyntax(name: "APP", kind: .application, help: "The application whose services to print."),
         ]
     )
 

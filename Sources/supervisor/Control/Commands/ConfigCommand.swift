@@ -4,8 +4,8 @@ import SupervisorCommandLine
 struct ConfigCommand: ControlCommand {
     static let syntax = CommandSyntax(
         name: "config",
-        abstract: "Show the configuration in force, and where each value comes from.",
-        discussion: "What a file says and only a restart puts in force is shown under the value that is in force.",
+        abstract: "Show the configuration in effect, and where each value comes from.",
+        discussion: "Changes that need a restart are shown below the value in effect.",
         options: [.json]
     )
 

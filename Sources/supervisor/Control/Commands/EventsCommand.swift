@@ -4,9 +4,9 @@ import SupervisorCommandLine
 struct EventsCommand: ControlCommand {
     static let syntax = CommandSyntax(
         name: "events",
-        abstract: "Show what the device does, as it happens.",
+        abstract: "Show the events of the device as they happen.",
         discussion: """
-            A line for each event, those of late first. Ends when the supervisor stops, or with Ctrl-C.
+            Prints one line for each event, recent ones first. Ends when the supervisor stops, or with Ctrl-C.
             """,
         options: [.since, .noHistory, .json]
     )
@@ -37,7 +37,7 @@ extension OptionSyntax {
     fileprivate static let since = OptionSyntax(
         name: "since",
         value: ValueSyntax(name: "SECONDS", kind: .text),
-        help: "Begin with the events of the last SECONDS seconds. Default: with all that are kept, some 200."
+        help: "Begin with the events of the last SECONDS seconds. Default: with all of the last 200 or so."
     )
     fileprivate static let noHistory = OptionSyntax(name: "no-history", help: "Begin with the next event.")
 }

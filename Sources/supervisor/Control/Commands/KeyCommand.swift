@@ -5,8 +5,8 @@ struct KeyCommand: ControlCommand {
         name: "key",
         abstract: "Print the key of the HTTP API.",
         discussion: """
-            With --regenerate the former key is dead at once; applications get the new one with their next update \
-            cycle, which honours update locks.
+            With --regenerate the former key becomes invalid at once; applications get the new one with their next \
+            update cycle, which respects update locks.
             """,
         options: [.regenerate]
     )

@@ -5,10 +5,10 @@ import SupervisorCommandLine
 struct LocksCommand: ControlCommand {
     static let syntax = CommandSyntax(
         name: "locks",
-        abstract: "Show the update locks that are held, and by whom.",
+        abstract: "Show the update locks that are held, and who holds them.",
         discussion: """
-            An operating system updater that is about to reboot may ask with --check, which exits with 75 while any \
-            lock is held, or with --wait, which returns when none is.
+            An operating system updater that is about to reboot can use --check, which exits with 75 while a lock is \
+            held, or --wait, which returns when none is held.
             """,
         options: [.check, .wait, .json]
     )

@@ -7,10 +7,11 @@ import Synchronization
 struct LogsCommand: ControlCommand {
     static let syntax = CommandSyntax(
         name: "logs",
-        abstract: "Show what an application's services write.",
+        abstract: "Show the output of an application's services.",
         discussion: """
-            Where an application has several services, each line begins with the name of its service. With --follow, new \
-            lines are shown as they come, across restarts and updates, until the supervisor stops or Ctrl-C is pressed.
+            If an application has several services, each line begins with the name of its service. With --follow, new \
+            lines are shown as they arrive, across restarts and updates, until the supervisor stops or Ctrl-C is \
+            pressed.
             """,
         operands: [
             OperandSyntax(name: "APP", kind: .application, isRequired: true, help: "The application's number or name."),
@@ -72,7 +73,7 @@ final class LogPrinter: Sendable {
         var error: String?
     }
 
-    /// Those whose names stand before their lines; none where there is just one.
+    /// The services whose names are shown before their lines; none if there is only one service.
     private let services: [String]
     private let width: Int
     private let style: TextStyle
@@ -92,7 +93,7 @@ final class LogPrinter: Sendable {
     /// What went wrong with a service.
     var error: String? { state.withLock { $0.error } }
 
-    /// False where nobody reads it any more.
+    /// False if the reader is gone.
     func take(_ line: JSONValue) -> Bool {
         if line["end"] != nil {
             state.withLock { $0.hasEnded = true }
@@ -127,5 +128,5 @@ extension OptionSyntax {
         value: ValueSyntax(name: "LINES", kind: .text),
         help: "Begin with the last LINES lines of each service. Default: 100."
     )
-    fileprivate static let follow = OptionSyntax(name: "follow", letter: "f", help: "Show new lines as they come.")
+    fileprivate static let follow = OptionSyntax(name: "follow", letter: "f", help: "Show new lines as they arrive.")
 }

@@ -4,7 +4,7 @@ import SupervisorCommandLine
 struct PluginsCommand: ControlCommand {
     static let syntax = CommandSyntax(
         name: "plugins",
-        abstract: "Show the plugins, what each does, and why one is not used.",
+        abstract: "Show the plugins, the operations of each, and why one is not used.",
         options: [.json]
     )
 

@@ -22,7 +22,7 @@ struct RebootCommand: ControlCommand {
 struct PowerOffCommand: ControlCommand {
     static let syntax = CommandSyntax(
         name: "power-off",
-        abstract: "Stop all applications and switch the device off.",
+        abstract: "Stop all applications and power the device off.",
         discussion: PowerRequest.discussion,
         options: [.force]
     )
@@ -39,8 +39,8 @@ struct PowerOffCommand: ControlCommand {
 /// What reboot and power-off have in common.
 struct PowerRequest {
     static let discussion = """
-        Honours update locks as the HTTP API does: while an application holds one, the exit status is 75, and who holds it \
-        is shown. Where it does not come to pass, the applications are started again.
+        Respects update locks as the HTTP API does: while an application holds one, the holder is shown and the exit \
+        status is 75. If the device stays up, the applications are started again.
         """
 
     var path: String
@@ -70,7 +70,7 @@ struct PowerRequest {
         let table = LockReport(locks).lines(now: Int64(time(nil)), indent: 2).joined(separator: "\n")
         return ControlError(
             .notNow,
-            "\(error.message)\n\(table)\nWait for them with superctl locks --wait, or go ahead with --force."
+            "\(error.message)\n\(table)\nWait for them with superctl locks --wait, or proceed with --force."
         )
     }
 }

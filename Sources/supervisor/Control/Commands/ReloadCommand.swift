@@ -3,10 +3,10 @@ import SupervisorCommandLine
 struct ReloadCommand: ControlCommand {
     static let syntax = CommandSyntax(
         name: "reload",
-        abstract: "Have the supervisor read its configuration again.",
+        abstract: "Have the supervisor reload its configuration.",
         discussion: """
-            Returns when the new configuration is in force. One that is wrong is refused with file, line and key, and \
-            the running one stays in force.
+            Returns when the new configuration is in effect. A configuration with an error is refused with file, line \
+            and key, and the current one stays in effect.
             """
     )
 

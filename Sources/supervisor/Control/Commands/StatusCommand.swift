@@ -7,8 +7,8 @@ struct StatusCommand: ControlCommand {
         name: "status",
         abstract: "Show the device, its applications and what the supervisor is doing.",
         discussion: """
-            Exits with 0 whenever the supervisor answers, however the device is. With --watch it is shown anew every two \
-            seconds, until the supervisor stops or Ctrl-C is pressed.
+            Exits with 0 if the supervisor answers, whatever the state of the device. With --watch the display is \
+            refreshed every two seconds, until the supervisor stops or Ctrl-C is pressed.
             """,
         options: [.watch, .json]
     )
@@ -45,5 +45,9 @@ struct StatusCommand: ControlCommand {
 }
 
 extension OptionSyntax {
-    fileprivate static let watch = OptionSyntax(name: "watch", letter: "w", help: "Show it anew every two seconds.")
+    fileprivate static let watch = OptionSyntax(
+        name: "watch",
+        letter: "w",
+        help: "Refresh the display every two seconds."
+    )
 }

@@ -6,9 +6,9 @@ struct UpdateCommand: ControlCommand {
         name: "update",
         abstract: "Start an update check now.",
         discussion: """
-            Returns at once; superctl status shows how it goes. With --wait it returns when the check is through: with \
-            0 when the device is what its target says, with 75 where an update lock is in the way, with 1 after any other \
-            failure.
+            Returns at once; superctl status shows the progress. With --wait it returns when the check is complete: \
+            with 0 if the device matches its target, with 75 if an update lock blocks the update, with 1 after any \
+            other failure.
             """,
         options: [.force, .wait]
     )
@@ -31,7 +31,7 @@ struct UpdateCommand: ControlCommand {
     /// How many checks have begun.
     private static func checks(_ status: JSONValue) -> Int64 { status["update"]?["checksBegun"]?.integerValue ?? 0 }
 
-    /// Returns when the check of this number is through, and shows meanwhile how it goes.
+    /// Returns when the check of this number is complete, and shows its progress meanwhile.
     private func waitForCheck(_ client: ControlClient, number: Int64) async throws(ControlError) {
         var line = ProgressLine(isScreen: Terminal.output.isScreen)
         while true {
@@ -65,7 +65,7 @@ struct UpdateCommand: ControlCommand {
     }
 }
 
-/// One line on a screen that tells how an update goes; in a file, a line for each step.
+/// One line on a screen that shows the progress of an update; in a file, a line for each step.
 struct ProgressLine {
     private let isScreen: Bool
     private var shown = ""
@@ -91,7 +91,7 @@ struct ProgressLine {
         shown = ""
     }
 
-    /// Empty where there is nothing to tell.
+    /// Empty if there is nothing to show.
     static func text(status: String, image: String?, percent: Int64?) -> String {
         guard status != "Idle", !status.isEmpty else { return "" }
         let name = image.map { " \(TerminalText.safe($0))" } ?? ""

@@ -4,10 +4,10 @@ import SupervisorCommandLine
 struct VolumesCommand: ControlCommand {
     static let syntax = CommandSyntax(
         name: "volumes",
-        abstract: "Show the volumes of applications, and which of them nothing uses.",
+        abstract: "Show the volumes of applications, and which of them are unused.",
         discussion: """
-            A volume outlives its application. One that is left over can be removed with the container engine's own tool: \
-            docker volume rm NAME.
+            A volume outlives its application. One that is no longer needed can be removed with the container engine's \
+            own tool: docker volume rm NAME.
             """,
         options: [.json]
     )

@@ -50,7 +50,7 @@ struct EventReport {
             case "container.died":
                 [id, event["exitCode"]?.integerValue.map { "exit status \($0)" } ?? "exit status unknown"]
             case "service.crash-loop-began":
-                ["keeps dying", event["exitCode"]?.integerValue.map { "exit status \($0)" }]
+                ["keeps crashing", event["exitCode"]?.integerValue.map { "exit status \($0)" }]
             case "service.crash-loop-ended": ["no longer"]
             case "download.progress": [text("image"), event["percent"]?.integerValue.map { "\($0) %" }]
             case "lines.lost": [event["count"]?.integerValue.map { "\($0) lines were not read in time" }]

@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 
-/// Times of the supervisor as the clock on the wall has them.
+/// Times of the supervisor in local time.
 enum LocalTime {
     /// "2026-11-23 04:57:30", in the time zone of this process.
     static func text(_ secondsSince1970: Int64) -> String {

@@ -1,7 +1,8 @@
 import JSON
 import SupervisorCommandLine
 
-/// The plugins for people, a line each. What needs somebody stands out by capital letters: INVALID, TRIPPED, BACKING-OFF.
+/// The plugins for people, a line each. States that need attention are in capital letters: INVALID, TRIPPED,
+/// BACKING-OFF.
 struct PluginReport {
     private let plugins: [JSONValue]
     private let style: TextStyle
@@ -38,7 +39,7 @@ struct PluginReport {
         }
     }
 
-    /// Those that it is not used for stand in parentheses.
+    /// Operations that it is not used for are in parentheses.
     private func operations(of plugin: JSONValue) -> String {
         let provided = plugin["provides"]?.arrayValue?.compactMap(\.stringValue) ?? []
         let used = plugin["used"]?.arrayValue?.compactMap(\.stringValue) ?? []

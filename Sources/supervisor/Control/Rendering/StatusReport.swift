@@ -34,7 +34,7 @@ struct StatusReport {
         return rows
     }
 
-    /// Nothing where nothing tells of it.
+    /// Empty if the status does not mention it.
     private var connectivity: [[String]] {
         guard case .object? = status["connectivity"] else { return [] }
         let connectivity = status["connectivity"]
@@ -46,7 +46,7 @@ struct StatusReport {
         }
     }
 
-    /// Nothing while neither a reboot nor a shutdown is under way.
+    /// Empty while neither a reboot nor a shutdown is under way.
     private var power: [[String]] {
         guard case .object? = status["power"] else { return [] }
         let power = status["power"]
@@ -65,7 +65,7 @@ struct StatusReport {
         case "settling": "finding out whether the system has accepted"
         case "unknown": "whether the system has accepted is NOT KNOWN"
         case "accepted": "accepted by the system"
-        case "starting": "called off, starting applications again"
+        case "starting": "cancelled, starting applications again"
         default: phase ?? "-"
         }
     }
@@ -117,7 +117,7 @@ struct StatusReport {
         let update = status["update"]
         let file = [["Target", update.text("targetFile") ?? "-"]]
         guard let error = update.text("targetError") else { return file }
-        return file + [["", "\(style.bad("FAILED")): \(error)"], ["", "the last good target stays in force"]]
+        return file + [["", "\(style.bad("FAILED")): \(error)"], ["", "the last good target stays in effect"]]
     }
 
     private var supervisor: [[String]] {

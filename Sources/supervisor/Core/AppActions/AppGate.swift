@@ -37,7 +37,7 @@ struct AppGate {
         return nextNumber
     }
 
-    /// Resumes a caller who still waits with false.
+    /// Resumes a caller that still waits with false.
     mutating func giveUp(_ number: Int, for app: AppID) {
         guard let index = queues[app]?.firstIndex(where: { $0.number == number }) else { return }
         queues[app]?.remove(at: index).continuation.resume(returning: false)

@@ -85,7 +85,7 @@ extension Supervisor {
             leaveGate(id)
         }
         do throws(SupervisorError) {
-            // It may have waited for its turn until now.
+            // The operation may have waited for its turn until now.
             try admitChange()
             try await refreshContainers()
             try refuseUnknown(id, onOneContainer: onOneContainer)
@@ -93,7 +93,7 @@ extension Supervisor {
             return .success(try await body(self))
         } catch {
             logger.warning("An operation failed: \(error.message)", metadata: ["app-id": "\(id)"])
-            // Whatever was half done is put right by the update cycle.
+            // The update cycle completes whatever was left half done.
             if error.code != .locked { requestCheck() }
             return .failure(error)
         }
@@ -165,7 +165,7 @@ extension Supervisor {
                 do throws(SupervisorError) {
                     try await supervisor.onWorker { try directories.purge(id) }
                 } catch {
-                    // The application runs again all the same, with its data.
+                    // The application runs again nevertheless, with its data.
                     failure = error
                 }
             }

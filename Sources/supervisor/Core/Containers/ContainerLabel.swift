@@ -7,7 +7,7 @@ public enum ContainerLabel {
     public static let serviceID = "io.supervisor.service-id"
     public static let commit = "io.supervisor.commit"
     public static let release = "io.supervisor.release-id"
-    /// The configuration's digest: where it differs from the target's, the container is made anew.
+    /// The configuration's digest: if it differs from the target's, the container is recreated.
     public static let configuration = "io.supervisor.config"
     /// On a container of an application with several services.
     public static let multiService = "io.supervisor.multi-service"

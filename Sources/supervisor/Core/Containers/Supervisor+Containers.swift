@@ -50,7 +50,7 @@ extension Supervisor {
     }
 
     func recreate(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
-        let message: Logger.Message = "Making the container again: the engine failed to start it, and it never ran"
+        let message: Logger.Message = "Recreating the container: the engine failed to start it, and it never ran"
         logger.notice(message, metadata: metadata(key, id))
         try await removeContainer(key, id)
         try await createAndStart(key)

@@ -73,7 +73,7 @@ extension Supervisor {
         return AppBridge.name(number)
     }
 
-    /// One that somebody else's container is on stays, and is tried again with the next cycle.
+    /// A network with a foreign container on it stays, and is tried again in the next cycle.
     func removeNetwork(_ app: AppID, _ name: String, _ id: String) async {
         do throws(SupervisorError) {
             try await engineStep("removing a network", limit: .seconds(120)) { engine throws(EngineError) in
@@ -82,7 +82,7 @@ extension Supervisor {
             logger.notice("Removed the network \(name)", metadata: ["app-id": "\(app)"])
         } catch {
             cycle.networkIsInUse(app, name)
-            logger.warning("The network \(name) stays for now: \(error)", metadata: ["app-id": "\(app)"])
+            logger.warning("The network \(name) is not removed yet: \(error)", metadata: ["app-id": "\(app)"])
         }
     }
 }

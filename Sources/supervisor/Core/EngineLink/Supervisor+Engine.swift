@@ -48,7 +48,8 @@ extension Supervisor {
             publish(.engineConnected(name: information.name, version: information.version))
             requestCheck()
             findCrashLoops()
-            // What ended just before the stream was up may still be listed as running: once more a second later.
+            // What ended just before the stream was up may still be listed as running: the list is read again a second
+            // later.
             engineLink.triggered(at: parts.clock.now)
             requestCheckSoon()
         case .container(let id, let action, let exitCode, let labels):
@@ -61,14 +62,14 @@ extension Supervisor {
             let service = labels[ContainerLabel.service]
         else { return }
         let key = ServiceKey(app: app, service: service)
-        // Whoever holds the gate lists the containers himself.
+        // The holder of the gate lists the containers itself.
         let isOurDoing = gate.isBusy(app)
         let isStoppedByUs = inventory.isStoppedByUs(id)
         publish(action, key, id, exitCode, isOurDoing: isOurDoing || isStoppedByUs)
         switch action {
         case "start":
             inventory.setState(of: id, to: .running)
-            // Whoever started it: what happens from now on is its own doing.
+            // Whatever started it: from now on, an end of its process is not of our doing.
             if !isOurDoing { inventory.weNoLongerStop(id) }
             crashes.started(key, at: parts.clock.now)
             armCrashCheck()
@@ -125,7 +126,7 @@ extension Supervisor {
         }
     }
 
-    /// Lists our containers anew.
+    /// Updates the list of our containers.
     @discardableResult
     func refreshContainers() async throws(SupervisorError) -> [CurrentState.Instance] {
         let listed: [EngineContainer]

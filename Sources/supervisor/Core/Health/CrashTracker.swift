@@ -41,7 +41,7 @@ public struct CrashTracker: Sendable, Hashable {
         return true
     }
 
-    /// It was in a loop before anybody looked, and waits for the engine's next attempt.
+    /// It was in a loop before the supervisor looked, and waits for the engine's next attempt.
     mutating func found(_ key: ServiceKey, exitCode: Int?) {
         var history = histories[key] ?? History()
         guard !history.isLooping else { return }

@@ -3,7 +3,7 @@ struct DiskWatch {
     /// How long a disk may take before its silence is an ailment and changes are refused. A card that an image is written to
     /// takes many seconds for a file of ours, and is none.
     static let patience: Duration = .seconds(30)
-    /// How long it may take for what somebody waits to read now.
+    /// How long it may take for a reader that needs the answer now.
     static let shortPatience: Duration = .seconds(5)
 
     /// When a read began that has not come back in time; nil since one did.

@@ -1,13 +1,13 @@
 import Logging
 import SupervisorPorts
 
-/// Services whose process keeps dying: they are shown as such. It is the engine that starts them again, with a back-off of
-/// its own, and nothing here adds to that.
+/// Services whose process keeps crashing: they are shown as such. It is the engine that restarts them, with a back-off
+/// of its own, and nothing here adds to that.
 extension Supervisor {
     func processDied(_ key: ServiceKey, _ id: String, _ exitCode: Int?) {
         if crashes.died(key, exitCode: exitCode, at: parts.clock.now) {
             logger.warning(
-                "The app's process keeps dying, last with \(exitCode.map(String.init) ?? "an unknown status")",
+                "The app's process keeps crashing, last with \(exitCode.map(String.init) ?? "an unknown status")",
                 metadata: ["app-id": "\(key.app)", "service": "\(key.service)", "container-id": "\(id)"]
             )
             publish(.crashLoopBegan(key, exitCode: exitCode))
@@ -48,7 +48,7 @@ extension Supervisor {
                 supervisor.crashes.record(lines.lines, of: key)
             } catch {
                 // That the process dies is reported all the same.
-                supervisor.logger.debug("What \(key) wrote last is not to be had: \(error)")
+                supervisor.logger.debug("The last output of \(key) cannot be read: \(error)")
             }
         }
     }

@@ -4,10 +4,10 @@ import JSON
 /// The part of the host's configuration that the API shows and changes.
 struct HostConfiguration: Sendable, Hashable {
     var proxy: ProxySettings?
-    /// nil where nothing on this device tells.
+    /// nil if nothing on this device provides it.
     var hostname: String?
 
-    /// The hostname of a device for which nobody has chosen one: the first 7 characters of its uuid.
+    /// The default hostname of a device: the first 7 characters of its uuid.
     static func defaultHostname(uuid: String) -> String { String(uuid.prefix(7)) }
 
     /// The body of GET /v1/device/host-config, in the order of docs/api.md; the port is a string.

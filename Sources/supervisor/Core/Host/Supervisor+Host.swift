@@ -90,7 +90,7 @@ extension Supervisor {
         } catch {
             // It is applied after the next handshake.
             guard error.code == .unavailable || error.isOutcomeUnknown else { throw SupervisorError(error) }
-            logger.info("The choice for the TCP heartbeat is passed on later: \(error)")
+            logger.info("The setting of the TCP heartbeat will be passed on later: \(error)")
         }
     }
 
@@ -101,7 +101,7 @@ extension Supervisor {
         do throws(HostOperationError) {
             try await passOnTCPPing(nil)
         } catch {
-            logger.warning("The choice for the TCP heartbeat was not passed on: \(error)")
+            logger.warning("The setting of the TCP heartbeat was not passed on: \(error)")
         }
     }
 

@@ -26,7 +26,7 @@ struct RegistryCredentialsFile: Sendable {
 
     /// The credentials for the registry of `image`; nil where there is no file, or nothing in it for that registry.
     ///
-    /// Throws where the file is readable or writable by others, belongs to somebody else, or is damaged.
+    /// Throws where the file is readable or writable by others, belongs to another user, or is damaged.
     func credentials(for image: String) throws(Problem) -> RegistryCredentials? {
         guard let bytes = try read() else { return nil }
         let document: JSONValue
@@ -62,7 +62,7 @@ struct RegistryCredentialsFile: Sendable {
         } else {
             throw problem(
                 "has for the registry \(registry) neither \"auth\" nor \"username\" and \"password\"; "
-                    + "tokens and credential helpers are not used"
+                    + "tokens and credential helpers are not supported"
             )
         }
         guard !username.isEmpty else { throw problem("has an empty user name for the registry \(registry)") }
@@ -96,7 +96,7 @@ struct RegistryCredentialsFile: Sendable {
     private func check(_ descriptor: Int32) throws(Problem) {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else {
-            throw problem("cannot be looked at: \(String(cString: strerror(errno)))")
+            throw problem("cannot be examined: \(String(cString: strerror(errno)))")
         }
         guard status.isRegular else { throw problem("is not a regular file") }
         guard status.st_uid == 0 || status.st_uid == geteuid() else {

@@ -12,7 +12,7 @@ extension Supervisor {
             return credentials
         } catch {
             if images.credentialsFailed(error.message) {
-                logger.error("Registries are asked without credentials: \(error.message)")
+                logger.error("Registries are used without credentials: \(error.message)")
             }
             return nil
         }

@@ -35,7 +35,7 @@ extension Supervisor {
         progress.downloadEnded()
         if case .failure(let error) = result {
             publish(.downloadFailed(key, image: image, error.message))
-            // What did not come is not ours to remove later, should somebody else bring it.
+            // An image that we did not download is not ours to remove later, if another program downloads it.
             if try await !hasImage(image) {
                 images.remove(image)
                 await savePulledImages()
@@ -68,7 +68,7 @@ extension Supervisor {
         do throws(SupervisorError) {
             try await onWorker { try store.save(pulledImages: images) }
         } catch {
-            logger.error("Which images are ours could not be kept: \(error)")
+            logger.error("The list of downloaded images could not be saved: \(error)")
         }
     }
 
@@ -84,8 +84,8 @@ extension Supervisor {
                 }
                 logger.info("Removed the image \(image)")
             } catch {
-                // Somebody else uses it, or the engine is away: the next successful cycle tries again.
-                logger.info("The image \(image) stays for now: \(error)")
+                // Another container uses it, or the engine is away: the next successful cycle tries again.
+                logger.info("The image \(image) is not removed yet: \(error)")
                 continue
             }
             cycle.removed(image: image)

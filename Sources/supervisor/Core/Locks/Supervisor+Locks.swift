@@ -14,14 +14,14 @@ extension Supervisor {
 
     private var allApps: Set<AppID> { inventory.apps }
 
-    /// The locks of users in force. Throws where the disk does not answer.
+    /// The update locks that applications hold. Throws if the disk does not answer.
     func heldLocks(
         of apps: some Sequence<AppID>,
         within patience: Duration = DiskWatch.patience
     ) async throws(SupervisorError) -> [HeldLock] {
         let scopes = scopes(of: apps)
         let files = lockFiles
-        // Nearly always nobody holds one, and the kernel has that in memory; the worker's thread would have to be woken.
+        // Nearly always no lock is held, and the kernel has that in memory; the worker's thread would have to be woken.
         if scopes.allSatisfy({ files.areFree($0, unlockWatch.inMemory) }) { return [] }
         return try await readDisk(within: patience) { scopes.flatMap { files.held($0) } }
     }
@@ -33,7 +33,7 @@ extension Supervisor {
         let files = lockFiles
         let outcome = try await onWorker { () -> UpdateLockFiles.Outcome in
             if force { return files.take(all, force: true) }
-            // What is overridden is taken as far as it can be; it keeps nobody from anything.
+            // Overridden locks are taken as far as possible; they do not block anything.
             let forced = files.take(all.filter { overridden.contains($0.app) }, force: true)
             let asked = files.take(all.filter { !overridden.contains($0.app) }, force: false)
             switch (forced, asked) {
@@ -93,7 +93,7 @@ extension Supervisor {
         }
     }
 
-    // MARK: Telling
+    // MARK: Reporting
 
     public func locks() async -> JSONValue {
         let held: [HeldLock]

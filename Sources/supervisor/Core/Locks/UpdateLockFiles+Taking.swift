@@ -40,7 +40,7 @@ extension UpdateLockFiles {
 
     enum Outcome: Sendable {
         case taken(Taken)
-        /// Somebody else holds these; nothing was changed.
+        /// Others hold these; nothing was changed.
         case held([HeldLock])
     }
 

@@ -18,7 +18,7 @@ public protocol ContainerEngine: Sendable {
     /// Starting a running container succeeds.
     func start(container id: String) async throws(EngineError)
 
-    /// Asks the process to end, and kills it after `timeout`; nil stands for the container's own. Stopping a stopped
+    /// Asks the process to end, and kills it after `timeout`; nil means the container's own. Stopping a stopped
     /// container succeeds.
     func stop(container id: String, timeout: Duration?) async throws(EngineError)
 
@@ -29,7 +29,7 @@ public protocol ContainerEngine: Sendable {
     func image(_ reference: String) async throws(EngineError) -> EngineImage?
 
     /// Downloads an image. `progress` is called on the event loop with a percentage from 0 to 100 that never falls.
-    /// Cancelling the task aborts the download. Without credentials the registry is asked as anybody.
+    /// Cancelling the task aborts the download. Without credentials the download is anonymous.
     func pull(
         _ reference: String,
         credentials: RegistryCredentials?,

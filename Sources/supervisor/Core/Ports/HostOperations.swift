@@ -1,7 +1,7 @@
 public import HostOperations
 public import JSON
 
-/// What the core wants done to the host. It names operations, never those who do them.
+/// The operations on the host that the core needs. It names operations, never their providers.
 ///
 /// Every call ends within a deadline of its own. An operation that is not idempotent is never sent twice.
 public protocol HostOperations: Sendable {
@@ -16,7 +16,7 @@ public protocol HostOperations: Sendable {
     /// event loop, and cheap.
     func provides(_ operation: String) -> Bool
 
-    /// Sees to it that the providers of these operations are connected, as far as they can be: a shutdown stops new
+    /// Makes sure that the providers of these operations are connected, as far as possible: a shutdown stops new
     /// connections before it stops those that are up.
     func connect(_ operations: [String]) async
 

@@ -28,7 +28,7 @@ struct PowerGate: Sendable {
         case calling
         /// Whether the host has accepted is unknown: it is being asked, and the callers wait.
         case settling
-        /// Nor was that to be found out in time: the callers know, and it is still being asked.
+        /// It could not be found out in time: the callers know that, and the core is still asking.
         case unknown
         case accepted
         /// It will not happen: applications are being started again.
@@ -69,7 +69,7 @@ struct PowerGate: Sendable {
         case start
         /// nil is success.
         case answer(callers: [Int], SupervisorError?)
-        /// Others may go on.
+        /// Other operations may continue.
         case open
     }
 
@@ -162,7 +162,8 @@ struct PowerGate: Sendable {
         case (.starting, .started):
             return attempt.answer(attempt.failure) + [.open]
         case (.settling, .coreStops):
-            let message = "The supervisor stops, and nobody can tell whether the \(attempt.kind.apiText) is under way"
+            let message =
+                "The supervisor is stopping, and it is not known whether the \(attempt.kind.apiText) is under way"
             return attempt.answer(SupervisorError(.failed, message))
         default:
             return []
@@ -192,10 +193,10 @@ struct PowerGate: Sendable {
         attempt.denials = 0
         attempt.lastSign = now
         if kind != attempt.kind {
-            // Somebody else's: ours was refused for it, and applications stay stopped for it.
+            // Another program's: ours was refused because of it, and applications stay stopped for it.
             let failure = SupervisorError(
                 .failed,
-                "The device does not \(attempt.kind.apiText): a \(kind.apiText) is under way"
+                "The device will not \(attempt.kind.apiText): a \(kind.apiText) is under way"
             )
             attempt.kind = kind
             attempt.enter(.accepted, now)

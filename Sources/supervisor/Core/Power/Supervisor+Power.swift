@@ -86,7 +86,7 @@ extension Supervisor {
             } catch {
                 // Nor may what holds a gate and waits for it keep us from the reboot that is to cure it.
                 guard force else { throw error }
-                logger.warning("The disk is not waited for: \(error)", metadata: power.metadata)
+                logger.warning("Not waiting for the disk: \(error)", metadata: power.metadata)
                 return .entered
             }
             try await enterAllGates(force: force)
@@ -105,7 +105,7 @@ extension Supervisor {
             } catch {
                 // An engine that hangs may be what a forced reboot is to cure.
                 guard force else { throw error }
-                logger.warning("The engine is not waited for: \(error)", metadata: power.metadata)
+                logger.warning("Not waiting for the engine: \(error)", metadata: power.metadata)
             }
             // Others may have come while we waited for a gate.
             let apps = inventory.apps
@@ -142,7 +142,7 @@ extension Supervisor {
                 try await swapLocks(key)
             } catch {
                 // It is done again before the service starts.
-                logger.warning("The locks of \(key) stay for now: \(error)", metadata: power.metadata)
+                logger.warning("The locks of \(key) are not removed yet: \(error)", metadata: power.metadata)
             }
         }
         guard let failure, !force else { return .stopped }
@@ -167,8 +167,8 @@ extension Supervisor {
                     power.stopped(instance)
                     left -= 1
                 case .failed(let instance, let error):
-                    logger.warning("\(instance.key) does not stop: \(error)", metadata: power.metadata)
-                    failure = failure ?? SupervisorError(error.code, "\(instance.key) does not stop: \(error)")
+                    logger.warning("\(instance.key) did not stop: \(error)", metadata: power.metadata)
+                    failure = failure ?? SupervisorError(error.code, "\(instance.key) did not stop: \(error)")
                     left -= 1
                 case .tooLate:
                     let text = "Not every application stopped within \(limit.components.seconds) s"
@@ -207,7 +207,7 @@ extension Supervisor {
         } catch {
             if error.isOutcomeUnknown || error.code == .timeout {
                 logger.warning(
-                    "Nobody knows yet what became of the \(kind.apiText): \(error)",
+                    "It is not known yet what became of the \(kind.apiText): \(error)",
                     metadata: power.metadata
                 )
                 return .outcomeLost(error.message)
@@ -244,7 +244,7 @@ extension Supervisor {
                 try await startContainer(instance.key, instance.id)
             } catch {
                 // The update cycle keeps trying.
-                logger.warning("\(instance.key) does not start again: \(error)", metadata: power.metadata)
+                logger.warning("\(instance.key) did not start again: \(error)", metadata: power.metadata)
             }
         }
         progress.begin(.idle)
@@ -258,7 +258,7 @@ extension Supervisor {
         return (instance.key.app, place, instance.key.service, instance.id)
     }
 
-    // MARK: Telling
+    // MARK: Reporting
 
     /// Before the host is asked: `locked` and `busy` stay as they are, everything else is a failure.
     private static func engineError(_ error: SupervisorError) -> SupervisorError {

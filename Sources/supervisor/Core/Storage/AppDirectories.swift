@@ -13,7 +13,7 @@ public struct AppDirectories: Sendable, Hashable {
 
     /// Any user of a container may write to /data.
     static let dataMode: mode_t = 0o777
-    /// Like /tmp: everybody may make a lock, only its owner (and we) may remove it.
+    /// Like /tmp: everyone may create a lock, only its owner (and we) may remove it.
     static let lockMode: mode_t = 0o1777
 
     public init(dataDirectory: String, lockDirectory: String) {
@@ -40,8 +40,8 @@ public struct AppDirectories: Sendable, Hashable {
         if !othersRun { removeDataLock(of: key.app) }
     }
 
-    /// The service's lock directory as it has to be, where it is missing, or somebody else's with nothing in it. One of
-    /// ours keeps what is in it.
+    /// Creates the service's lock directory if it is missing, or replaces an empty one of another user. One of ours
+    /// keeps its contents.
     func ensure(_ key: ServiceKey) throws(SystemCallError) {
         try prepareData(of: key.app)
         try prepareLocks(of: key.app)
@@ -69,8 +69,8 @@ public struct AppDirectories: Sendable, Hashable {
         }
     }
 
-    /// The directory above the lock directories of an application, which has to be ours: in somebody else's nothing can be
-    /// renamed.
+    /// The parent of an application's lock directories, which has to be ours: in a directory of another user nothing
+    /// can be renamed.
     private func prepareLocks(of app: AppID) throws(SystemCallError) {
         let path = locks(of: app)
         if let status = try FileSystem.status(path), !status.isDirectory || status.st_uid != geteuid() {
@@ -133,7 +133,7 @@ public struct AppDirectories: Sendable, Hashable {
         }
     }
 
-    /// Renames the application's /data away and makes it anew. Its containers must not run.
+    /// Renames the application's /data away and recreates it. Its containers must not run.
     func purge(_ app: AppID) throws(SystemCallError) {
         let path = data(of: app)
         let away = dataDirectory + "/" + FileSystem.uniqueName(LeftoverPrefix.purged)

@@ -50,7 +50,7 @@ struct StateFile: Sendable {
                     _ = rename(path, path + ".damaged")
                 case .newer(let version):
                     let aside = "\(path).version-\(version)"
-                    result.problems.append("\(path) is of a newer version, kept as \(aside)")
+                    result.problems.append("\(path) was written by a newer version; kept as \(aside)")
                     _ = rename(path, aside)
                 }
             } catch {
@@ -79,7 +79,7 @@ struct StateFile: Sendable {
     func saveBoth(_ bytes: [UInt8]) throws(SystemCallError) {
         let other = temporary + ".last"
         do throws(SystemCallError) {
-            // Both are on the disk before either is in force.
+            // Both are on the disk before either is in effect.
             try FileSystem.write(bytes, to: temporary, mode: mode)
             try FileSystem.write(bytes, to: other, mode: mode)
             try FileSystem.rename(other, last)
@@ -89,7 +89,7 @@ struct StateFile: Sendable {
             unlink(other)
             throw error
         }
-        // Both are in force: a directory that cannot be flushed takes nothing of that back.
+        // Both are in effect: a directory that cannot be flushed does not change that.
         try? FileSystem.synchronize(directory: directory)
     }
 

@@ -5,8 +5,8 @@ public import LinuxSupport
 /// Everything that outlives a supervisor: the device's identity, the API key, the last good target, which images we
 /// downloaded, and what the user chose.
 ///
-/// A damaged file falls back to its other generation, a lost key to a new one, a lost target to what the engine's labels
-/// say. Nothing here throws at start: what was wrong is told in `problems`. Everything may block.
+/// A damaged file falls back to its other generation, a lost key to a new one, a lost target to what the engine's
+/// labels say. Nothing here throws at start: what was wrong is listed in `problems`. Everything may block.
 public struct StateStore: Sendable {
     public let directory: String
     private let identity: StateFile
@@ -41,7 +41,7 @@ public struct StateStore: Sendable {
         public var target: JSONValue?
         /// Names of images that we downloaded.
         public var pulledImages: Set<String>
-        /// What the user chose; true where he has not.
+        /// The user's choice; true if there is none.
         public var tcpPingIsEnabled: Bool
         /// Which releases of services are good, and which failed.
         var releases: ReleaseRecords
@@ -49,7 +49,7 @@ public struct StateStore: Sendable {
         public var problems: [String]
     }
 
-    /// Reads all, makes what is missing, and puts damaged files right.
+    /// Reads everything, creates what is missing, and repairs damaged files.
     ///
     /// - Parameters:
     ///   - givenUUID: from the configuration; wins over the kept one.
@@ -77,8 +77,10 @@ public struct StateStore: Sendable {
         let keys = key.load(Self.parseKey)
         let apiKey = keys.content ?? randomHexadecimal(bytes: 32)
         var keyIsSaved = true
-        if keys.content == nil, !keys.problems.isEmpty { problems.append("the API key is lost, there is a new one") }
-        // Both generations always hold the key in force: none of them may bring a dead key back.
+        if keys.content == nil, !keys.problems.isEmpty {
+            problems.append("the API key is lost; a new one was generated")
+        }
+        // Both generations always hold the current key: neither may bring a former key back.
         if keys.content == nil || !keys.isIntact
             || (try? FileSystem.read(directory + "/api-key.last", limit: 256)) != Array(apiKey.utf8)
         {
@@ -120,8 +122,8 @@ public struct StateStore: Sendable {
     /// Makes the directories that the containers of the kept target bind, before the engine starts those containers: it
     /// would make missing ones as root's. Where no target is kept, the target file counts.
     ///
-    /// Returns what was wrong, one line each, and whether every directory is there: a damaged file of state is told, and is
-    /// no failure.
+    /// Returns what was wrong, one line each, and whether every directory is there: a damaged state file is reported,
+    /// and is no failure.
     public func prepare(_ directories: AppDirectories, targetFile: String) -> (problems: [String], isDone: Bool) {
         var problems: [String] = []
         func attempt(_ body: () throws(SystemCallError) -> Void) {
@@ -199,7 +201,7 @@ public struct StateStore: Sendable {
 
     private static func parseIdentity(_ bytes: [UInt8]) throws(StateFile.Flaw) -> String {
         guard let uuid = try document(bytes)["uuid"]?.stringValue, isHexadecimal(uuid, count: 32) else {
-            throw .damaged("it has no uuid of 32 hex digits")
+            throw .damaged("it has no uuid with 32 hex digits")
         }
         return uuid
     }
@@ -207,13 +209,13 @@ public struct StateStore: Sendable {
     private static func parseKey(_ bytes: [UInt8]) throws(StateFile.Flaw) -> String {
         var text = String(decoding: bytes, as: UTF8.self)
         if text.last == "\n" { text.removeLast() }
-        guard isHexadecimal(text, count: 64) else { throw .damaged("it does not hold 64 hex digits") }
+        guard isHexadecimal(text, count: 64) else { throw .damaged("it does not contain 64 hex digits") }
         return text
     }
 
     private static func parseTarget(_ bytes: [UInt8]) throws(StateFile.Flaw) -> JSONValue {
         guard let target = try document(bytes)["target"], target.objectValue != nil else {
-            throw .damaged("it holds no target")
+            throw .damaged("it contains no target")
         }
         var parser = TargetParser()
         do throws(TargetError) {

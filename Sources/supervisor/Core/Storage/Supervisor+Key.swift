@@ -29,13 +29,13 @@ extension Supervisor {
         return new
     }
 
-    /// A key that could not be kept at start is tried again: a new supervisor would make another one.
+    /// Saves a key that could not be saved at start: a new supervisor would generate another one.
     func saveKeyIfNeeded() async {
         guard key.needsSaving else { return }
         let text = key.text
         let store = parts.store
         let result: Void? = try? await onWorker { try store.save(key: text) }
         guard result != nil, key.saved(text) else { return }
-        logger.notice("The API key is kept now")
+        logger.notice("The API key is now saved")
     }
 }

@@ -3,7 +3,7 @@ import LinuxSupport
 import Logging
 import SupervisorPorts
 
-/// Removing what was renamed away: by the core as far as it may, the rest by the storage plugin.
+/// Removal of what was renamed away: by the core as far as it may, the rest by the storage plugin.
 extension Supervisor {
     /// Removes what was renamed away, a slice at a time: the worker has more urgent things to do in between. Nothing is
     /// begun while a reboot or power-off is under way.
@@ -39,14 +39,14 @@ extension Supervisor {
     private func reapByPlugin(_ obstacle: SystemCallError?) async {
         guard parts.host.provides(StorageReap.name) else {
             let reason = obstacle.map { ": \($0)" } ?? ""
-            return warnOnce("Some of what was cleared away stays until a storage plugin comes\(reason)")
+            return warnOnce("Some deleted data cannot be removed until there is a storage plugin\(reason)")
         }
         do throws(HostOperationError) {
             let reply = try await parts.host.call(StorageReap.self, EmptyPayload(), requestID: nil)
-            logger.info("The storage plugin removed \(reply.removed) of what was cleared away")
+            logger.info("The storage plugin removed \(reply.removed) deleted files and directories")
             reaping.succeeded()
         } catch {
-            warnOnce("Some of what was cleared away stays for now: \(error)")
+            warnOnce("Some deleted data is not removed yet: \(error)")
             guard error.code != .noProvider, error.code != .notSupported else { return }
             reaping.retry(by: after(reaping.failed()) { $0.scheduleReaping() })
         }

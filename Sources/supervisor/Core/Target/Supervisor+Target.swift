@@ -23,7 +23,7 @@ extension Supervisor {
             }
             _ = targetInForce.replaceWatch(token)
         } catch {
-            logger.warning("Changes of \(path) are noticed at the next poll only: \(error)")
+            logger.warning("Changes of \(path) are noticed only at the next poll: \(error)")
         }
     }
 
@@ -77,13 +77,13 @@ extension Supervisor {
             try await onWorker { try store.save(target: parsed.json) }
         } catch {
             // It is in effect all the same; the next supervisor reads the file again.
-            logger.error("The target could not be kept: \(error)")
+            logger.error("The target could not be saved: \(error)")
         }
     }
 
     private func targetIsWrong(_ message: String?) {
         if targetInForce.refuse(message), let message {
-            logger.error("The target in force stays: \(message)")
+            logger.error("Keeping the current target: \(message)")
             publish(.targetRefused(message))
         }
     }

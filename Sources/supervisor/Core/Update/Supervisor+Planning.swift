@@ -114,7 +114,7 @@ extension Supervisor {
     private func recoverTarget() {
         let recovered = TargetState.recovered(from: inventory.containers, networks: inventory.networks)
         guard !recovered.apps.isEmpty else { return }
-        logger.warning("No target is left, going on with what the containers say that they were made from")
+        logger.warning("The target is lost; continuing with the definitions in the containers' labels")
         targetInForce.recover(recovered)
     }
 }

@@ -1,7 +1,7 @@
 import Logging
 import SupervisorPorts
 
-/// The update cycle: makes the device what the target says.
+/// The update cycle: brings the device to its target state.
 extension Supervisor {
     // MARK: Being woken
 
@@ -89,7 +89,7 @@ extension Supervisor {
         50 + 4 * (target?.apps.reduce(0) { $0 + $1.services.count + $1.networks.count } ?? 0)
     }
 
-    /// Returns whether something is still to come of which there will be news: then no retry is needed.
+    /// Returns whether something is pending whose end will be reported: then no retry is needed.
     private func converge() async throws(SupervisorError) -> Bool {
         var failed: [UpdateSubject: SupervisorError] = [:]
         for _ in 0..<maximumRounds {
@@ -126,10 +126,10 @@ extension Supervisor {
                 return !plan.waits.isEmpty
             }
         }
-        throw SupervisorError(.failed, "the engine does not settle on what the target says")
+        throw SupervisorError(.failed, "the containers still differ from the target after many steps")
     }
 
-    /// Everything is as the target says.
+    /// The device matches its target.
     private func settle() async {
         if let target { progress.settled(rollBack.settledCommits(target)) }
         await forgetReleasesOfOthers()
@@ -208,7 +208,7 @@ extension Supervisor {
                 try await perform(step)
             } catch {
                 if error.code == .unavailable || error.code == .timeout { throw error }
-                // What is wrong with one application keeps no other from its update.
+                // A failure of one application does not block the update of another.
                 failed[step.subject] = error
             }
         }

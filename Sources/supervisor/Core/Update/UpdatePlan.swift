@@ -8,8 +8,8 @@ package struct UpdatePlan: Sendable, Hashable {
     package var additions: [UpdateStep] = []
     /// Successors to be started beside their predecessors: the update locks must be free.
     package var handOvers: [UpdateStep] = []
-    /// Services that wait for something of which there will be news: a dependency, or a predecessor that has not handed
-    /// over yet.
+    /// Services that wait for something whose change will be reported: a dependency, or a predecessor that has not
+    /// handed over yet.
     package var waits: Set<ServiceKey> = []
     /// Of those, the ones whose predecessor and successor both live.
     package var handingOver: Set<ServiceKey> = []

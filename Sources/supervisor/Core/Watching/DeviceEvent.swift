@@ -7,7 +7,7 @@ struct DeviceEvent: Sendable, Hashable {
     /// What it is about and what became of it: "container.started".
     var name: String
     var members: JSONObject = [:]
-    /// Worth nothing once it is past: it goes to those who watch, and is not kept for those who come later.
+    /// Not worth keeping: it goes to current watchers, and is not stored for later ones.
     var isFleeting = false
 
     private init(_ name: String, _ members: JSONObject = [:], isFleeting: Bool = false) {
@@ -27,12 +27,12 @@ struct DeviceEvent: Sendable, Hashable {
     static let supervisorStopping = DeviceEvent("supervisor.stopping")
     static let keyRegenerated = DeviceEvent("key.regenerated")
 
-    /// A new target is in force; `summary` for people.
+    /// A new target is in effect; `summary` for people.
     static func targetChanged(_ summary: String) -> DeviceEvent {
         DeviceEvent("target.changed", ["summary": .string(summary)])
     }
 
-    /// The target file is wrong; the last good one stays in force.
+    /// The target file is wrong; the last good target stays in effect.
     static func targetRefused(_ reason: String) -> DeviceEvent {
         DeviceEvent("target.refused", ["reason": .string(reason)])
     }
@@ -62,7 +62,7 @@ struct DeviceEvent: Sendable, Hashable {
         DeviceEvent("download.failed", key, ["image": .string(image), "reason": .string(reason)])
     }
 
-    // MARK: Containers, as the engine tells of them
+    // MARK: Containers, as the engine reports them
 
     static func containerCreated(_ key: ServiceKey, _ id: String) -> DeviceEvent {
         DeviceEvent("container.created", key, ["containerId": .string(id)])
@@ -72,7 +72,7 @@ struct DeviceEvent: Sendable, Hashable {
         DeviceEvent("container.started", key, ["containerId": .string(id)])
     }
 
-    /// Because it was asked to, by us or by somebody else.
+    /// Because it was asked to, by us or by another client.
     static func containerStopped(_ key: ServiceKey, _ id: String) -> DeviceEvent {
         DeviceEvent("container.stopped", key, ["containerId": .string(id)])
     }
@@ -90,7 +90,7 @@ struct DeviceEvent: Sendable, Hashable {
         )
     }
 
-    /// Its process keeps dying.
+    /// Its process keeps crashing.
     static func crashLoopBegan(_ key: ServiceKey, exitCode: Int?) -> DeviceEvent {
         DeviceEvent("service.crash-loop-began", key, ["exitCode": exitCode.map { .integer(Int64($0)) } ?? .null])
     }

@@ -1,8 +1,8 @@
 import JSON
 
-/// The events of late, and those who watch for more.
+/// Recent events, and the watchers of new ones.
 struct EventLog {
-    /// So many are kept.
+    /// The number of events that are kept.
     static let capacity = 200
 
     /// Encoded, oldest first, with the time of each in seconds since 1970.

@@ -1,4 +1,4 @@
-/// The streams of log lines that somebody reads, and those of them that wait for a container to start.
+/// The streams of log lines that have a reader, and those of them that wait for a container to start.
 struct LogStreams {
     private var streams: [Int: LineStream] = [:]
     private var nextNumber = 0

@@ -1,7 +1,7 @@
 import JSON
 import SupervisorPorts
 
-/// Telling what the device does to those who watch it.
+/// Publishes the device's events to those who watch it.
 extension Supervisor {
     func publish(_ event: DeviceEvent) {
         events.append(event, time: parts.clock.wallSeconds)
@@ -27,7 +27,7 @@ extension Supervisor {
         return stream
     }
 
-    /// Ends every stream, with the news that the supervisor stops.
+    /// Ends every stream, with the event that the supervisor is stopping.
     func endStreams() {
         publish(.supervisorStopping)
         // The end of a stream comes back to what it is taken from here.
@@ -41,7 +41,7 @@ extension Supervisor {
 }
 
 extension Supervisor {
-    /// Tells what the engine says of a container of ours; `action` in its words.
+    /// Publishes the engine's event about a container of ours; `action` in its words.
     func publish(_ action: String, _ key: ServiceKey, _ id: String, _ exitCode: Int?, isOurDoing: Bool) {
         switch action {
         case "create": publish(.containerCreated(key, id))

@@ -4,7 +4,7 @@ import JSON
 
 /// What applications write.
 extension Supervisor {
-    /// More lines are not handed out of the past.
+    /// The maximum number of past lines.
     private static let tailLimit = 100_000
     /// Of a container that was made while its predecessor's lines were followed.
     private static let successorTail = 1000

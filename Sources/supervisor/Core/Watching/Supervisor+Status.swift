@@ -2,7 +2,7 @@ import Glibc
 public import JSON
 import SupervisorPorts
 
-/// What the core tells of itself and of the device.
+/// What the core reports about itself and the device.
 extension Supervisor {
     public func ailment() -> String? {
         let now = parts.clock.now

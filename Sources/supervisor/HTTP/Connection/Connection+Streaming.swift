@@ -5,7 +5,7 @@ import SupervisorPorts
 
 /// Answers that come line by line, for a route that is a stream.
 extension Connection {
-    /// The stream is there: writes the head. False where there is nobody to read it.
+    /// The stream is open: writes the head. False if the client is gone.
     func openStream() -> Bool {
         guard phase == .working, let context, let exchange else { return false }
         isEnding = true

@@ -23,7 +23,7 @@ final class Connection: ChannelDuplexHandler {
         case streaming
         /// The kernel has not taken the whole response yet.
         case writing
-        /// Answered for the last time: what still comes is thrown away.
+        /// The last answer was sent: further input is discarded.
         case lingering
         case closed
     }
@@ -108,7 +108,7 @@ final class Connection: ChannelDuplexHandler {
         leave()
     }
 
-    /// Whether bytes from the socket go on to the parser.
+    /// Whether bytes from the socket are passed to the parser.
     func admits(_ bytes: ByteBuffer) -> Bool {
         switch phase {
         case .lingering, .closed:
@@ -144,8 +144,8 @@ final class Connection: ChannelDuplexHandler {
     }
 
     func read(context: ChannelHandlerContext) {
-        // Nearly every client waits for its answer: telling the kernel twice for each request that nothing is wanted, and
-        // that something is, would be two system calls for nothing.
+        // Nearly every client waits for its answer: switching reading off and on for each request would be two system
+        // calls for nothing.
         if phase == .working || phase == .streaming || phase == .writing, backlog.holdsRead() { return }
         context.read()
     }
@@ -169,7 +169,7 @@ final class Connection: ChannelDuplexHandler {
         case .head, .body, .lingering:
             context.close(promise: nil)
         case .working, .streaming:
-            // It may still read its answer, but nobody waits for ever with one side closed.
+            // It may still read its answer, but no client waits forever with one side closed.
             switch exchange?.route?.action {
             case .wait?, .stream?: context.close(promise: nil)
             default: break
@@ -234,7 +234,7 @@ final class Connection: ChannelDuplexHandler {
         }
     }
 
-    /// The whole request is here.
+    /// The whole request has arrived.
     private func answer() {
         exchange?.isComplete = true
         guard let exchange else { return }
@@ -298,7 +298,7 @@ final class Connection: ChannelDuplexHandler {
         refuse(response)
     }
 
-    /// Answers what is not a whole request.
+    /// Answers an incomplete or malformed request.
     private func refuse(_ response: Response) {
         if exchange == nil {
             exchange = Exchange(malformed: state.requestIDs.id(given: nil), started: .now())

@@ -2,11 +2,11 @@ import Logging
 import NIOCore
 import NIOHTTP1
 
-/// A way in: the network or the control socket. Knows what is served there, to whom, and who is inside.
+/// A way in: the network or the control socket. Knows what it serves, to whom, and the open connections.
 final class EntryPoint {
     let state: ServerState
     let routes: RouteTable
-    /// Everybody who gets here may do everything.
+    /// Every client that can connect may do everything.
     private let isTrusted: Bool
     var maxConnections: Int
     private var connections: [ObjectIdentifier: Connection] = [:]
@@ -40,7 +40,7 @@ final class EntryPoint {
                 state.logger.warning("connection refused: all \(maxConnections) are busy")
                 throw ChannelError.ioOnClosedChannel
             }
-            state.logger.debug("idle connection closed in favour of a new one")
+            state.logger.debug("idle connection closed to make room for a new one")
             oldest.close()
         }
         let connection = Connection(entryPoint: self, listener: listener, peer: peer)
@@ -85,8 +85,8 @@ final class EntryPoint {
 
     /// The connection that has been without a request in work for longest.
     ///
-    /// A crowd asks for it at every connection: who is idle is sorted once and used up. Whoever came or became idle since
-    /// then is younger than all that are left of it.
+    /// When the server is full, every new connection asks for it: the idle connections are sorted once and the list is
+    /// used up. A connection that became idle since then is younger than all that are left in the list.
     private func oldestIdle() -> Connection? {
         if let oldest = nextOfIdleOrder() { return oldest }
         idleOrder = connections.filter { !$0.value.isAtWork }.map { ($0.key, $0.value.idleSince) }

@@ -16,7 +16,7 @@ struct Exchange {
     var takesChunks = true
     /// Whether the client takes a further request on this connection.
     var keepsAlive: Bool
-    /// The whole request is here.
+    /// The whole request has arrived.
     var isComplete = false
     /// Bytes of the body so far.
     var received = 0
@@ -30,7 +30,7 @@ struct Exchange {
         if case .run(let route, _) = verdict { route } else { nil }
     }
 
-    /// A request of which the parser made nothing.
+    /// A request that the parser could not read.
     init(malformed id: String, started: NIODeadline) {
         self.id = id
         self.started = started

@@ -1,6 +1,6 @@
 import NIOCore
 
-/// Stands before the parser: tells the connection that bytes come, and keeps out what nobody will read.
+/// Precedes the parser: tells the connection that bytes arrive, and drops those that will not be read.
 final class InputGate: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer

@@ -13,7 +13,7 @@ final class RequestTasks {
     private struct Entry {
         var task: Task<Void, Never>
         var isWait: Bool
-        /// nil once nobody wants the answer.
+        /// nil once the client is gone.
         var deliver: ((Response) -> Void)?
     }
 

@@ -75,7 +75,8 @@ final class APIListeners {
             case .open, .opening, .closing, .failed: break
             }
         }
-        // One listener for everything and one for an interface cannot be there together: first all that goes has gone.
+        // A listener for everything and one for an interface cannot coexist: first those that are not wanted are
+        // closed.
         let isClosing = listeners.values.contains { if case .closing = $0 { true } else { false } }
         if !isClosing {
             for target in wanted { openUnlessUnderWay(target) }

@@ -2,12 +2,12 @@ import CLinux
 import Glibc
 import LinuxSupport
 
-/// The unix socket of the control interface: made so that nobody outside its group ever reaches it, and removed again.
+/// The unix socket of the control interface: created so that only its group can ever reach it, and removed again.
 struct ControlSocket {
     let path: String
-    /// Listening; whoever takes the socket closes it.
+    /// Listening; the caller that takes the socket closes it.
     let descriptor: CInt
-    /// What tells our socket from one that another process put in its place.
+    /// Distinguishes our socket from one that another process put in its place.
     private let identity: Identity
 
     /// The time of the last change is part of it, because the number of a removed file is soon given to another.
@@ -29,15 +29,15 @@ struct ControlSocket {
 
     /// Makes the socket with mode 0660, group `group` where that exists and we may.
     ///
-    /// A file that a killed supervisor left behind is replaced. Throws where somebody answers there, and where the file
+    /// A file that a killed supervisor left behind is replaced. Throws if a process is listening there, and if the file
     /// is no socket.
     init(path: String, group: String = "device-supervisor") throws(ControlSocketError) {
         try Self.removeStale(path)
         let address = try Self.address(path)
         let descriptor = try Self.makeDescriptor()
-        // Nobody can connect before listen(2), so that the mode is in force from the first moment.
+        // No one can connect before listen(2), so the mode is in effect from the first moment.
         guard address.bind(descriptor) == 0, chmod(path, 0o660) == 0 else {
-            throw Self.failure("cannot be made", closing: descriptor, path: path)
+            throw Self.failure("cannot be created", closing: descriptor, path: path)
         }
         // Without that group, or without the right to give files to it, the socket is its owner's.
         if let group = Self.id(ofGroup: group) { _ = lchown(path, uid_t.max, group) }
@@ -59,14 +59,15 @@ struct ControlSocket {
         var status = stat()
         guard lstat(path, &status) == 0 else { return }
         guard status.st_mode & S_IFMT == S_IFSOCK else {
-            throw ControlSocketError(description: "\(path) is there and is no socket")
+            throw ControlSocketError(description: "\(path) exists and is not a socket")
         }
         let address = try address(path)
         let probe = try makeDescriptor()
         let connected = address.connect(probe)
         let code = errno
         _ = Glibc.close(probe)
-        // Anything but a refusal means that somebody is there: EAGAIN that the queue is full, EACCES that it is not ours.
+        // Anything but a refusal means that a process listens: EAGAIN that the queue is full, EACCES that it is not
+        // ours.
         guard connected != 0, code == ECONNREFUSED || code == ENOENT else {
             throw ControlSocketError(description: "\(path) is served by another process")
         }

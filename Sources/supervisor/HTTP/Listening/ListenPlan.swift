@@ -12,7 +12,7 @@ enum ListenPlan {
     }
 
     /// - Parameter interfaces: as the configuration names them.
-    /// - Returns: one target per interface that is there, in the order of the configuration; those that "apps" stands for
+    /// - Returns: one target per interface that is there, in the order of the configuration; those that "apps" covers
     ///   in the order of `present`.
     static func targets(interfaces: [String], present: [NetworkInterface]) -> [Target] {
         if interfaces.contains("*") { return [Target(name: "*", index: nil)] }
@@ -30,8 +30,8 @@ enum ListenPlan {
     /// Whether an interface is the bridge of a network that the supervisor made for an application: `supervisor0`,
     /// `supervisor1` and so on.
     ///
-    /// The name decides, so that the API is there as soon as the bridge is, and as long: nobody has to tell, neither when
-    /// the engine has made it again after a boot nor when somebody has removed it behind our back.
+    /// The name decides, so that the API is available exactly as long as the bridge exists, without a notification:
+    /// also when the engine has recreated it after a boot, and when someone has removed it behind our back.
     static func isApplicationBridge(_ name: String) -> Bool {
         name.hasPrefix(AppBridge.prefix) && name.utf8.dropFirst(AppBridge.prefix.utf8.count).isDecimal
     }

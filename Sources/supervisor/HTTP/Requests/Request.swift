@@ -4,7 +4,7 @@ import SupervisorCore
 struct Request: Sendable {
     /// For the log and for X-Request-Id.
     var id: String
-    /// What stands for the parameter of the route's path, decoded.
+    /// The value of the parameter in the route's path, decoded.
     var parameter: String?
     var query: Substring
     var contentType: String?
@@ -35,7 +35,7 @@ struct Request: Sendable {
         guard let number = Int64(text), range.contains(number) else {
             throw SupervisorError(
                 .invalidArgument,
-                "\(name) in the query is no number from \(range.lowerBound) to \(range.upperBound)"
+                "\(name) in the query is not a number from \(range.lowerBound) to \(range.upperBound)"
             )
         }
         return number

@@ -11,7 +11,7 @@ struct Route: Sendable {
         case open
     }
 
-    /// How a failure is told.
+    /// How a failure is reported.
     enum ErrorForm: Sendable {
         /// Text that every proxy passes.
         case text
@@ -24,7 +24,7 @@ struct Route: Sendable {
     enum Action: Sendable {
         /// Answered within the call, on the event loop.
         case immediate(@Sendable (Request, any DeviceAPI) throws(SupervisorError) -> Response)
-        /// Answered later. Goes on to its end when the client leaves.
+        /// Answered later. Runs to its end even if the client leaves.
         case task(@Sendable (Request, any DeviceAPI) async throws(SupervisorError) -> Response)
         /// Answered later, by something that only waits: cancelled when the client leaves and when the server stops.
         case wait(@Sendable (Request, any DeviceAPI) async throws(SupervisorError) -> Response)

@@ -2,7 +2,7 @@ import LinuxSupport
 
 /// Names requests for the log and for X-Request-Id.
 struct RequestIDs {
-    /// Tells the requests of one run of the process from those of another.
+    /// Distinguishes the requests of one run of the process from those of another.
     private let prefix: String
     private var count: UInt64 = 0
 

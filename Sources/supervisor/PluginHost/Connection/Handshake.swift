@@ -19,7 +19,7 @@ enum Handshake {
             guard seen.insert(operation.name).inserted else { return "offers \(operation.name) twice" }
             // The other way round is a plugin that is more careful than it has to be.
             if operation.isIdempotent, KnownOperations.operation(named: operation.name)?.isIdempotent == false {
-                return "calls \(operation.name) idempotent, which it is not"
+                return "marks \(operation.name) as idempotent, which it is not"
             }
         }
         return nil

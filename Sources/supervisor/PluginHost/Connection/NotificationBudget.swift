@@ -1,4 +1,4 @@
-/// How much a plugin may tell without being asked. More is a failure of the plugin: what it says costs the event loop.
+/// How many notifications a plugin may send. More is a failure of the plugin: each costs time of the event loop.
 struct NotificationBudget: Sendable {
     static let countPerSecond = 100
     /// One frame of the largest size is within it.

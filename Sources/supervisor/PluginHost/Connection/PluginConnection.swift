@@ -5,11 +5,11 @@ import SupervisorCore
 import SupervisorPluginAPI
 import SupervisorPorts
 
-/// Whom a connection tells what happens on it. Called on the event loop.
+/// Receives the events of a connection. Called on the event loop.
 protocol PluginConnectionDelegate: AnyObject {
     /// The handshake is through; calls may be sent.
     func connectionIsReady(_ connection: PluginConnection)
-    /// Frames may be sent again, or a call has been answered: whoever waits may have a turn.
+    /// Frames may be sent again, or a call has been answered: waiting calls may have a turn.
     func connectionHasRoom(_ connection: PluginConnection)
     func connection(_ connection: PluginConnection, notified method: String, _ parameters: JSONObject)
     /// plugin.shutdown has been answered.
@@ -87,7 +87,7 @@ final class PluginConnection: ChannelInboundHandler {
             }
             .withConnectedSocket(descriptor)
             .assumeIsolated()
-            .whenFailure { error in connection.fail("cannot be talked to: \(error)") }
+            .whenFailure { error in connection.fail("has a broken connection: \(error)") }
         return connection
     }
 
@@ -144,7 +144,7 @@ final class PluginConnection: ChannelInboundHandler {
                     )
                 )
             case .silent(_, let operation):
-                return fail("stayed silent about \(operation) after it was cancelled")
+                return fail("did not answer \(operation) after it was cancelled")
             }
         }
     }
@@ -223,17 +223,18 @@ final class PluginConnection: ChannelInboundHandler {
             size = bytes.count
             frame = try Frame(parsing: bytes)
         } catch {
-            return fail("sent what is no frame: \(error)")
+            return fail("sent an invalid frame: \(error)")
         }
         record(.fromPlugin, frame)
         switch frame {
         case .result(let id, let value): answer(id, .success(value))
         case .failure(let id?, let error): answer(id, .failure(error))
         case .failure(nil, let error): fail("could not read a frame: \(error.message.prefix(200))")
-        case .request(_, let method, _): fail("called \(method.prefix(64).debugDescription); a plugin only answers")
+        case .request(_, let method, _):
+            fail("called \(method.prefix(64).debugDescription); a plugin must not send requests")
         case .notification(let method, let parameters):
-            guard budget.spend(size, at: clock.now) else { return fail("sent more notifications than are heard") }
-            // Before the handshake it has nothing to tell.
+            guard budget.spend(size, at: clock.now) else { return fail("sent too many notifications") }
+            // Before the handshake it must not send notifications.
             if phase == .ready { delegate?.connection(self, notified: method, parameters) }
         }
     }
@@ -247,12 +248,12 @@ final class PluginConnection: ChannelInboundHandler {
         }
         switch table.answer(id) {
         case .late: break
-        case .unexpected: return fail("answered \(id.description.prefix(32)), which nobody had asked")
+        case .unexpected: return fail("answered \(id.description.prefix(32)), which is not the id of a request")
         case .awaited(let call):
             switch answer {
             case .success(.object(let result)): call.finish(.success(result))
             case .success:
-                let message = "\(manifest.name) answered \(call.operation) with what is no object"
+                let message = "\(manifest.name) answered \(call.operation) with a result that is not an object"
                 call.fail(HostOperationError(.failed, message))
             case .failure(let error): call.fail(error, of: manifest.name, isIdempotent: isIdempotent(call))
             }

@@ -7,9 +7,9 @@ import SupervisorPluginAPI
 struct RequestTable<Call> {
     /// What to do about a call whose time has come.
     enum Expiry {
-        /// It is to be cancelled, and its caller to be told.
+        /// It must be cancelled, and its caller notified.
         case overdue(id: Int64, Call)
-        /// It was cancelled, and its plugin is still silent.
+        /// It was cancelled, and its plugin has still not answered.
         case silent(id: Int64, operation: String)
     }
 
@@ -37,7 +37,7 @@ struct RequestTable<Call> {
     var count: Int { entries.count }
     var isEmpty: Bool { entries.isEmpty }
 
-    /// The calls that somebody waits for, oldest first.
+    /// The calls that have a waiting caller, oldest first.
     var calls: [Call] { entries.sorted { $0.key < $1.key }.compactMap(\.value.call) }
 
     subscript(id: Int64) -> Call? { entries[id]?.call }
@@ -67,7 +67,7 @@ struct RequestTable<Call> {
         return entry.call.map { .awaited($0) } ?? .late
     }
 
-    /// Whoever waited does not wait any more: returns the id to cancel; nil where no call is of that kind.
+    /// The caller no longer waits: returns the id to cancel; nil if there is no such call.
     mutating func giveUp(where isGivenUp: (Call) -> Bool) -> Int64? {
         guard let id = entries.first(where: { $0.value.call.map(isGivenUp) ?? false })?.key else { return nil }
         entries[id]?.call = nil
@@ -79,7 +79,7 @@ struct RequestTable<Call> {
         entries[id] = nil
     }
 
-    /// What is due, oldest first. Each call is told as overdue once, and as silent once.
+    /// What is due, oldest first. Each call is reported as overdue once, and as silent once.
     mutating func expire(at now: Duration) -> [Expiry] {
         var expiries: [Expiry] = []
         for (id, entry) in entries.sorted(by: { $0.key < $1.key }) where Self.due(entry) <= now {

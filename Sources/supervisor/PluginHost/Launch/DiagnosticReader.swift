@@ -42,7 +42,7 @@ final class DiagnosticReader: ChannelInboundHandler {
                 }
             }
             .takingOwnershipOfDescriptor(input: descriptor)
-            .whenFailure { error in logger.error("its standard error cannot be read: \(error)") }
+            .whenFailure { error in logger.error("standard error cannot be read: \(error)") }
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -56,7 +56,7 @@ final class DiagnosticReader: ChannelInboundHandler {
     func channelReadComplete(context: ChannelHandlerContext) {
         let now = NIODeadline.now()
         guard count >= Self.linesPerSecond, window > now else { return context.read() }
-        if !wasLimited { logger.warning("it writes too much to its standard error; that is read more slowly") }
+        if !wasLimited { logger.warning("too much output on standard error; rate-limited") }
         wasLimited = true
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
         context.eventLoop.scheduleTask(deadline: window) { bound.value.read() }

@@ -25,7 +25,7 @@ struct ExecLauncher: Sendable {
     var descriptorLimit: UInt64?
     var user: uid_t = geteuid()
 
-    /// What a child gets to know: nothing of the service manager's, nothing secret.
+    /// The environment of a child: nothing of the service manager's, nothing secret.
     static func environment() -> [String] {
         var environment = [
             "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -38,7 +38,7 @@ struct ExecLauncher: Sendable {
         return environment
     }
 
-    /// Blocks: looks at the file and waits until the child has become it.
+    /// Blocks: checks the file and waits for the child's exec.
     func launch() throws(LaunchError) -> Child {
         let executable: Int32
         do throws(ExecutableError) {

@@ -7,7 +7,7 @@ struct SocketLauncher: Sendable {
     enum Outcome: Sendable, Hashable {
         /// The receiver's to close.
         case connected(Int32)
-        /// Nobody listens: no file, or one that a masked or stopped socket unit left behind.
+        /// Nothing listens: no file, or one that a masked or stopped socket unit left behind.
         case absent(reason: String, isRefused: Bool)
         case failed(String)
     }
@@ -33,10 +33,10 @@ struct SocketLauncher: Sendable {
         if code == 0 { return .connected(descriptor) }
         close(descriptor)
         return switch code {
-        case ENOENT, ENOTDIR: .absent(reason: "\(path) is not there", isRefused: false)
+        case ENOENT, ENOTDIR: .absent(reason: "\(path) does not exist", isRefused: false)
         case ECONNREFUSED:
-            .absent(reason: "nobody listens at \(path): its unit is stopped or masked", isRefused: true)
-        case EAGAIN: .failed("\(path): too many wait to be accepted")
+            .absent(reason: "nothing listens at \(path): its unit is stopped or masked", isRefused: true)
+        case EAGAIN: .failed("\(path): too many connections are waiting to be accepted")
         default: .failed("\(path): \(String(cString: strerror(code)))")
         }
     }

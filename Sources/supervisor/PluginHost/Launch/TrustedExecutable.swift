@@ -148,8 +148,8 @@ enum TrustedExecutable {
         }
 
         private func check(mode status: stat, of place: String) throws(ExecutableError) {
-            if status.st_mode & S_IWOTH != 0 { throw refusal(place, "may be written by everybody") }
-            if status.st_mode & S_IWGRP != 0 { throw refusal(place, "may be written by its group") }
+            if status.st_mode & S_IWOTH != 0 { throw refusal(place, "is writable by everyone") }
+            if status.st_mode & S_IWGRP != 0 { throw refusal(place, "is writable by its group") }
         }
 
         // MARK: Words

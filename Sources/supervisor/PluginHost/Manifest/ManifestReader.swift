@@ -62,8 +62,8 @@ struct ManifestReader {
         return (try? essential.bool()) ?? false
     }
 
-    /// What is most likely not meant as it is written, a line each. Sections and keys whose names begin with `X-` are
-    /// left to others, as systemd.unit(5) has it.
+    /// Likely mistakes, a line each. Sections and keys whose names begin with `X-` are left to others, as
+    /// systemd.unit(5) has it.
     func warnings() -> [String] {
         let known = Set(Self.keys.keys).union(["Settings"])
         let sections = unit.headers
@@ -92,7 +92,7 @@ struct ManifestReader {
             throw UnitFileError(
                 .invalidValue,
                 file: path,
-                reason: "the file's name is no plugin's; allowed: \(Self.nameAllowed), then .plugin"
+                reason: "the file's name is not a plugin's; allowed: \(Self.nameAllowed), then .plugin"
             )
         }
         guard let given = unit.last("Name", in: "Plugin") else { throw missing("Name", in: "Plugin", name) }
@@ -107,7 +107,7 @@ struct ManifestReader {
             for operation in try assignment.words() where !operations.contains(operation) {
                 guard Self.isOperation(operation) else {
                     throw assignment.error(
-                        "\(operation.debugDescription) is no operation",
+                        "\(operation.debugDescription) is not an operation",
                         allowed: Self.operationAllowed
                     )
                 }
@@ -142,8 +142,8 @@ struct ManifestReader {
         }
         guard versions.contains(Int(PluginProtocol.version)) else {
             throw last.error(
-                "this supervisor speaks version \(PluginProtocol.version) alone",
-                allowed: "a list with \(PluginProtocol.version) in it"
+                "this supervisor supports only version \(PluginProtocol.version)",
+                allowed: "a list that contains \(PluginProtocol.version)"
             )
         }
     }
@@ -157,11 +157,11 @@ struct ManifestReader {
     private func launch() throws(UnitFileError) -> PluginManifest.Launch {
         switch try word("Mode", Mode.self) ?? .exec {
         case .exec:
-            let allowed = "an absolute path, and what is to follow it on the command line"
+            let allowed = "an absolute path, followed by arguments"
             guard let assignment = unit.last("Exec", in: "Launch") else { throw missing("Exec", in: "Launch", allowed) }
             let words = try assignment.words()
             guard let path = words.first, path.hasPrefix("/") else {
-                throw assignment.error("\(assignment.shown) is no absolute path", allowed: allowed)
+                throw assignment.error("\(assignment.shown) is not an absolute path", allowed: allowed)
             }
             return .executable(path: path, arguments: Array(words.dropFirst()))
         case .socket:
@@ -171,7 +171,7 @@ struct ManifestReader {
             }
             let path = assignment.text
             guard path.hasPrefix("/"), !path.hasSuffix("/") else {
-                throw assignment.error("\(assignment.shown) is no absolute path of a socket", allowed: allowed)
+                throw assignment.error("\(assignment.shown) is not an absolute path of a socket", allowed: allowed)
             }
             guard path.utf8.count <= Self.socketPathLimit else {
                 throw assignment.error("a path of \(path.utf8.count) bytes", allowed: allowed)

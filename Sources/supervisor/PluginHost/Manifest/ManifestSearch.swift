@@ -5,10 +5,10 @@ import UnitFile
 struct ManifestSearch: Sendable {
     var searchPath: [String]
     var deviceType: String
-    /// Whoever may own an executable besides root.
+    /// The user that may own an executable besides root.
     var user: uid_t = geteuid()
 
-    /// What stands at one name.
+    /// What is found under one name.
     struct Finding: Sendable, Hashable {
         enum Verdict: Sendable, Hashable {
             case usable(PluginManifest)

@@ -1,5 +1,5 @@
-/// When a plugin is started, ended, given a rest or given up. Knows no process and no clock: told what happened and when,
-/// it says what to do.
+/// Decides when a plugin is started, stopped, paused or given up. A pure state machine without process and clock:
+/// events go in with their time, effects come out.
 ///
 /// Every `launch` is followed by exactly one `ended`, when process and connection are gone or never came about; nothing is
 /// launched before it. `failed` and `missing` may come in between.
@@ -23,11 +23,11 @@ struct PluginSupervision: Sendable {
     enum Event: Sendable, Hashable {
         /// The first event. `isThere` is false for a socket without a file.
         case begin(isThere: Bool)
-        /// Somebody waits for the plugin; or nobody any more.
+        /// A caller waits for the plugin; or no caller any more.
         case demanded, undemanded
         /// The handshake is through.
         case connected
-        /// Nobody listens at the socket; with a file (`isRefused`) or without.
+        /// Nothing listens at the socket; with a file (`isRefused`) or without.
         case missing(String, isRefused: Bool)
         case failed(String)
         /// Process and connection are gone.
@@ -44,13 +44,13 @@ struct PluginSupervision: Sendable {
         case alarm
         /// Forget former failures.
         case closeBreaker
-        /// Never again.
+        /// Stop the plugin for good.
         case retire
     }
 
     enum Effect: Sendable, Hashable {
         case launch
-        /// Whoever waits for the plugin gets an error.
+        /// Waiting callers get an error.
         case refuse(String)
         case requestShutdown
         case closeInput
@@ -60,7 +60,7 @@ struct PluginSupervision: Sendable {
         case retired
     }
 
-    /// The way out of a process: each step has its time.
+    /// The steps of stopping a process, each with its time limit.
     private enum Ending: Sendable {
         /// plugin.shutdown has been asked for, since calls are under way.
         case shuttingDown(until: Duration)
@@ -78,7 +78,7 @@ struct PluginSupervision: Sendable {
 
     static let firstDelay: Duration = .milliseconds(500)
     static let longestDelay: Duration = .seconds(60)
-    /// So many failures within the window trip the breaker for as long.
+    /// This many failures within the window trip the breaker, for the length of the window.
     static let failureLimit = 5
     static let failureWindow: Duration = .seconds(300)
     /// A plugin on probation has passed when it was up for so long.
@@ -161,7 +161,7 @@ struct PluginSupervision: Sendable {
             return []
         case .appeared: return appeared(now)
         case .vanished:
-            if state == .idle, !isUp { enter(.absent, "\(policy.socket) is not there", now) }
+            if state == .idle, !isUp { enter(.absent, "\(policy.socket) does not exist", now) }
             return []
         case .drained:
             guard case .shuttingDown? = ending else { return [] }
@@ -177,7 +177,7 @@ struct PluginSupervision: Sendable {
 
     private mutating func begin(_ isThere: Bool, _ now: Duration) -> [Effect] {
         guard isThere else {
-            enter(.absent, "\(policy.socket) is not there", now)
+            enter(.absent, "\(policy.socket) does not exist", now)
             return []
         }
         return policy.startsAtOnce ? launch(now) : []
@@ -192,7 +192,7 @@ struct PluginSupervision: Sendable {
             isDemanded = true
             return []
         case .tripped, .draining:
-            return [.refuse(reason ?? "it is being ended")]
+            return [.refuse(reason ?? "it is being stopped")]
         case .ready, .masked, .unmatched, .invalid:
             return []
         }
@@ -224,7 +224,7 @@ struct PluginSupervision: Sendable {
         guard state == .absent, !isUp else { return [] }
         looks = 0
         if policy.isPersistent || isDemanded || due != nil {
-            // Whoever made the file listens a moment later.
+            // The process that created the file starts listening a moment later.
             due = now + Self.firstLook / 2
         } else {
             enter(.idle, nil, now)
@@ -257,7 +257,7 @@ struct PluginSupervision: Sendable {
         if trips {
             let why =
                 failures.count < Self.failureLimit
-                ? "\(reason), again after a rest"
+                ? "\(reason), again after a pause"
                 : "\(reason); \(failures.count) failures in \(Self.failureWindow.components.seconds) s"
             enter(.tripped, why, now)
             due = now + Self.failureWindow
@@ -273,7 +273,7 @@ struct PluginSupervision: Sendable {
 
     private mutating func ended(_ now: Duration) -> [Effect] {
         guard isUp else { return [] }
-        // Nobody said why.
+        // No reason is known.
         var effects: [Effect] = []
         if state == .starting || state == .ready { effects = failed("ended", now) }
         effects.removeAll { $0 == .close || $0 == .terminate }
@@ -291,7 +291,7 @@ struct PluginSupervision: Sendable {
         return effects + stateIsDue(now)
     }
 
-    /// A plugin that has failed is not asked: its connection is closed, its process told to go.
+    /// A plugin that has failed gets no plugin.shutdown: its connection is closed, its process gets SIGTERM.
     private mutating func endAtOnce(_ now: Duration) -> [Effect] {
         guard isUp, ending == nil else { return [] }
         guard !policy.usesSocket else {
@@ -319,7 +319,7 @@ struct PluginSupervision: Sendable {
         due = nil
         guard isUp else { return [.retired] }
         let wasStarting = state == .starting
-        enter(.draining, "it is being ended", now)
+        enter(.draining, "it is being stopped", now)
         return wasStarting ? endAtOnce(now) : endGracefully(now)
     }
 

@@ -59,7 +59,7 @@ final class SocketWatch {
             return true
         } catch {
             if error.code != ENOENT, error.code != ENOTDIR {
-                logger.warning("\(error); a socket that comes to \(path) is noticed with the next call only")
+                logger.warning("\(error); a socket that appears at \(path) is noticed only with the next call")
             }
             return false
         }

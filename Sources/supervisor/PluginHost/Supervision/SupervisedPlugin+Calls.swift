@@ -5,13 +5,13 @@ import SupervisorPluginAPI
 extension SupervisedPlugin {
     func submit(_ call: PluginCall) {
         if let recorder = call.recorder { recorders.append(recorder) }
-        guard !isRetired else { return call.fail(unavailable("has been ended")) }
+        guard !isRetired else { return call.fail(unavailable("has been stopped")) }
         if queue.isEmpty, let connection, connection.hasRoom {
             send(call, connection)
             return arm()
         }
         guard queue.count < Self.queueLimit else {
-            let message = "\(manifest.name): \(queue.count) calls wait already"
+            let message = "\(manifest.name): \(queue.count) calls are already waiting"
             return call.fail(HostOperationError(.busy, message, retryAfter: 1))
         }
         if let next = supervision.nextAttempt, supervision.state == .backingOff, next >= call.deadline {
@@ -29,7 +29,7 @@ extension SupervisedPlugin {
         call.fail(
             HostOperationError(
                 .failed,
-                "\(call.operation) was given up by its caller",
+                "\(call.operation) was cancelled by its caller",
                 isOutcomeUnknown: mayBeDone || call.attempts > 0 && call.contractSaysIdempotent == false
             )
         )
@@ -37,7 +37,7 @@ extension SupervisedPlugin {
         arm()
     }
 
-    /// Sends what waits, as far as there is room, and tells whether the plugin has something to do.
+    /// Sends waiting calls, as far as there is room, and reports whether the plugin has something to do.
     func pump() {
         guard let connection, connection.isReady else { return }
         while connection.hasRoom, !queue.isEmpty { send(queue.removeFirst(), connection) }

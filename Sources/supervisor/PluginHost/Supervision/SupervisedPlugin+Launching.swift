@@ -52,7 +52,7 @@ extension SupervisedPlugin {
             )
             if mustDestroy { process?.destroy() }
             talk(over: child.socket)
-            // Nobody waits for it any more.
+            // It is no longer wanted.
             if state != .starting {
                 connection?.close()
                 process?.destroy()

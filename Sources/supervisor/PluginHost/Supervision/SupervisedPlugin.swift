@@ -14,9 +14,9 @@ final class SupervisedPlugin {
     /// What a plugin reports to the host.
     enum News: Sendable {
         case ready
-        /// It was ready, and is not.
+        /// It was ready, and is no longer.
         case gone
-        /// Whoever waits for a state may look.
+        /// The state has changed: waiters may check it.
         case changed
         case notification(method: String, JSONObject)
     }
@@ -54,7 +54,7 @@ final class SupervisedPlugin {
     /// Calls of a connection that has ended, until it is known why.
     var orphans: [(call: PluginCall, isIdempotent: Bool)] = []
 
-    // Who wants something.
+    // Work for it.
     var queue: [PluginCall] = []
     var recorders: [FrameRecorder] = []
     private(set) var isRetired = false
@@ -120,7 +120,7 @@ final class SupervisedPlugin {
     func retire() {
         watch?.stop()
         watch = nil
-        refuseQueue(HostOperationError(.unavailable, "\(manifest.name) is being ended", retryAfter: 1))
+        refuseQueue(HostOperationError(.unavailable, "\(manifest.name) is being stopped", retryAfter: 1))
         post(.retire)
     }
 
@@ -163,7 +163,7 @@ final class SupervisedPlugin {
         case .close: connection?.close()
         case .terminate: process?.terminate()
         case .kill:
-            logger.warning("It did not end when it was told to; killed")
+            logger.warning("It did not exit when asked to; killed")
             process?.destroy()
         case .retired:
             isRetired = true

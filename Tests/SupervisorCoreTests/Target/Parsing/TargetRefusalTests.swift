@@ -48,13 +48,13 @@ struct TargetRefusalTests {
         .document(#"{"apps":[]}"#, "apps", "expected an object, found a list"),
         .document(#"{"apps":{},"name":5}"#, "name", "expected a string, found a number"),
         .document(#"{"apps":{},"config":{"A":[]}}"#, "config.A", "expected a string, found a list"),
-        .document(#"{"apps":{"app":{}}}"#, "apps.app", "digits only"),
-        .document(#"{"apps":{"-1":{}}}"#, "apps.-1", "digits only"),
-        .document(#"{"apps":{"99999999999999999999":{}}}"#, "apps.99999999999999999999", "digits only"),
+        .document(#"{"apps":{"app":{}}}"#, "apps.app", "must consist of digits"),
+        .document(#"{"apps":{"-1":{}}}"#, "apps.-1", "must consist of digits"),
+        .document(#"{"apps":{"99999999999999999999":{}}}"#, "apps.99999999999999999999", "must consist of digits"),
         .document(
             #"{"apps":{"1":{"commit":"c","services":{}},"01":{"commit":"c","services":{}}}}"#,
             "apps.01",
-            "there twice"
+            "listed twice"
         ),
         .document(#"{"apps":{"1":{"commit":"a","commit":"b"}}}"#, "line 1, column 28", ""),
         .app("", ".commit", "is missing"),
@@ -93,7 +93,7 @@ struct TargetRefusalTests {
         .service(
             #""networks":{"default":{"ipv4_address":"10.0.0.5"}}"#,
             "networks.default.ipv4_address",
-            "10.0.0.5 is in no subnet that the network default asks for"
+            "10.0.0.5 is not in a subnet that the network default defines"
         ),
         .services(
             #""1":{"serviceName":"a","image":"i","depends_on":["b"]},"2":{"serviceName":"b","image":"i","depends_on":["a"]}"#,
@@ -105,33 +105,33 @@ struct TargetRefusalTests {
             ".1.depends_on",
             "services wait for each other: a -> a"
         ),
-        .services(#""1":{"serviceName":"a","image":"i"},"2":{"serviceName":"a","image":"i"}"#, ".2", "is called a"),
+        .services(#""1":{"serviceName":"a","image":"i"},"2":{"serviceName":"a","image":"i"}"#, ".2", "are called a"),
         .services(#""1":5"#, ".1", "expected an object"),
         .services(#""1":{"image":"i"}"#, ".1.serviceName", "is missing"),
         .services(#""1":{"serviceName":"a"}"#, ".1.image", "is missing"),
         .services(#""1":{"serviceName":"../up","image":"i"}"#, ".1.serviceName", "letters, digits, _ - and ."),
         .services(#""1":{"serviceName":"","image":"i"}"#, ".1.serviceName", "1 to 63"),
         // The engine refuses a container's name that starts so.
-        .services(#""1":{"serviceName":"_a","image":"i"}"#, ".1.serviceName", "starts with a letter or a digit"),
+        .services(#""1":{"serviceName":"_a","image":"i"}"#, ".1.serviceName", "must start with a letter or a digit"),
         .services(
             #""1":{"serviceName":"\#(String(repeating: "x", count: 64))","image":"i"}"#,
             ".1.serviceName",
             "1 to 63"
         ),
-        .services(#""1":{"serviceName":"a","image":"a b"}"#, ".1.image", "neither spaces nor non-ASCII"),
-        .services(#""1":{"serviceName":"a","image":""}"#, ".1.image", "not empty"),
+        .services(#""1":{"serviceName":"a","image":"a b"}"#, ".1.image", "spaces or non-ASCII characters"),
+        .services(#""1":{"serviceName":"a","image":""}"#, ".1.image", "must not be empty"),
         .service(#""running":"yes""#, "running", "true or false, found a string"),
         .service(#""imageId":[]"#, "imageId", "a string or a whole number"),
         .service(#""environment":["A=b"]"#, "environment", "expected an object, found a list"),
-        .service(#""environment":{"A=":"b"}"#, "environment", "has no ="),
-        .service(#""environment":{"":"b"}"#, "environment", "not empty"),
+        .service(#""environment":{"A=":"b"}"#, "environment", "contain ="),
+        .service(#""environment":{"":"b"}"#, "environment", "must not be empty"),
         .service(#""environment":{"A":{}}"#, "environment.A", "expected a string, found an object"),
         .service(#""environment":{"A":"x\u0000"}"#, "environment.A", "NUL"),
         .service(#""labels":[]"#, "labels", "expected an object"),
         .service(
             #""labels":{"io.balena.update.strategy":"handover"}"#,
             "labels.io.balena.update.strategy",
-            "handover is none of download-then-kill, kill-then-download, delete-then-download, hand-over"
+            "handover is not one of download-then-kill, kill-then-download, delete-then-download, hand-over"
         ),
         .service(
             #""labels":{"io.balena.update.handover-timeout":"1m"}"#,
@@ -149,9 +149,13 @@ struct TargetRefusalTests {
             "whole seconds from 1 to 3600, found 0"
         ),
         .service(#""networks":["lan"]"#, "networks", "the application has no network lan"),
-        .service(#""networks":["lan","lan"]"#, "networks.1", "is there twice"),
-        .service(#""networks":{"default":{"alias":"x"}}"#, "networks.default.alias", "none of aliases, ipv4_address"),
-        .service(#""networks":["default"],"network_mode":"host""#, "networks", "either a network_mode or networks"),
+        .service(#""networks":["lan","lan"]"#, "networks.1", "is listed twice"),
+        .service(
+            #""networks":{"default":{"alias":"x"}}"#,
+            "networks.default.alias",
+            "not one of aliases, ipv4_address"
+        ),
+        .service(#""networks":["default"],"network_mode":"host""#, "networks", "both network_mode and networks"),
         .service(#""depends_on":["db"]"#, "depends_on", "the application has no service db"),
         .service(
             #""depends_on":{"db":{"condition":"soon"}}"#,
@@ -164,7 +168,7 @@ struct TargetRefusalTests {
         .service(#""command":"a 'b""#, "command", "a quote is not closed"),
         .service(#""command":"a \\""#, "command", "a quote is not closed"),
         .service(#""command":["a",[]]"#, "command.1", "expected a string"),
-        .service(#""network_mode":"mine""#, "network_mode", "mine is none of host, bridge, none"),
+        .service(#""network_mode":"mine""#, "network_mode", "mine is not one of host, bridge, none"),
         .service(#""privileged":1"#, "privileged", "true or false"),
         .service(#""restart":"sometimes""#, "restart", "no, always, unless-stopped, on-failure, on-failure:COUNT"),
         .service(#""restart":"on-failure:-1""#, "restart", "on-failure:COUNT"),
@@ -189,7 +193,7 @@ struct TargetRefusalTests {
         .service(#""stop_grace_period":"2h""#, "stop_grace_period", "from 0 to 1 h"),
         .service(#""stop_grace_period":"soon""#, "stop_grace_period", "such as 30s or 1m30s"),
         .service(#""stop_grace_period":"""#, "stop_grace_period", "such as 30s or 1m30s"),
-        .service(#""pid":"container:x""#, "pid", "none of host"),
+        .service(#""pid":"container:x""#, "pid", "not one of host"),
         .service(#""ipc":"service:x""#, "ipc", "host, private, shareable, none"),
         .service(#""mem_limit":-1"#, "mem_limit", "such as 67108864, 64m or 1g"),
         .service(#""mem_limit":"64q""#, "mem_limit", "such as 67108864, 64m or 1g"),

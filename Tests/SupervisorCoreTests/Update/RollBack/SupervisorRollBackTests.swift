@@ -40,7 +40,8 @@ struct SupervisorRollBackTests {
             #expect(await bench.device("update_pending") == false)
             let error = await bench.device("update_error")?.stringValue ?? ""
             #expect(
-                error == "Release c2 of service main of application 1 gave way to c1: its process ended with 7 after "
+                error
+                    == "Release c2 of service main of application 1 was rolled back to c1: its process ended with 7 after "
                     + "3 s. It is tried again when the target changes"
             )
         }

@@ -21,7 +21,7 @@ extension Composition {
         if !networks.isEmpty, service["network_mode"] != nil {
             throw TargetError(
                 place: service.path(of: "networks"),
-                reason: "a service has either a network_mode or networks"
+                reason: "a service cannot have both network_mode and networks"
             )
         }
         dependencies = try service["depends_on"]?.dependencies() ?? []
@@ -64,7 +64,7 @@ extension TargetMember {
     fileprivate func oneOf(_ allowed: [String]) throws(TargetError) -> String {
         let value = try string()
         guard allowed.contains(value) else {
-            throw TargetError(place: path, reason: "\(value) is none of \(allowed.joined(separator: ", "))")
+            throw TargetError(place: path, reason: "\(value) is not one of \(allowed.joined(separator: ", "))")
         }
         return value
     }
@@ -74,7 +74,7 @@ extension TargetMember {
         var result: [NetworkMembership] = []
         func add(_ membership: NetworkMembership, _ place: String) throws(TargetError) {
             guard !result.contains(where: { $0.network == membership.network }) else {
-                throw TargetError(place: place, reason: "the network \(membership.network) is there twice")
+                throw TargetError(place: place, reason: "the network \(membership.network) is listed twice")
             }
             result.append(membership)
         }
@@ -162,7 +162,7 @@ extension TargetMember {
             }
             throw TargetError(
                 place: path,
-                reason: "\(value) is none of no, always, unless-stopped, on-failure, on-failure:COUNT"
+                reason: "\(value) is not one of no, always, unless-stopped, on-failure, on-failure:COUNT"
             )
         }
     }
@@ -203,7 +203,10 @@ extension TargetMember {
         }
         if !parts[0].hasPrefix("/") { _ = try TargetMember(.string(parts[0]), path).name() }
         guard !["/data", "/tmp/balena", "/tmp/resin"].contains(parts[1]) else {
-            throw TargetError(place: path, reason: "\(parts[1]) is the supervisor's: /data, /tmp/balena, /tmp/resin")
+            throw TargetError(
+                place: path,
+                reason: "\(parts[1]) is reserved for the supervisor: /data, /tmp/balena, /tmp/resin"
+            )
         }
         return .init(source: parts[0], target: parts[1], readOnly: mode == "ro")
     }

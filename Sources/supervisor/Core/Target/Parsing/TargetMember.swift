@@ -42,7 +42,7 @@ struct TargetMember {
 
     func string() throws(TargetError) -> String {
         guard case .string(let value) = json else { throw wrong("a string") }
-        guard !value.utf8.contains(0) else { throw TargetError(place: path, reason: "a string with a NUL in it") }
+        guard !value.utf8.contains(0) else { throw TargetError(place: path, reason: "a string that contains NUL") }
         return value
     }
 
@@ -90,7 +90,7 @@ struct TargetMember {
     func environment() throws(TargetError) -> [String: String] {
         let result = try stringMap()
         for name in result.keys where name.isEmpty || name.contains("=") || name.utf8.contains(0) {
-            throw TargetError(place: path, reason: "a variable's name is not empty and has no =")
+            throw TargetError(place: path, reason: "a variable's name must not be empty or contain =")
         }
         return result
     }
@@ -106,7 +106,7 @@ struct TargetMember {
         guard safe, first, value.utf8.count <= 63 else {
             throw TargetError(
                 place: path,
-                reason: "a name has 1 to 63 letters, digits, _ - and . and starts with a letter or a digit"
+                reason: "a name must have 1 to 63 letters, digits, _ - and . and must start with a letter or a digit"
             )
         }
         return value
@@ -115,7 +115,10 @@ struct TargetMember {
     func imageReference() throws(TargetError) -> String {
         let value = try string()
         guard !value.isEmpty, value.utf8.count <= 512, value.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
-            throw TargetError(place: path, reason: "an image's name is not empty and has neither spaces nor non-ASCII")
+            throw TargetError(
+                place: path,
+                reason: "an image's name must not be empty or contain spaces or non-ASCII characters"
+            )
         }
         return value
     }

@@ -22,10 +22,10 @@ struct TargetObject {
         return member
     }
 
-    /// For members that would change what runs, were they understood.
+    /// For unknown members that would change what runs if they were understood.
     func refuseUnknown(known: [String]) throws(TargetError) {
         for (name, member) in members where !known.contains(name) {
-            throw TargetError(place: member.path, reason: "\(name) is none of \(known.joined(separator: ", "))")
+            throw TargetError(place: member.path, reason: "\(name) is not one of \(known.joined(separator: ", "))")
         }
     }
 }

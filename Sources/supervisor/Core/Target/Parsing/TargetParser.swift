@@ -35,10 +35,10 @@ struct TargetParser {
         target.config = try root["config"]?.stringMap() ?? [:]
         for (name, member) in try root.required("apps").object().members {
             guard let id = AppID(digits: name) else {
-                throw TargetError(place: member.path, reason: "an application's id has digits only")
+                throw TargetError(place: member.path, reason: "an application's id must consist of digits")
             }
             guard target[id] == nil else {
-                throw TargetError(place: member.path, reason: "the application is there twice")
+                throw TargetError(place: member.path, reason: "the application is listed twice")
             }
             target.apps.append(try app(id, member))
         }
@@ -59,7 +59,7 @@ struct TargetParser {
         for (serviceID, value) in try object.required("services").object().members {
             let service = try service(serviceID, value)
             guard !app.services.contains(where: { $0.name == service.name }) else {
-                throw TargetError(place: value.path, reason: "a second service is called \(service.name)")
+                throw TargetError(place: value.path, reason: "two services are called \(service.name)")
             }
             app.services.append(service)
         }
@@ -164,7 +164,7 @@ struct TargetParser {
                 guard subnets.contains(where: { AddressBlock(subnet: $0.subnet)?.contains(address) == true }) else {
                     throw TargetError(
                         place: place,
-                        reason: "\(text) is in no subnet that the network \(membership.network) asks for"
+                        reason: "\(text) is not in a subnet that the network \(membership.network) defines"
                     )
                 }
             }
@@ -269,7 +269,7 @@ struct TargetParser {
             let strategy = prefix + "update.strategy"
             if let value = service.labels[strategy], UpdateStrategy(rawValue: value) == nil {
                 let allowed = UpdateStrategy.allCases.map(\.rawValue).joined(separator: ", ")
-                throw TargetError(place: "\(path).labels.\(strategy)", reason: "\(value) is none of \(allowed)")
+                throw TargetError(place: "\(path).labels.\(strategy)", reason: "\(value) is not one of \(allowed)")
             }
             let timeout = prefix + "update.handover-timeout"
             if let value = service.labels[timeout], !Self.isNumber(value, in: 0...86_400_000) {

@@ -20,7 +20,7 @@ extension Supervisor {
             if isSaid == true || parts.clock.now >= end {
                 if handOvers.end(key) {
                     logger.notice(
-                        isSaid == true ? "The new container has taken over" : "The time for the hand-over is up",
+                        isSaid == true ? "The new container has taken over" : "The time for the hand-over has run out",
                         metadata: ["app-id": "\(key.app)", "service": "\(key.service)"]
                     )
                 }

@@ -120,7 +120,7 @@ struct RollBack: Sendable {
             for service in app.services where service.healthyAfter != nil && releases.rejects(app, service) {
                 let key = ServiceKey(app: app.id, service: service.name)
                 guard let rejected = releases.rejected[key], let good = releases.good[key] else { continue }
-                return "Release \(app.commit) of service \(service.name) of application \(app.id) gave way to "
+                return "Release \(app.commit) of service \(service.name) of application \(app.id) was rolled back to "
                     + "\(good.commit): \(rejected.reason). It is tried again when the target changes"
             }
         }

@@ -15,7 +15,7 @@ extension Supervisor {
             digest: digest,
             instances,
             isStopped: memory.stoppedByRequest.contains(key),
-            // A process that ends at once has done so before anybody was there to hear of it.
+            // A process that ends at once has done so before its events were followed.
             exitCode: crashes.exitCode(of: key),
             at: parts.clock.now
         )
@@ -27,12 +27,12 @@ extension Supervisor {
             await saveReleases()
             logger.info("The release \(app.commit) is good", metadata: metadata)
         case .failsWithoutFallback(let reason):
-            let text = "The release \(app.commit) fails, and there is none to go back to: \(reason)"
+            let text = "The release \(app.commit) fails, and there is none to roll back to: \(reason)"
             logger.warning("\(text)", metadata: metadata)
         case .rejected(let reason, let goodCommit):
             await saveReleases()
             publish(.updateRolledBack(key, reason))
-            logger.error("The release \(app.commit) gives way to \(goodCommit): \(reason)", metadata: metadata)
+            logger.error("The release \(app.commit) is rolled back to \(goodCommit): \(reason)", metadata: metadata)
         }
     }
 
@@ -47,7 +47,7 @@ extension Supervisor {
         do throws(SupervisorError) {
             try await onWorker { try store.save(releases: json) }
         } catch {
-            logger.error("Which releases are good could not be kept: \(error)")
+            logger.error("The list of good releases could not be saved: \(error)")
         }
     }
 }
