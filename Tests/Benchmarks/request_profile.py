@@ -34,10 +34,10 @@ FUNCTIONS = [
 MODULES = [
     ("HTTP parser", r"NIOHTTP1|CNIOLLHTTP"),
     ("NIO", r"NIOCore|NIOPosix|CNIO|_NIO|NIOConcurrencyHelpers|DequeModule|Atomics"),
-    ("JSON", r"SupervisorPluginAPI"),
+    ("JSON", r"\$s4JSON|\bJSON\.|SupervisorPluginAPI"),
     ("routing, key, answer", r"SupervisorHTTP"),
-    ("state and locks", r"SupervisorCore|CLinux"),
-    ("worker thread", r"SupervisorReactor"),
+    ("state and locks", r"SupervisorCore|LinuxSupport|CLinux"),
+    ("worker thread", r"SupervisorEventLoop"),
 ]
 CALLS = {
     "epoll_wait": "kernel: wait for sockets",
