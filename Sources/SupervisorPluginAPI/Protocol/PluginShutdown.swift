@@ -1,5 +1,4 @@
 public import HostOperations
-import JSON
 
 /// plugin.shutdown: the last call. The plugin takes no further calls, finishes those under way, answers and exits.
 public enum PluginShutdown: HostOperation {

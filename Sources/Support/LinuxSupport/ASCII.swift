@@ -9,6 +9,9 @@ extension UInt8 {
     /// "0" to "9" and "a" to "f", the digits of our own hexadecimal numbers.
     @inlinable package var isLowercaseHexDigit: Bool { isASCIIDigit || (0x61...0x66).contains(self) }
 
+    /// "A" to "Z" in lower case; every other byte as it is.
+    @inlinable package var lowercasedASCII: UInt8 { (0x41...0x5A).contains(self) ? self | 0x20 : self }
+
     /// The value of a hexadecimal digit in either case; nil for every other byte.
     @inlinable package var hexDigitValue: UInt8? {
         switch self {

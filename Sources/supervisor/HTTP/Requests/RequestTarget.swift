@@ -60,9 +60,3 @@ struct RequestTarget {
 private let slash = UInt8(ascii: "/")
 private let question = UInt8(ascii: "?")
 private let percent = UInt8(ascii: "%")
-
-extension UInt8 {
-    fileprivate var lowercasedASCII: UInt8 {
-        (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(self) ? self | 0x20 : self
-    }
-}

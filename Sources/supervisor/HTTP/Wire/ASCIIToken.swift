@@ -1,3 +1,5 @@
+import LinuxSupport
+
 /// Tokens of header fields, which HTTP compares as ASCII in either case (RFC 9110, section 5.6.2).
 ///
 /// Field values come from strangers. String's own comparison, `lowercased()` and `split` work on grapheme clusters and
@@ -5,7 +7,7 @@
 enum ASCIIToken {
     /// Whether the bytes are those of `word`, which is written in lower case.
     static func matches(_ bytes: some Sequence<UInt8>, _ word: String) -> Bool {
-        bytes.elementsEqual(word.utf8) { byte, wanted in lowercased(byte) == wanted }
+        bytes.elementsEqual(word.utf8) { byte, wanted in byte.lowercasedASCII == wanted }
     }
 
     /// The bytes without spaces and tabs at both ends.
@@ -17,9 +19,5 @@ enum ASCIIToken {
 
     static func isBlank(_ byte: UInt8) -> Bool {
         byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t")
-    }
-
-    private static func lowercased(_ byte: UInt8) -> UInt8 {
-        (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
     }
 }
