@@ -38,6 +38,7 @@ import Testing
         new.interfaces = []
         new.maxConnections = 8
         new.pingRequiresKey = false
+        new.reportedVersion = "1.2.3"
         new.engineSocket = "/x"
         new.engineSocketIsGiven = true
         new.target = "/x"

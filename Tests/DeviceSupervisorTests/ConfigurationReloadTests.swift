@@ -26,6 +26,7 @@ import Testing
         ("[API]\nInterfaces=lo", []),
         ("[API]\nMaxConnections=10", []),
         ("[API]\nPingRequiresKey=no", []),
+        ("[API]\nReportedVersion=1.2.3", []),
         ("[Applications]\nTarget=/t", []),
         ("[Applications]\nPollIntervalSec=5", []),
         ("[API]\nPort=48484\n[Unknown]\na=b", []),

@@ -31,6 +31,7 @@ import UnitFile
                     interfaces: ["lo", "docker0", "apps", "resin-vpn", "tun0"],
                     maxConnections: 512,
                     pingRequiresKey: true,
+                    reportedVersion: "6.6.11",
                     engineSocket: "\(root.path)/docker.sock",
                     engineSocketIsGiven: false,
                     target: "/var/lib/device-supervisor/apps.json",
@@ -126,6 +127,7 @@ import UnitFile
             Interfaces=eth0 lo
             MaxConnections=64
             PingRequiresKey=no
+            ReportedVersion=10.2.3
             [Engine]
             Socket=/e.sock
             [Applications]
@@ -157,6 +159,7 @@ import UnitFile
                     interfaces: ["lo", "br0", "eth0"],
                     maxConnections: 64,
                     pingRequiresKey: false,
+                    reportedVersion: "10.2.3",
                     engineSocket: "/e.sock",
                     engineSocketIsGiven: true,
                     target: "/t.json",
@@ -194,6 +197,14 @@ import UnitFile
             "API", "PingRequiresKey=maybe",
             "[API] PingRequiresKey: \"maybe\" is neither yes nor no; "
                 + "allowed: yes, no, true, false, on, off, 1, 0"
+        ),
+        (
+            "API", "ReportedVersion=v10.2",
+            "[API] ReportedVersion: \"v10.2\" is not a version; allowed: three numbers such as 6.6.11"
+        ),
+        (
+            "API", "ReportedVersion=1.02.3",
+            "[API] ReportedVersion: \"1.02.3\" is not a version; allowed: three numbers such as 6.6.11"
         ),
         (
             "API", "Interfaces=lo eth*",

@@ -159,7 +159,7 @@ SHOWN_LOCKS = "/run/device-supervisor-locks"
 SHOWN_MEMBERS = {
     "ip_address": "192.168.0.114 10.42.0.3",
     "os_version": "Debian GNU/Linux 12 (bookworm)",
-    "supervisor_version": "0.1.0",
+    "agent_version": "0.1.0",
 }
 #: Headers that the page leaves out.
 VARYING = ("date:", "content-length:", "x-request-id:")

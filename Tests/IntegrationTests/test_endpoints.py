@@ -378,7 +378,7 @@ def test_an_endpoint_without_a_body_ignores_one(device: Supervisor, container: s
 
 BAD_APP_IDS: list[Any] = [
     None, True, False, [], {}, [target.APP], "", " ", "abc", "1000001x", " 1000001", "1000001 ", "+1000001", "-1000001",
-    "0x10", "1e6", "1000001.0", 1000001.0, 1000001.5, -1, "１００",
+    "0x10", "1e6", "1000001.0", 1000001.5, 1e300, -1, "１００",
 ]  # fmt: skip
 
 
@@ -388,6 +388,13 @@ def test_an_app_id_that_is_none_is_refused(device: Supervisor, container: str, p
     check = is_error_object if path == "/v1/purge" else is_text
     check(device.api("POST", path, {"appId": value}), 400)
     assert device.engine.running(target.APP)["Id"] == container
+
+
+@pytest.mark.parametrize("text", ["1000001.0", "1.000001e6", "10000010e-1", "1000001.000e0"])
+def test_a_whole_number_is_one_however_it_is_written(device: Supervisor, container: str, text: str) -> None:
+    for body in (b'{"appId":%s}', b'\xef\xbb\xbf{"appId":%s}'):
+        answer = device.api("POST", "/v1/restart", body % text.encode(), headers=[("Content-Type", JSON)])
+        assert answer.status == 200, answer
 
 
 @pytest.mark.parametrize("path", ["/v1/restart", "/v1/purge"])
@@ -544,7 +551,10 @@ def test_device_tells_the_state_in_the_order_of_the_reference(device: Supervisor
     assert (state["status"], state["download_progress"]) == ("Idle", None)
     os_name = next(line for line in open("/etc/os-release") if line.startswith("PRETTY_NAME"))
     assert state["os_version"] == os_name.split("=", 1)[1].strip().strip('"')
-    assert re.fullmatch(r"\d+\.\d+\.\d+", state["supervisor_version"])
+    # The SDKs ask for 1.8.0 and more before they stop or start an application.
+    assert state["supervisor_version"] == "6.6.11"
+    assert re.fullmatch(r"\d+\.\d+\.\d+", state["agent_version"])
+    assert state["agent_version"] in device.ctl("--version").stdout
     assert (state["update_pending"], state["update_downloaded"], state["update_failed"]) == (False, False, False)
     assert answer.body == json.dumps(dict(pairs), separators=(",", ":"), ensure_ascii=False).encode(), "it is compact"
 

@@ -238,7 +238,7 @@ def test_a_second_container_of_a_service_is_removed(running: Supervisor) -> None
     first = running.engine.running(target.APP)
     labels = {**first["Config"]["Labels"], "io.supervisor.config": "older"}
     body = {"Image": "demo:1", "Labels": labels, "HostConfig": {"NetworkMode": "host"}}
-    made = running.engine.ask("POST", "/containers/create", body, {"name": "surplus"})
+    made = running.engine.ask("POST", "/containers/create", body, {"name": f"main_{target.APP}_older"})
     running.engine.ask("POST", f"/containers/{made['Id']}/start")
     running.update()
     wait_until(lambda: len(running.engine.containers(target.APP)) == 1, 15, "one container is left")

@@ -21,7 +21,7 @@ struct JSONParser {
         guard bytes.count <= limits.size else {
             throw failure("the input is longer than \(limits.size) bytes", at: max(0, limits.size))
         }
-        guard !bytes.starts(with: [0xEF, 0xBB, 0xBF]) else { throw failure("a byte order mark is not allowed") }
+        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { offset = 3 }
         skipWhiteSpace()
         let value = try parseValue(depth: 0)
         skipWhiteSpace()

@@ -16,7 +16,7 @@ extension JSONValue {
     /// Parses one JSON text as RFC 8259 defines it; anything but white space after it is an error.
     ///
     /// Where the RFC leaves a choice:
-    /// - The text is UTF-8 without a byte order mark. Overlong forms, encoded surrogates and truncated sequences are
+    /// - The text is UTF-8. A byte order mark before it, which editors write, is ignored (RFC 8259, section 8.1). Overlong forms, encoded surrogates and truncated sequences are
     ///   refused, never repaired.
     /// - Two members of one object with the same name are refused. Names are the same if their code units are, so é
     ///   composed and é decomposed are two names.

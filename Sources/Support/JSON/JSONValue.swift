@@ -17,8 +17,14 @@ extension JSONValue {
         if case .string(let value) = self { value } else { nil }
     }
 
+    /// A whole number however it is written: 12, 12.0 and 1.2e1 are the same. nil beyond 2^53 where it is not written as an
+    /// integer: there a double no longer tells neighbours apart.
     public var integerValue: Int64? {
-        if case .integer(let value) = self { value } else { nil }
+        switch self {
+        case .integer(let value): value
+        case .double(let value) where abs(value) <= 0x1p53: Int64(exactly: value)
+        default: nil
+        }
     }
 
     public var boolValue: Bool? {

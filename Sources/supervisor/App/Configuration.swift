@@ -25,6 +25,8 @@ struct Configuration: Sendable, Hashable {
     var maxConnections: Int
     /// Whether GET /ping asks for the API key.
     var pingRequiresKey: Bool
+    /// What clients are given as the version of the supervisor.
+    var reportedVersion: String
 
     // MARK: [Engine]
 
@@ -62,6 +64,7 @@ extension Configuration {
         interfaces = new.interfaces
         maxConnections = new.maxConnections
         pingRequiresKey = new.pingRequiresKey
+        reportedVersion = new.reportedVersion
         target = new.target
         pollInterval = new.pollInterval
         let kept = sources.filter { waiting.contains($0.key) }

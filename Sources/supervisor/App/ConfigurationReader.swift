@@ -1,4 +1,5 @@
 import LinuxSupport
+import SupervisorCore
 import UnitFile
 
 /// Turns the contents of configuration files into a `Configuration`.
@@ -12,7 +13,7 @@ struct ConfigurationReader {
     static let keys: [String: Set<String>] = [
         "Supervisor": ["StateDirectory", "RuntimeDirectory"],
         "Device": ["DeviceType", "UUID"],
-        "API": ["Port", "Interfaces", "MaxConnections", "PingRequiresKey"],
+        "API": ["Port", "Interfaces", "MaxConnections", "PingRequiresKey", "ReportedVersion"],
         "Engine": ["Socket"],
         "Applications": ["Target", "DataDirectory", "LockDirectory", "PollIntervalSec"],
         "Plugins": ["SearchPath"],
@@ -40,6 +41,7 @@ struct ConfigurationReader {
             interfaces: try interfaces() ?? ["lo", "docker0", "apps", "resin-vpn", "tun0"],
             maxConnections: try file.last("MaxConnections", in: "API")?.integer(in: 8...10_000) ?? 512,
             pingRequiresKey: try file.last("PingRequiresKey", in: "API")?.bool() ?? true,
+            reportedVersion: try reportedVersion(),
             engineSocket: socket ?? defaults.engineSocket,
             engineSocketIsGiven: socket != nil,
             target: try path("Target", in: "Applications") ?? Self.join(stateDirectory, "apps.json"),
@@ -114,6 +116,27 @@ struct ConfigurationReader {
 
     private static func isDeviceTypeCharacter(_ byte: UInt8) -> Bool {
         byte.isASCIILetter || byte.isASCIIDigit || "-_.".utf8.contains(byte)
+    }
+
+    /// Three numbers, which is what clients compare (semver.org), and what may follow them there.
+    private func reportedVersion() throws(UnitFileError) -> String {
+        guard let assignment = file.last("ReportedVersion", in: "API") else { return SupervisorSettings.apiVersion }
+        let text = Array(assignment.text.utf8)
+        let end = text.firstIndex { $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "+") } ?? text.count
+        let numbers = text[..<end].split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        let isVersion =
+            numbers.count == 3
+            && numbers.allSatisfy {
+                (1...6).contains($0.count) && $0.allSatisfy(\.isASCIIDigit)
+                    && ($0.count == 1 || $0.first != UInt8(ascii: "0"))
+            }
+        let rest = text[end...]
+        guard isVersion, rest.count != 1, text.count <= 64,
+            rest.allSatisfy({ $0.isASCIILetter || $0.isASCIIDigit || "-+.".utf8.contains($0) })
+        else {
+            throw assignment.error("\(assignment.shown) is not a version", allowed: "three numbers such as 6.6.11")
+        }
+        return assignment.text
     }
 
     private func uuid() throws(UnitFileError) -> String? {

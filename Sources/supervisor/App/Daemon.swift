@@ -127,7 +127,8 @@ actor Daemon {
                 uuid: contents.uuid,
                 deviceType: configuration.deviceType,
                 osVersion: Host.operatingSystem(),
-                supervisorVersion: Version.text
+                supervisorVersion: Version.text,
+                architecture: Host.architecture()
             ),
             settings: configuration.supervisorSettings,
             contents: contents
@@ -313,6 +314,7 @@ extension Configuration {
             targetFile: target,
             pollInterval: pollInterval,
             apiPort: port,
+            reportedVersion: reportedVersion,
             engineSocket: engineSocket
         )
     }

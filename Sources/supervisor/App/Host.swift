@@ -14,6 +14,22 @@ enum Host {
         return "Linux"
     }
 
+    /// In the names that balena has for it; see `DeviceIdentity.architecture`.
+    static func architecture() -> String {
+        var name = utsname()
+        guard uname(&name) == 0 else { return "" }
+        let machine = withUnsafeBytes(of: name.machine) { bytes in
+            String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        return switch machine {
+        case "x86_64": "amd64"
+        case "i386", "i586", "i686": "i386"
+        case "armv6l": "rpi"
+        case "armv7l", "armv8l": "armv7hf"
+        default: machine
+        }
+    }
+
     /// 32 hex digits of proc_sys_kernel(5)'s boot_id; "unknown" where it may not be read.
     static func bootID() -> String {
         let id = text(of: "/proc/sys/kernel/random/boot_id").filter(\.isHexDigit)

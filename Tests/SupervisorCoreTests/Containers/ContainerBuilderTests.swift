@@ -48,7 +48,7 @@ struct ContainerBuilderTests {
             "SUPERVISOR_HOST": "172.17.0.1",
             "SUPERVISOR_PORT": "48484",
             "SUPERVISOR_API_KEY": String(repeating: "k", count: 64),
-            "SUPERVISOR_VERSION": "1.2.3",
+            "SUPERVISOR_VERSION": "6.6.11",
             "APP_ID": "2167",
             "APP_NAME": "my app",
             "APP_RELEASE": "c1",
@@ -57,8 +57,14 @@ struct ContainerBuilderTests {
             "DEVICE_TYPE": "raspberrypi4-64",
             "HOST_OS_VERSION": "Debian GNU/Linux 12 (bookworm)",
             "SERVICE_NAME": "main",
+            "DEVICE_ARCH": "amd64",
+            "DEVICE_NAME_AT_INIT": "",
         ]
-        var expected = ["RESIN": "1", "BALENA": "1"]
+        var expected = [
+            "RESIN": "1", "BALENA": "1", "USER": "root",
+            "RESIN_SERVICE_KILL_ME_PATH": "/tmp/balena/handover-complete",
+            "BALENA_SERVICE_HANDOVER_COMPLETE_PATH": "/tmp/balena/handover-complete",
+        ]
         for (name, value) in ours {
             expected["RESIN_\(name)"] = value
             expected["BALENA_\(name)"] = value

@@ -14,9 +14,9 @@ struct SupervisorStatusTests {
                 await bench.supervisor.device().text
                     == #"{"api_port":48484,"ip_address":"192.168.1.2 10.0.0.2","commit":"c1","status":"Idle","#
                     + #""download_progress":null,"os_version":"Debian GNU/Linux 12 (bookworm)","#
-                    + #""supervisor_version":"1.2.3","update_pending":false,"update_downloaded":false,"#
-                    + #""update_failed":false,"update_error":null,"update_warning":null,"locks":[],"#
-                    + #""connectivity":{"enabled":true,"connected":null}}"#
+                    + #""supervisor_version":"6.6.11","update_pending":false,"update_downloaded":false,"#
+                    + #""update_failed":false,"update_error":null,"locks":[],"#
+                    + #""connectivity":{"enabled":true,"connected":null},"update_warning":null,"agent_version":"1.2.3"}"#
             )
         }
     }

@@ -5,10 +5,14 @@ struct ContainerBuilder: Sendable {
     var identity: DeviceIdentity
     var apiKey: String
     var apiPort: Int
+    var reportedVersion = SupervisorSettings.apiVersion
+    var deviceName = ""
     var directories: AppDirectories
 
     /// The path of the update lock inside a container.
     static let lockPath = "/tmp/balena/updates.lock"
+    /// Where the successor of a hand-over says that the former container may go, inside a container.
+    static let handOverPath = "/tmp/balena/handover-complete"
 
     /// - Parameter host: the address at which a container of this network mode reaches the host.
     func specification(app: AppTarget, service: ServiceTarget, host: String) -> ContainerSpecification {
@@ -149,17 +153,22 @@ struct ContainerBuilder: Sendable {
             "SUPERVISOR_HOST": host,
             "SUPERVISOR_PORT": String(apiPort),
             "SUPERVISOR_API_KEY": apiKey,
-            "SUPERVISOR_VERSION": identity.supervisorVersion,
+            "SUPERVISOR_VERSION": reportedVersion,
             "APP_ID": app.id.description,
             "APP_NAME": app.name,
             "APP_RELEASE": app.commit,
             "APP_LOCK_PATH": Self.lockPath,
             "DEVICE_UUID": identity.uuid,
             "DEVICE_TYPE": identity.deviceType,
+            "DEVICE_ARCH": identity.architecture,
+            "DEVICE_NAME_AT_INIT": deviceName,
             "HOST_OS_VERSION": identity.osVersion,
             "SERVICE_NAME": service.name,
         ]
         var result = service.environment
+        if result["USER"] == nil { result["USER"] = "root" }
+        result["RESIN_SERVICE_KILL_ME_PATH"] = Self.handOverPath
+        result["BALENA_SERVICE_HANDOVER_COMPLETE_PATH"] = Self.handOverPath
         for (name, value) in ours {
             result["RESIN_" + name] = value
             result["BALENA_" + name] = value

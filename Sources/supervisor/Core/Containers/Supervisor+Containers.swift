@@ -254,6 +254,13 @@ extension Supervisor {
     }
 
     func builder() -> ContainerBuilder {
-        ContainerBuilder(identity: identity, apiKey: apiKey, apiPort: settings.apiPort, directories: parts.directories)
+        ContainerBuilder(
+            identity: identity,
+            apiKey: apiKey,
+            apiPort: settings.apiPort,
+            reportedVersion: settings.reportedVersion,
+            deviceName: target?.name ?? "",
+            directories: parts.directories
+        )
     }
 }

@@ -62,9 +62,9 @@ struct HostConfigurationPatch: Sendable, Hashable {
 
     /// A number, whichever way it is written.
     private static func port(_ value: JSONValue) throws(SupervisorError) -> JSONValue {
+        if let number = value.integerValue, (1...65535).contains(number) { return .integer(number) }
         switch value {
         case .null: return .null
-        case .integer(let number) where (1...65535).contains(number): return value
         case .string(let text):
             let digits = text.utf8
             guard (1...5).contains(digits.count), digits.first != UInt8(ascii: "0"),

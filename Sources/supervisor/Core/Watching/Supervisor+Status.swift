@@ -20,14 +20,15 @@ extension Supervisor {
             "status": .string(progress.status.rawValue),
             "download_progress": downloadProgress,
             "os_version": .string(identity.osVersion),
-            "supervisor_version": .string(identity.supervisorVersion),
+            "supervisor_version": .string(settings.reportedVersion),
             "update_pending": .bool(progress.isPending),
             "update_downloaded": .bool(progress.isDownloaded),
             "update_failed": .bool(progress.hasFailed),
             "update_error": progress.error.map(JSONValue.string) ?? .null,
-            "update_warning": images.warning(target).map(JSONValue.string) ?? .null,
             "locks": locks,
             "connectivity": connectivity,
+            "update_warning": images.warning(target).map(JSONValue.string) ?? .null,
+            "agent_version": .string(identity.supervisorVersion),
         ]
     }
 

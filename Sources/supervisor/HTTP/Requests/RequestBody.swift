@@ -28,12 +28,12 @@ struct RequestBody: Sendable {
         members = object
     }
 
-    /// `appId`, as an integer literal or as a string of digits.
+    /// `appId`, as a whole number or as a string of digits.
     var appID: AppID {
         get throws(SupervisorError) {
-            switch members["appId"] {
-            case .integer(let number) where number >= 0:
-                return AppID(number)
+            let member = members["appId"]
+            if let number = member?.integerValue, number >= 0 { return AppID(number) }
+            switch member {
             case .string(let text):
                 guard let id = AppID(digits: text) else { fallthrough }
                 return id
@@ -49,7 +49,7 @@ struct RequestBody: Sendable {
     var force: Bool {
         switch members["force"] {
         case .bool(let value): value
-        case .integer(let number): number == 1
+        case .integer, .double: members["force"]?.integerValue == 1
         case .string(let text): ["1", "true", "on"].contains { ASCIIToken.matches(text.utf8, $0) }
         default: false
         }

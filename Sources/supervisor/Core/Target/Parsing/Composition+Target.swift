@@ -226,7 +226,7 @@ extension TargetMember {
     /// Whole seconds: a number, or a duration such as "1m30s", "10s", "500ms" (rounded up).
     fileprivate func seconds() throws(TargetError) -> Int {
         let wrong = TargetError(place: path, reason: "expected a duration from 0 to 1 h, such as 30s or 1m30s")
-        if case .integer(let value) = json {
+        if let value = json.integerValue {
             guard (0...3600).contains(value) else { throw wrong }
             return Int(value)
         }
@@ -249,7 +249,7 @@ extension TargetMember {
     /// Bytes: a number, or one with a unit of b, k, m, g (powers of 1024).
     fileprivate func byteCount() throws(TargetError) -> Int64 {
         let wrong = TargetError(place: path, reason: "expected a number of bytes, such as 67108864, 64m or 1g")
-        if case .integer(let value) = json, value >= 0 { return value }
+        if let value = json.integerValue, value >= 0 { return value }
         let text = try self.text().lowercased()
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         let factors: [String: Int64] = [

@@ -48,7 +48,7 @@ struct TargetMember {
 
     /// A string, or a whole number as text.
     func text() throws(TargetError) -> String {
-        if case .integer(let value) = json { return String(value) }
+        if let value = json.integerValue { return String(value) }
         guard case .string = json else { throw wrong("a string or a whole number") }
         return try string()
     }
@@ -57,8 +57,7 @@ struct TargetMember {
     func scalar() throws(TargetError) -> String {
         switch json {
         case .string: try string()
-        case .integer(let value): String(value)
-        case .double, .bool: json.text
+        case .integer, .double, .bool: json.text
         case .null: ""
         case .array, .object: throw wrong("a string")
         }
