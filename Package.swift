@@ -94,7 +94,7 @@ let package = Package(
         ours(
             "SupervisorEngine",
             "supervisor/Engine",
-            ["SupervisorCore", "JSON", "LinuxSupport", "UnixHTTP", logging] + nio
+            ["SupervisorCore", "JSON", "LinuxSupport", "SupervisorPorts", "UnixHTTP", logging] + nio
         ),
         ours(
             "SupervisorPluginHost",

@@ -124,3 +124,77 @@ def test_an_app_that_writes_marks_and_dies_is_shown_and_hangs_nothing(babbling: 
     line = service()["lastLines"][-1]
     assert line.startswith("e\u0301") and len(line.encode()) <= 512
     assert babbling.api("GET", "/ping").body == b"OK"
+
+
+def patch(member: bytes) -> bytes:
+    return b'{"network":{"proxy":{' + member + b"}}}"
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize(
+    "content",
+    [patch(b'"' + name + b'":"' + MARKS + b'"') for name in (b"type", b"ip", b"port", b"login", b"password", b"other")]
+    + [patch(b'"noProxy":["' + MARKS + b'"]'), patch(b'"' + MARKS + b'":1'), b'{"network":{"hostname":"' + MARKS + b'"}}'],
+    ids=["type", "ip", "port", "login", "password", "other", "noProxy", "a name", "hostname"],
+)
+def test_a_patch_of_marks_costs_what_its_size_costs(shipped: Supervisor, content: bytes) -> None:
+    begin = time.monotonic()
+    answer = shipped.api("PATCH", "/v1/device/host-config", headers=[("Content-Type", "application/json")], body=content)
+    assert answer.status in (200, 400, 501)
+    assert time.monotonic() - begin < 0.5
+
+
+# ---- connections without a key
+
+
+def slow_request(device: Supervisor, source: str) -> tuple[socket.socket, bytes]:
+    """A client that has sent the first half of its request, and the other half."""
+    data = request("GET", f"/ping?apikey={device.key}")
+    client = socket.create_connection(("127.0.0.1", device.port), timeout=5, source_address=(source, 0))
+    client.sendall(data[: len(data) // 2])
+    return client, data[len(data) // 2 :]
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET /ping?apikey=x HTTP/1.1\r\nHost"], ids=["silent", "half requests"])
+def test_a_crowd_without_a_key_closes_its_own_connections_first(supervisor: Supervisor, begun: bytes) -> None:
+    supervisor.write_config({"API": {"MaxConnections": "8"}})
+    supervisor.start()
+    slow, rest = slow_request(supervisor, "127.0.0.2")
+    kept = socket.create_connection(("127.0.0.1", supervisor.port), timeout=5)
+    ping = request("GET", f"/ping?apikey={supervisor.key}")
+    kept.sendall(ping)
+    assert b"OK" in kept.recv(4096)
+    crowd = []
+    try:
+        for _ in range(100):
+            client = socket.create_connection(("127.0.0.1", supervisor.port), timeout=5)
+            client.sendall(begun)
+            crowd.append(client)
+        assert supervisor.api("GET", "/ping").status == 200, "a newcomer with the key"
+        slow.sendall(rest)
+        assert b"OK" in slow.recv(4096), "a slow client from another address"
+        kept.sendall(ping)
+        assert b"OK" in kept.recv(4096), "a client that has shown the key"
+    finally:
+        for client in [*crowd, slow, kept]:
+            client.close()
+
+
+# ---- what the disk takes long for
+
+
+@pytest.mark.alone
+def test_purged_files_of_root_hold_up_no_other_work_on_files(supervisor: Supervisor, measured) -> None:
+    folder = supervisor.data / ".purge-1"
+    folder.mkdir()
+    for number in range(150_000):
+        (folder / str(number)).touch()
+    supervisor.start()
+    worst = 0.0
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        begin = time.monotonic()
+        assert supervisor.api("POST", "/v1/regenerate-api-key").status == 200
+        worst = max(worst, time.monotonic() - begin)
+    measured(f"a new API key while 150,000 purged files of root's are looked at: at most {worst * 1000:.0f} ms")
+    assert worst < 0.5

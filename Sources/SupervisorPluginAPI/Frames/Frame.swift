@@ -1,3 +1,5 @@
+import LinuxSupport
+
 /// One line of the plugin protocol: a message of JSON-RPC 2.0 without batches, whose params are an object.
 public enum Frame: Sendable, Hashable {
     case request(id: RequestID, method: String, parameters: JSONObject)
@@ -22,15 +24,17 @@ public enum Frame: Sendable, Hashable {
         case nil, .null?: id = nil
         case let given?:
             guard let known = RequestID(given) else {
-                throw FrameError(.invalid, "id is neither a number nor a string")
+                throw FrameError(.invalid, "id is neither a number nor a string of at most \(RequestID.limit) bytes")
             }
             id = known
         }
-        guard object["jsonrpc"]?.stringValue == "2.0" else {
+        guard object["jsonrpc"]?.plainValue == "2.0" else {
             throw FrameError(.invalid, "jsonrpc is not \"2.0\"", id: id)
         }
         if let member = object["method"] {
-            guard let method = member.stringValue else { throw FrameError(.invalid, "method is not a string", id: id) }
+            guard let method = member.stringValue, method.isPrintableASCII(upTo: .max) else {
+                throw FrameError(.invalid, "method is not a string of printable ASCII", id: id)
+            }
             self = try Self.call(method, id, object)
         } else {
             self = try Self.response(id, object)

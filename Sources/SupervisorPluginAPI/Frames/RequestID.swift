@@ -3,11 +3,14 @@ public enum RequestID: Sendable, Hashable, CustomStringConvertible {
     case number(Int64)
     case text(String)
 
+    /// Bytes of a text.
+    static let limit = 128
+
     /// nil for a value that cannot be an id.
     public init?(_ json: JSONValue) {
         switch json {
         case .integer(let number): self = .number(number)
-        case .string(let text): self = .text(text)
+        case .string(let text) where text.utf8.count <= Self.limit: self = .text(text)
         default: return nil
         }
     }

@@ -1,4 +1,5 @@
 import Glibc
+import LinuxSupport
 import Synchronization
 
 /// Writes log lines to standard error with the prefixes of sd-daemon(3), `<0>` to `<7>`.
@@ -38,7 +39,7 @@ public enum PluginLog {
     public static func redact(_ secret: String) {
         guard secret.utf8.count >= 3 else { return }
         secrets.withLock { secrets in
-            secrets.removeAll { $0 == secret }
+            secrets.removeAll { $0.isExactly(secret) }
             secrets.append(secret)
             if secrets.count > 64 { secrets.removeFirst() }
         }

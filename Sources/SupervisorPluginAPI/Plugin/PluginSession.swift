@@ -1,3 +1,4 @@
+import LinuxSupport
 import Synchronization
 
 /// The plugin's side of one connection: handshake, calls under way, cancellation, end.
@@ -101,7 +102,7 @@ final class PluginSession<P: Plugin>: Sendable {
         case .accepted: break
         }
         guard let handler = state.handlers[method] else {
-            return PluginError(code: .methodNotFound, "unknown method \(method.prefix(100))")
+            return PluginError(code: .methodNotFound, "unknown method \(method.cut(toBytes: 100))")
         }
         guard state.calls.count < PluginProtocol.maximumCalls else {
             return PluginError(.busy, "\(PluginProtocol.maximumCalls) calls are under way")

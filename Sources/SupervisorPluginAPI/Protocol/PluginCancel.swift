@@ -13,7 +13,10 @@ public struct PluginCancel: PluginPayload, Hashable {
 
     public init(json: JSONObject) throws(PluginError) {
         guard let id = json["id"].flatMap(RequestID.init) else {
-            throw PluginError(.invalidArgument, "id is neither a number nor a string")
+            throw PluginError(
+                .invalidArgument,
+                "id is neither a number nor a string of at most \(RequestID.limit) bytes"
+            )
         }
         self.id = id
     }

@@ -83,8 +83,8 @@ public enum PluginInitialize: HostOperation {
         public init(json: JSONObject) throws(PluginError) {
             protocolVersion = try json.integer("protocolVersion", in: 0...(.max))
             let plugin = json["plugin"]?.objectValue ?? [:]
-            pluginName = try plugin.string("name")
-            pluginVersion = plugin["version"]?.stringValue ?? ""
+            pluginName = try plugin.plainString("name")
+            pluginVersion = plugin["version"]?.plainValue ?? ""
             guard let operations = json["operations"]?.arrayValue else {
                 throw PluginError(.invalidArgument, "operations is not an array")
             }
@@ -93,7 +93,7 @@ public enum PluginInitialize: HostOperation {
                 let members = operation.objectValue ?? [:]
                 self.operations.append(
                     Operation(
-                        name: try members.string("name"),
+                        name: try members.plainString("name"),
                         isIdempotent: members["idempotent"]?.boolValue ?? false
                     )
                 )

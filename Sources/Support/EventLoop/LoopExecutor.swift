@@ -1,4 +1,5 @@
 public import NIOCore
+import SupervisorPorts
 
 /// The event loop as an executor: of actors (serial) and of tasks (preference).
 ///
@@ -18,10 +19,13 @@ public final class LoopExecutor: SerialExecutor, TaskExecutor {
     public func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         loop.execute {
-            job.runSynchronously(
-                isolatedTo: self.asUnownedSerialExecutor(),
-                taskExecutor: self.asUnownedTaskExecutor()
-            )
+            // A task has no name here; what takes long in it has one.
+            LoopWatch.shared.run(nil) {
+                job.runSynchronously(
+                    isolatedTo: self.asUnownedSerialExecutor(),
+                    taskExecutor: self.asUnownedTaskExecutor()
+                )
+            }
         }
     }
 

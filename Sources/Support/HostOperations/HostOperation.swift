@@ -33,6 +33,15 @@ extension JSONObject {
         return value
     }
 
+    /// A required member that is a string of at most 512 bytes of printable ASCII, such as a name.
+    public func plainString(_ name: String) throws(PluginError) -> String {
+        _ = try string(name)
+        guard let value = self[name]?.plainValue else {
+            throw PluginError(.invalidArgument, "\(name) is not a string of at most 512 bytes of printable ASCII")
+        }
+        return value
+    }
+
     /// A required member that is a whole number within bounds.
     public func integer(_ name: String, in range: ClosedRange<Int64>) throws(PluginError) -> Int64 {
         guard let value = self[name]?.integerValue, range.contains(value) else {

@@ -17,7 +17,7 @@ public struct HostnamePayload: PluginPayload, Hashable {
     }
 
     public init(json: JSONObject) throws(PluginError) {
-        hostname = try json.string("hostname")
+        hostname = try json.plainString("hostname")
     }
 
     public var json: JSONObject { ["hostname": .string(hostname)] }

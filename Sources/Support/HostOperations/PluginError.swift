@@ -1,4 +1,5 @@
 package import JSON
+import LinuxSupport
 
 /// Why a call of the plugin protocol failed, as it stands in the `error` of a response.
 ///
@@ -90,15 +91,18 @@ public struct PluginError: Error, Sendable, Hashable, CustomStringConvertible {
 }
 
 extension PluginError {
-    /// nil for a value that is not an error object of JSON-RPC.
+    /// Bytes of a message, and of a detail, that are kept of what a plugin says.
+    private static let textLimit = 2048
+
+    /// nil for a value that is not an error object of JSON-RPC. Texts that are too long are cut.
     package init?(json: JSONValue) {
         guard let code = json["code"]?.integerValue, let message = json["message"]?.stringValue else { return nil }
-        self.init(code: Code(rawValue: code), message)
+        self.init(code: Code(rawValue: code), message.cut(toBytes: Self.textLimit))
         let data = json["data"]
-        reason = data?["reason"]?.stringValue.map(Reason.init)
+        reason = data?["reason"]?.plainValue.map(Reason.init)
         isRetryable = data?["retryable"]?.boolValue ?? false
-        detail = data?["detail"]?.stringValue
-        source = data?["source"]?.stringValue
+        detail = data?["detail"]?.stringValue?.cut(toBytes: Self.textLimit)
+        source = data?["source"]?.plainValue
     }
 
     package var json: JSONValue {

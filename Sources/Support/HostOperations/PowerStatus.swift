@@ -20,7 +20,7 @@ public enum PowerStatus: HostOperation {
         }
 
         public init(json: JSONObject) throws(PluginError) {
-            guard let preparing = Preparing(rawValue: try json.string("preparing")) else {
+            guard let preparing = Preparing(rawValue: try json.plainString("preparing")) else {
                 throw PluginError(.invalidArgument, "preparing must be none, reboot or power-off")
             }
             self.preparing = preparing

@@ -11,6 +11,15 @@ public struct JSONObject: Sendable, Hashable {
             self.name = name
             self.value = value
         }
+
+        public static func == (a: Member, b: Member) -> Bool {
+            CodeUnits(a.name) == CodeUnits(b.name) && a.value == b.value
+        }
+
+        public func hash(into hasher: inout Hasher) {
+            hasher.combine(CodeUnits(name))
+            hasher.combine(value)
+        }
     }
 
     public private(set) var members: [Member]
@@ -33,11 +42,30 @@ public struct JSONObject: Sendable, Hashable {
         self.members = members
     }
 
-    /// Of two members with one name the later value counts, at the place of the first.
+    /// Of two members with one name the later value counts, at the place of the first. Takes time in proportion to the size of
+    /// the names.
     public init(_ members: some Sequence<(String, JSONValue)>) {
         self.init()
-        for (name, value) in members { self[name] = value }
+        var places: [CodeUnits: Int] = [:]
+        for (name, value) in members {
+            guard count >= Self.membersToCompare else {
+                self[name] = value
+                continue
+            }
+            if places.isEmpty {
+                for (place, member) in self.members.enumerated() { places[CodeUnits(member.name)] = place }
+            }
+            if let place = places[CodeUnits(name)] {
+                self.members[place].value = value
+            } else {
+                places[CodeUnits(name)] = count
+                self.members.append(Member(name: name, value: value))
+            }
+        }
     }
+
+    /// Members up to which comparing names one by one is cheaper than hashing them.
+    static let membersToCompare = 8
 
     public var isEmpty: Bool { members.isEmpty }
     public var count: Int { members.count }

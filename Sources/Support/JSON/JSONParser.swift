@@ -9,9 +9,6 @@ struct JSONParser {
     private let limits: JSONValue.Limits
     private var offset = 0
 
-    /// Members of an object up to which comparing names one by one is cheaper than hashing them.
-    private static let membersToCompare = 8
-
     init(_ bytes: [UInt8], limits: JSONValue.Limits) {
         self.bytes = bytes
         self.limits = limits
@@ -104,7 +101,7 @@ struct JSONParser {
     /// `names` is filled only once there are so many members that a hostile object would make comparing them slow.
     private static func isNew(_ name: String, in members: [JSONObject.Member], _ names: inout Set<CodeUnits>) -> Bool {
         let name = CodeUnits(name)
-        if members.count < membersToCompare { return !members.contains { CodeUnits($0.name) == name } }
+        if members.count < JSONObject.membersToCompare { return !members.contains { CodeUnits($0.name) == name } }
         if names.isEmpty { names = Set(members.map { CodeUnits($0.name) }) }
         return names.insert(name).inserted
     }

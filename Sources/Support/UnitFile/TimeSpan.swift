@@ -27,7 +27,8 @@ enum TimeSpan {
             let name = rest.prefix { !("0"..."9").contains($0) && !UnitFile.isSpace($0) }
             rest = rest[name.endIndex...].drop(while: UnitFile.isSpace)
             lacksUnit = lacksUnit || name.isEmpty
-            guard let unit = units[name.isEmpty ? "s" : String(name)] else { return nil }
+            // Longer than any of them.
+            guard String(name).utf8.count <= 16, let unit = units[name.isEmpty ? "s" : String(name)] else { return nil }
             let (length, isTooLong) = number.multipliedReportingOverflow(by: unit)
             let (sum, isTooMuch) = total.addingReportingOverflow(length)
             if isTooLong || isTooMuch { return nil }

@@ -32,26 +32,26 @@ extension UnitFile.Assignment {
     }
 
     /// The value in quotes, cut and escaped as far as it takes to show it in one line.
-    public var shown: String { (text.count > 60 ? text.prefix(60) + "…" : text[...]).debugDescription }
+    public var shown: String { (text.utf8.count > 60 ? text.cut(toBytes: 60) + "…" : text).debugDescription }
 
     /// 1, yes, true, on or 0, no, false, off; small and capital letters are the same.
     public func bool() throws(UnitFileError) -> Bool {
-        switch text.lowercased() {
-        case "1", "yes", "true", "on": true
-        case "0", "no", "false", "off": false
-        default: throw error("\(shown) is neither yes nor no", allowed: "yes, no, true, false, on, off, 1, 0")
+        func isOne(of words: [String]) -> Bool {
+            words.contains { text.utf8.map(\.lowercasedASCII).elementsEqual($0.utf8) }
         }
+        if isOne(of: ["1", "yes", "true", "on"]) { return true }
+        if isOne(of: ["0", "no", "false", "off"]) { return false }
+        throw error("\(shown) is neither yes nor no", allowed: "yes, no, true, false, on, off, 1, 0")
     }
 
     /// A decimal number.
     public func integer(in range: ClosedRange<Int>) throws(UnitFileError) -> Int {
         let allowed = "\(range.lowerBound) to \(range.upperBound)"
-        let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
-        guard digits.utf8.isDecimal else {
+        guard text.utf8.dropFirst(text.begins(with: "-") ? 1 : 0).isDecimal else {
             throw error("\(shown) is not a whole number", allowed: allowed)
         }
         guard let number = Int(text), range.contains(number) else {
-            throw error("\(text.count > 20 ? shown : text) is out of range", allowed: allowed)
+            throw error("\(text.utf8.count > 20 ? shown : text) is out of range", allowed: allowed)
         }
         return number
     }

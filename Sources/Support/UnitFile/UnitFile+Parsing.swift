@@ -1,3 +1,5 @@
+import LinuxSupport
+
 extension UnitFile {
     /// The largest file that is read, in bytes.
     public static let sizeLimit = 1 << 20
@@ -6,7 +8,8 @@ extension UnitFile {
     ///
     /// Follows systemd.syntax(7), but for what it ignores with a warning, this refuses: a line that is neither section
     /// header nor assignment, an assignment before the first section, an unfinished header. Lines may end in CR LF, the
-    /// text may begin with a byte order mark. NUL and bytes that are not UTF-8 are refused.
+    /// text may begin with a byte order mark. NUL and bytes that are not UTF-8 are refused, and so are names of sections and
+    /// keys that are not printable ASCII of at most 255 bytes.
     public init(parsing bytes: [UInt8], file: String) throws(UnitFileError) {
         self.init()
         guard bytes.count <= Self.sizeLimit else {
@@ -26,12 +29,13 @@ extension UnitFile {
                 continue
             }
             var whole = continued ?? (number, [])
+            // Appending to bytes that are kept elsewhere, too, would copy them for each line.
+            continued = nil
             whole.bytes += line
             if Self.endsInContinuation(whole.bytes) {
                 whole.bytes[whole.bytes.count - 1] = UInt8(ascii: " ")
                 continued = whole
             } else {
-                continued = nil
                 try take(whole.bytes, at: Location(file: file, line: whole.line))
             }
         }
@@ -46,7 +50,9 @@ extension UnitFile {
             guard text.last == "]", text.count > 2 else {
                 throw Self.malformed("a section header must have the form [NAME]", location)
             }
-            headers.append(Header(section: String(text.dropFirst().dropLast()), location: location))
+            let section = String(text.dropFirst().dropLast())
+            try Self.check(name: section, at: location)
+            headers.append(Header(section: section, location: location))
             return
         }
         guard let sign = text.firstIndex(of: "=") else {
@@ -57,6 +63,7 @@ extension UnitFile {
         guard let section = headers.last?.section else {
             throw Self.malformed("an assignment before the first [SECTION]", location)
         }
+        try Self.check(name: String(key), at: location)
         let value = Self.trimmed(text[text.index(after: sign)...])
         assignments.append(Assignment(section: section, key: String(key), text: String(value), location: location))
     }
@@ -68,6 +75,12 @@ extension UnitFile {
             throw malformed("the line is not valid UTF-8", location)
         }
         return text
+    }
+
+    private static func check(name: String, at location: Location) throws(UnitFileError) {
+        guard name.isPrintableASCII(upTo: 255) else {
+            throw malformed("the name of a section or key must be printable ASCII of at most 255 bytes", location)
+        }
     }
 
     private static func malformed(_ reason: String, _ location: Location) -> UnitFileError {

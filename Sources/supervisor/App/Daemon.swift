@@ -8,6 +8,7 @@ import SupervisorEngine
 import SupervisorEventLoop
 import SupervisorHTTP
 import SupervisorPluginHost
+import SupervisorPorts
 import SupervisorSystemd
 import SupervisorVersion
 
@@ -87,6 +88,12 @@ actor Daemon {
     }
 
     private func run(_ descriptor: SignalDescriptor) async {
+        let logger = logger
+        LoopWatch.shared.start { [loop = executor.loop] in
+            loop.execute($0)
+        } report: {
+            logger.warning("\($0.description)")
+        }
         do {
             signals = try await SignalSource.start(descriptor, on: executor.loop, logger: logger) { signal in
                 self.assumeIsolated { $0.received(signal) }
@@ -186,6 +193,7 @@ actor Daemon {
             reload: { () async throws(SupervisorError) in try await self.reloadConfiguration() },
             logger: logger
         )
+        parts.reaper = TransientWorker(name: "reaper", limit: 1)
         parts.configuration = { self.assumeIsolated { $0.configurationReport } }
         // The code for working with a plugin is no longer needed, as after the start.
         parts.onIdle = { clinux_forget_code() }

@@ -110,7 +110,7 @@ public actor Supervisor: DeviceAPI {
         images.cancelDownload()
         engineLink.stop()
         power.cancelPause()
-        reaping.cancelRetry()
+        reaping.stop()
         cycle.wakeUp()
         endStreams()
         await waitForOwnedTasks(within: limit)

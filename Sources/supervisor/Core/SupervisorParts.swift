@@ -9,6 +9,9 @@ public struct SupervisorParts: Sendable {
     public var clock: any SupervisorClock
     /// Runs jobs one at a time, in the order in which they came.
     public var worker: any BlockingWorker
+    /// Removes what was purged, beside the worker: a tree of root's with hundreds of thousands of files takes many seconds to
+    /// be looked through, and nothing else may wait for that. The worker where nil.
+    public var reaper: (any BlockingWorker)?
     public var watcher: any DirectoryWatcher
     public var executor: any SerialExecutor & TaskExecutor
     public var store: StateStore

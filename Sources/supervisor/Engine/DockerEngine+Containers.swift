@@ -62,7 +62,7 @@ extension DockerEngine {
         )
         guard response.isSuccess else { throw EngineError(response, attempting: attempt) }
         let answer = try response.json(limit: Limit.other, attempting: attempt)
-        guard let id = answer["Id"]?.stringValue, !id.isEmpty else {
+        guard let id = answer["Id"]?.plainValue, !id.isEmpty else {
             throw EngineError(.malformedAnswer, "cannot \(attempt): the answer has no id")
         }
         for warning in answer["Warnings"]?.arrayValue ?? [] {

@@ -12,10 +12,10 @@ extension DockerEngine {
         if response.status == 404 { return nil }
         guard response.isSuccess else { throw EngineError(response, attempting: attempt) }
         let answer = try response.json(limit: Limit.other, attempting: attempt)
-        guard let id = answer["Id"]?.stringValue, !id.isEmpty else {
+        guard let id = answer["Id"]?.plainValue, !id.isEmpty else {
             throw EngineError(.malformedAnswer, "cannot \(attempt): the answer has no id")
         }
-        return EngineImage(id: id, tags: answer["RepoTags"].strings, digests: answer["RepoDigests"].strings)
+        return EngineImage(id: id, tags: answer["RepoTags"].plainStrings, digests: answer["RepoDigests"].plainStrings)
     }
 
     /// The engine's answer is 200 before it knows whether the download succeeds: what counts is what it says in the

@@ -17,7 +17,7 @@ extension DockerEngine {
         }
         var volumes: [EngineVolume] = []
         for entry in entries {
-            guard let name = entry["Name"]?.stringValue else {
+            guard let name = entry["Name"]?.plainValue else {
                 throw EngineError(.malformedAnswer, "cannot \(attempt): an entry has no name")
             }
             volumes.append(EngineVolume(name: name, labels: entry["Labels"].labels))

@@ -137,14 +137,14 @@ public actor DockerEngine: ContainerEngine {
         let ping = try await unversioned("/_ping", attempting: attempt)
         let answer = try await unversioned("/version", attempting: attempt)
         let details = try answer.json(limit: Limit.other, attempting: attempt)
-        let maximum = ping.headers.first(name: "Api-Version") ?? details["ApiVersion"]?.stringValue
+        let maximum = ping.headers.first(name: "Api-Version") ?? details["ApiVersion"]?.plainValue
         guard let maximum = maximum.flatMap({ EngineAPIVersion($0) }) else {
             throw EngineError(.malformedAnswer, "cannot \(attempt): it does not report its API version")
         }
-        let minimum = details["MinAPIVersion"]?.stringValue.flatMap { EngineAPIVersion($0) }
+        let minimum = details["MinAPIVersion"]?.plainValue.flatMap { EngineAPIVersion($0) }
         let agreed = EngineInformation(
             name: Self.name(server: ping.headers.first(name: "Server"), details: details),
-            version: details["Version"]?.stringValue ?? "unknown",
+            version: details["Version"]?.plainValue ?? "unknown",
             apiVersion: EngineAPIVersion.agreed(minimum: minimum, maximum: maximum).description
         )
         information = agreed
@@ -173,7 +173,7 @@ public actor DockerEngine: ContainerEngine {
     static func name(server: String?, details: JSONValue) -> String {
         let components = details["Components"]?.arrayValue ?? []
         let words = [server, details["Platform"]?["Name"]?.stringValue, components.first?["Name"]?.stringValue]
-            .compactMap { $0?.lowercased() }
+            .compactMap(\.self)
         if words.contains(where: { $0.mentions("balena") }) { return "balena-engine" }
         if words.contains(where: { $0.mentions("podman") || $0.mentions("libpod") }) { return "podman" }
         return "docker"

@@ -15,8 +15,8 @@ struct EngineAPIVersion: Sendable, Hashable, Comparable, CustomStringConvertible
 
     /// Two decimal numbers with a dot between them; nil for anything else.
     init?(_ text: String) {
-        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 2, parts.allSatisfy({ $0.utf8.allSatisfy(\.isASCIIDigit) }),
+        let parts = text.parts(separatedBy: UInt8(ascii: "."), maxSplits: 2)
+        guard parts.count == 2, parts.allSatisfy(\.utf8.isDecimal),
             let major = Int(parts[0]), let minor = Int(parts[1])
         else { return nil }
         self.init(major: major, minor: minor)

@@ -1,16 +1,17 @@
 internal import JSON
+internal import LinuxSupport
 internal import SupervisorCore
 
 extension EngineContainer {
     /// An entry of `GET /containers/json`.
     init(listed entry: JSONValue) throws(EngineError) {
-        guard let id = entry["Id"]?.stringValue, let image = entry["Image"]?.stringValue,
-            let imageID = entry["ImageID"]?.stringValue, let word = entry["State"]?.stringValue
+        guard let id = entry["Id"]?.plainValue, let image = entry["Image"]?.plainValue,
+            let imageID = entry["ImageID"]?.plainValue, let word = entry["State"]?.plainValue
         else {
             throw EngineError(.malformedAnswer, "cannot list containers: an entry is not complete")
         }
         // Links of others to the container are names too: "/other/alias".
-        let names = entry["Names"].strings.map(\.withoutSlash)
+        let names = entry["Names"].plainStrings.map(\.withoutSlash)
         let name = names.first { !$0.utf8.contains(UInt8(ascii: "/")) } ?? names.first ?? id
         let state = try ContainerState(engine: word)
         self.init(
@@ -30,14 +31,14 @@ extension EngineContainer {
 extension EngineContainerDetail {
     /// The answer of `GET /containers/ID/json`.
     init(inspected answer: JSONValue) throws(EngineError) {
-        guard let id = answer["Id"]?.stringValue, let name = answer["Name"]?.stringValue,
-            let imageID = answer["Image"]?.stringValue, let image = answer["Config"]?["Image"]?.stringValue,
-            let details = answer["State"], let status = details["Status"]?.stringValue
+        guard let id = answer["Id"]?.plainValue, let name = answer["Name"]?.plainValue,
+            let imageID = answer["Image"]?.plainValue, let image = answer["Config"]?["Image"]?.plainValue,
+            let details = answer["State"], let status = details["Status"]?.plainValue
         else {
             throw EngineError(.malformedAnswer, "cannot inspect container: the answer is not complete")
         }
         let state = try ContainerState(engine: status)
-        let health = details["Health"]?["Status"]?.stringValue.flatMap(ContainerHealth.init)
+        let health = details["Health"]?["Status"]?.plainValue.flatMap(ContainerHealth.init)
         let container = EngineContainer(
             id: id,
             name: name.withoutSlash,
@@ -54,7 +55,7 @@ extension EngineContainerDetail {
             environment: answer["Config"]?["Env"].strings ?? [],
             exitCode: Self.exitCode(details["ExitCode"]?.integerValue, of: state),
             restartCount: Int(answer["RestartCount"]?.integerValue ?? 0),
-            error: details["Error"]?.stringValue ?? ""
+            error: details["Error"]?.stringValue?.oneLine ?? ""
         )
     }
 
@@ -92,7 +93,7 @@ extension ContainerHealth {
             // podman's.
             ("(starting)", .starting),
         ]
-        self = words.first { text.hasSuffix($0.0) }?.1 ?? .none
+        self = words.first { text.ends(with: $0.0) }?.1 ?? .none
     }
 }
 
@@ -100,11 +101,14 @@ extension JSONValue? {
     /// The strings of a list; empty for null and for what is not there.
     var strings: [String] { self?.arrayValue?.compactMap(\.stringValue) ?? [] }
 
-    /// The members of an object whose values are strings and whose names could be those of labels of ours.
+    /// Those of them that are names or ids.
+    var plainStrings: [String] { self?.arrayValue?.compactMap(\.plainValue) ?? [] }
+
+    /// The members of an object whose values are strings and that could be labels of ours.
     var labels: [String: String] {
         var labels: [String: String] = [:]
-        for member in self?.objectValue ?? [:] where member.name.isPlainLabelName {
-            labels[member.name] = member.value.stringValue
+        for member in self?.objectValue ?? [:] {
+            if let value = member.labelValue { labels[member.name] = value }
         }
         return labels
     }
@@ -112,21 +116,28 @@ extension JSONValue? {
     /// The ids of networks by their names.
     fileprivate var networkIDs: [String: String] {
         var networks: [String: String] = [:]
-        for member in self?.objectValue ?? [:] {
-            networks[member.name] = member.value["NetworkID"]?.stringValue ?? ""
+        for member in self?.objectValue ?? [:] where member.name.isPrintableASCII(upTo: 255) {
+            networks[member.name] = member.value["NetworkID"]?.plainValue ?? ""
         }
         return networks
+    }
+}
+
+extension JSONObject.Member {
+    /// Labels of ours whose values are texts. Those of all others are names, ids and numbers.
+    private static let texts: Set<String> = [ContainerLabel.appName, ContainerLabel.definition]
+
+    /// The value as one of a label; nil for what can be no label of ours, which is dropped where it comes in: an image may
+    /// bring names and values of any size and any script, and comparing or hashing one as a String is not linear.
+    var labelValue: String? {
+        guard name.isPrintableASCII(upTo: 255) else { return nil }
+        let isText = Self.texts.contains(name) || !name.begins(with: "io.supervisor.")
+        return isText ? value.stringValue : value.plainValue
     }
 }
 
 extension String {
     fileprivate var withoutSlash: String {
         utf8.first == UInt8(ascii: "/") ? String(self[utf8.index(after: startIndex)...]) : self
-    }
-
-    /// Whether the name of a label is at most 255 bytes of ASCII that can be seen. Others are dropped where they come in: an
-    /// image may bring a name of any size and any script, and hashing one as a String is not linear.
-    var isPlainLabelName: Bool {
-        utf8.count <= 255 && utf8.allSatisfy { (0x21...0x7E).contains($0) }
     }
 }

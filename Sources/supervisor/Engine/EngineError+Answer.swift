@@ -1,5 +1,6 @@
 internal import JSON
 internal import SupervisorCore
+internal import SupervisorPorts
 internal import UnixHTTP
 
 extension EngineError {
@@ -58,7 +59,9 @@ extension UnixHTTPResponse {
     /// The body of an answer that must be JSON.
     func json(limit: Int, attempting attempt: String) throws(EngineError) -> JSONValue {
         do {
-            return try JSONValue(parsing: body, limits: JSONValue.Limits(size: limit))
+            return try LoopWatch.shared.run("the engine's answer, to \(attempt)") {
+                try JSONValue(parsing: body, limits: JSONValue.Limits(size: limit))
+            }
         } catch {
             throw EngineError(.malformedAnswer, "cannot \(attempt): the answer is not JSON: \(error)")
         }

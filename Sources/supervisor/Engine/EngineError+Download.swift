@@ -1,3 +1,4 @@
+internal import LinuxSupport
 internal import SupervisorCore
 
 /// The causes of a failed download, recognised by the engine's message: the engine has one status, 500, for nearly all
@@ -27,7 +28,7 @@ enum DownloadFault: Sendable, Hashable, CaseIterable {
     /// (github.com/docker/distribution, Go's net, net/http and crypto/x509) and podman's (github.com/containers/image).
     init?(message: String) {
         // An image may be called anything, and its name is in the address that was asked.
-        let text = " \(Self.withoutAddresses(message.lowercased())) "
+        let text = " \(Self.withoutAddresses(message)) ".utf8.map(\.lowercasedASCII)
         guard let fault = Self.allCases.first(where: { $0.phrases.contains(where: text.mentions) }) else { return nil }
         self = fault
     }
@@ -128,8 +129,8 @@ enum DownloadFault: Sendable, Hashable, CaseIterable {
 
     /// Go puts the address of a request that failed in quotes: `Get "https://host/v2/": EOF`.
     private static func withoutAddresses(_ message: String) -> String {
-        let parts = message.split(separator: "\"", omittingEmptySubsequences: false)
-        return parts.filter { !$0.hasPrefix("http://") && !$0.hasPrefix("https://") }.joined(separator: "\"")
+        let parts = message.parts(separatedBy: UInt8(ascii: "\""))
+        return parts.filter { !$0.begins(with: "http://") && !$0.begins(with: "https://") }.joined(separator: "\"")
     }
 }
 

@@ -1,6 +1,8 @@
 internal import JSON
+internal import LinuxSupport
 internal import NIOCore
 internal import SupervisorCore
+internal import SupervisorPorts
 internal import UnixHTTP
 
 /// Reads the stream of `GET /events`.
@@ -23,7 +25,9 @@ struct EventConsumer: BodyConsumer {
     mutating func receive(_ bytes: ByteBuffer) -> BodyDecision {
         lines.append(bytes.readableBytesView)
         do {
-            while failure == nil, let line = try lines.next() { take(line) }
+            while failure == nil, let line = try lines.next() {
+                LoopWatch.shared.run("an event of the engine") { take(line) }
+            }
         } catch {
             failure = EngineError(.malformedAnswer, "an event is too long")
         }
@@ -49,21 +53,21 @@ extension EngineEvent {
     /// nil for what is not an event of a container.
     init?(_ message: JSONValue) {
         // `status`, `id` and `from` at the top are older and gone from version 1.52 on.
-        guard message["Type"]?.stringValue == "container", let actor = message["Actor"],
-            let id = actor["ID"]?.stringValue, let action = message["Action"]?.stringValue
+        guard message["Type"]?.plainValue == "container", let actor = message["Actor"],
+            let id = actor["ID"]?.plainValue, let action = message["Action"]?.plainValue
         else { return nil }
         var labels: [String: String] = [:]
-        for member in actor["Attributes"]?.objectValue ?? [:]
-        where member.name.isPlainLabelName && !Self.notLabels.contains(member.name) {
-            labels[member.name] = member.value.stringValue
+        for member in actor["Attributes"]?.objectValue ?? [:] {
+            guard let value = member.labelValue, !Self.notLabels.contains(member.name) else { continue }
+            labels[member.name] = value
         }
         // podman's own words, which its compatible API lets through.
         let words = ["died": "die", "remove": "destroy"]
         // docker says what the check said as well, "health_status: unhealthy"; podman has it in an attribute.
-        let word = action.hasPrefix("health_status") ? "health_status" : words[action] ?? action
+        let word = action.begins(with: "health_status") ? "health_status" : words[action] ?? action
         let attributes = actor["Attributes"]
         // podman has its own attribute in every event, "0" unless the container died.
-        let code = attributes?["exitCode"]?.stringValue ?? attributes?["containerExitCode"]?.stringValue
+        let code = attributes?["exitCode"]?.plainValue ?? attributes?["containerExitCode"]?.plainValue
         let exitCode = word == "die" ? code.flatMap { Int($0) } : nil
         let name = attributes?["name"]?.stringValue ?? ""
         self = .container(id: id, action: word, exitCode: exitCode, labels: labels, name: name)

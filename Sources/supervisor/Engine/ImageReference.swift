@@ -22,8 +22,8 @@ struct ImageReference: Sendable, Hashable, CustomStringConvertible {
         // 255 for the name, 128 for the tag, and a digest; nothing valid is longer.
         guard text.utf8.count <= 512 else { return nil }
         var rest = text[...]
-        if let at = rest.firstIndex(of: "@") {
-            let digest = rest[rest.index(after: at)...]
+        if let at = rest.utf8.firstIndex(of: UInt8(ascii: "@")) {
+            let digest = rest[rest.utf8.index(after: at)...]
             guard Self.isDigest(digest) else { return nil }
             self.digest = String(digest)
             rest = rest[..<at]
@@ -31,9 +31,9 @@ struct ImageReference: Sendable, Hashable, CustomStringConvertible {
             digest = nil
         }
         // A colon before the last slash is a registry's port.
-        let last = rest.lastIndex(of: "/").map(rest.index(after:)) ?? rest.startIndex
-        if let colon = rest[last...].firstIndex(of: ":") {
-            let tag = rest[rest.index(after: colon)...]
+        let last = rest.utf8.lastIndex(of: UInt8(ascii: "/")).map(rest.utf8.index(after:)) ?? rest.startIndex
+        if let colon = rest[last...].utf8.firstIndex(of: UInt8(ascii: ":")) {
+            let tag = rest[rest.utf8.index(after: colon)...]
             guard Self.isTag(tag) else { return nil }
             self.tag = String(tag)
             rest = rest[..<colon]
@@ -56,17 +56,15 @@ struct ImageReference: Sendable, Hashable, CustomStringConvertible {
     var version: String { digest ?? tag ?? "latest" }
 
     /// For a request's path.
-    var segments: [Substring] { description.split(separator: "/") }
+    var segments: [Substring] { description.parts(separatedBy: UInt8(ascii: "/")) }
 
     // MARK: Grammar
 
     /// The first of several components is the registry if it could not be part of a path, as the engine decides it.
     private static func isName(_ name: Substring) -> Bool {
         guard name.utf8.count <= 255 else { return false }
-        var components = name.split(separator: "/", omittingEmptySubsequences: false)
-        if let first = components.first, components.count > 1,
-            first == "localhost" || first.contains(".") || first.contains(":") || first.utf8.contains(where: isUpper)
-        {
+        var components = name.parts(separatedBy: UInt8(ascii: "/"))
+        if let first = components.first, components.count > 1, RegistryHost.isHost(first) {
             guard isRegistry(first) else { return false }
             components.removeFirst()
         }
@@ -75,23 +73,23 @@ struct ImageReference: Sendable, Hashable, CustomStringConvertible {
 
     private static func isRegistry(_ text: Substring) -> Bool {
         let host: Substring
-        if text.first == "[" {
-            guard let end = text.lastIndex(of: "]") else { return false }
-            let address = text[text.index(after: text.startIndex)..<end]
+        if text.begins(with: "[") {
+            guard let end = text.utf8.lastIndex(of: UInt8(ascii: "]")) else { return false }
+            let address = text[text.utf8.index(after: text.startIndex)..<end]
             guard !address.isEmpty, address.utf8.allSatisfy({ EngineName.isAlphanumeric($0) || $0 == 0x3A }) else {
                 return false
             }
-            host = text[end...].dropFirst()
+            host = text[text.utf8.index(after: end)...]
             return host.isEmpty || isPort(host)
         }
-        host = text.prefix { $0 != ":" }
+        host = Substring(text.utf8.prefix { $0 != UInt8(ascii: ":") })
         let port = text[host.endIndex...]
         return !host.isEmpty && host.utf8.allSatisfy { EngineName.isAlphanumeric($0) || $0 == 0x2E || $0 == 0x2D }
             && (port.isEmpty || isPort(port))
     }
 
     private static func isPort(_ text: Substring) -> Bool {
-        text.first == ":" && (2...6).contains(text.utf8.count)
+        text.begins(with: ":") && (2...6).contains(text.utf8.count)
             && text.utf8.dropFirst().allSatisfy(\.isASCIIDigit)
     }
 
@@ -122,11 +120,10 @@ struct ImageReference: Sendable, Hashable, CustomStringConvertible {
     }
 
     private static func isDigest(_ text: Substring) -> Bool {
-        guard let colon = text.firstIndex(of: ":") else { return false }
-        let algorithm = text[..<colon]
-        let hex = text[text.index(after: colon)...]
-        return algorithm == "sha256" && hex.utf8.count == 64 && hex.utf8.allSatisfy(EngineName.isHex)
-            || algorithm == "sha512" && hex.utf8.count == 128 && hex.utf8.allSatisfy(EngineName.isHex)
+        let parts = text.parts(separatedBy: UInt8(ascii: ":"))
+        guard parts.count == 2, parts[1].utf8.allSatisfy(EngineName.isHex) else { return false }
+        let length = parts[1].utf8.count
+        return parts[0].isExactly("sha256") && length == 64 || parts[0].isExactly("sha512") && length == 128
     }
 
     private static func isLowerOrDigit(_ byte: UInt8) -> Bool {

@@ -1,5 +1,6 @@
 internal import NIOCore
 internal import SupervisorCore
+internal import SupervisorPorts
 internal import UnixHTTP
 
 /// Reads what a container wrote, from the stream of `GET /containers/ID/logs`.
@@ -36,7 +37,9 @@ struct LogConsumer: BodyConsumer {
 
     mutating func receive(_ bytes: ByteBuffer) -> BodyDecision {
         let bytes = bytes.readableBytesView
-        if hasFrames { takeFrames(bytes[...]) } else { take(bytes[...]) }
+        LoopWatch.shared.run("the output of a container") {
+            if hasFrames { takeFrames(bytes[...]) } else { take(bytes[...]) }
+        }
         return failure == nil ? .proceed : .stop
     }
 

@@ -44,7 +44,7 @@ struct PullConsumer: BodyConsumer {
             failure = EngineError(.malformedAnswer, "a message of the download is not JSON: \(error)")
         }
         if let message = progress.failure {
-            failure = EngineError(.failed, message.oneLine)
+            failure = EngineError(.failed, message)
         }
     }
 

@@ -1,4 +1,5 @@
 internal import JSON
+internal import LinuxSupport
 
 /// How far a download is, from the messages of `POST /images/create`.
 ///
@@ -36,10 +37,10 @@ struct PullProgress: Sendable {
     /// Takes in one message of the stream. What it does not know changes nothing.
     mutating func receive(_ message: JSONValue) {
         if let text = message["errorDetail"]?["message"]?.stringValue ?? message["error"]?.stringValue {
-            failure = failure ?? text
+            failure = failure ?? text.oneLine
             return
         }
-        guard let id = message["id"]?.stringValue, let status = message["status"]?.stringValue else { return }
+        guard let id = message["id"]?.plainValue, let status = message["status"]?.plainValue else { return }
         if update(id, status: status, detail: message["progressDetail"]) {
             percentage = max(percentage, mean() * 100)
         }
@@ -64,7 +65,7 @@ struct PullProgress: Sendable {
         case "Download complete", "Pull complete":
             // Only of layers that were announced: podman ends with such a line for the image itself.
             layers[id]?.isComplete = true
-        case _ where status.hasPrefix("Retrying"):
+        case _ where status.begins(with: "Retrying"):
             layers[id]?.current = 0
             layers[id]?.isComplete = false
         default:

@@ -1,11 +1,19 @@
+import LinuxSupport
+
 extension String {
-    /// Whether `phrase` stands anywhere in it, byte by byte.
+    /// Whether `phrase`, which is in lower case, stands anywhere in it, byte by byte and in either case.
     ///
     /// Not `contains(_:)` of the standard library, which brings the regular expression engine into the process.
     func mentions(_ phrase: String) -> Bool {
-        let text = Array(utf8)
+        utf8.map(\.lowercasedASCII).mentions(phrase)
+    }
+}
+
+extension [UInt8] {
+    /// As a String's, for bytes that are in lower case already.
+    func mentions(_ phrase: String) -> Bool {
         let wanted = Array(phrase.utf8)
-        guard text.count >= wanted.count else { return false }
-        return (0...(text.count - wanted.count)).contains { text[$0...].starts(with: wanted) }
+        guard count >= wanted.count else { return false }
+        return (0...(count - wanted.count)).contains { self[$0...].starts(with: wanted) }
     }
 }

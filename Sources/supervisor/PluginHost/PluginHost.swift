@@ -1,4 +1,5 @@
 internal import Glibc
+internal import LinuxSupport
 public import Logging
 internal import NIOCore
 import SupervisorCore
@@ -260,7 +261,7 @@ public actor PluginHost {
             // A plugin may send notifications only about its own operations.
             guard used.contains(where: { Self.group($0) == Self.group(method) }) else {
                 return plugin.logger.warning(
-                    "Ignored notification \(method.prefix(64).debugDescription): the plugin does not provide it"
+                    "Ignored notification \(method.cut(toBytes: 64).debugDescription): the plugin does not provide it"
                 )
             }
             report(.notification(method: method, parameters: parameters))
@@ -269,7 +270,7 @@ public actor PluginHost {
 
     /// "tcp-ping" of "tcp-ping.changed".
     private static func group(_ name: String) -> Substring {
-        name.lastIndex(of: ".").map { name[..<$0] } ?? name[...]
+        name.utf8.lastIndex(of: UInt8(ascii: ".")).map { name[..<$0] } ?? name[...]
     }
 
     private func report(_ event: HostEvent) {

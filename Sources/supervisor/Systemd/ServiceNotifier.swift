@@ -71,10 +71,12 @@ public final class ServiceNotifier: Sendable {
         send(["WATCHDOG=1"])
     }
 
-    /// A line feed in `status` would begin another assignment.
+    /// A line feed in `status` would begin another assignment. What is too long for a datagram would not be sent.
     private func line(_ status: String?) -> [String] {
-        guard let status else { return [] }
-        return ["STATUS=" + String(status.map { $0.isNewline ? " " : $0 })]
+        guard var bytes = status.map({ Array($0.utf8) }) else { return [] }
+        LogText.shorten(&bytes, to: 2048)
+        let parts = bytes.split(whereSeparator: { $0 < 0x20 })
+        return ["STATUS=" + String(decoding: Array(parts.joined(separator: [UInt8(ascii: " ")])), as: UTF8.self)]
     }
 
     private func send(_ assignments: [String]) {

@@ -37,6 +37,22 @@ final class Bench: @unchecked Sendable {
         supervisor = Self.makeSupervisor(executor, files, clock, worker, engine, host, watcher, directories, store)
     }
 
+    /// Replaces the core, which has not been started, by one with a worker of its own for what was purged.
+    func useReaper(_ reaper: InlineWorker) {
+        supervisor = Self.makeSupervisor(
+            executor,
+            files,
+            clock,
+            worker,
+            engine,
+            host,
+            watcher,
+            directories,
+            store,
+            reaper: reaper
+        )
+    }
+
     private static func makeSupervisor(
         _ executor: ThreadExecutor,
         _ files: TemporaryDirectory,
@@ -47,7 +63,8 @@ final class Bench: @unchecked Sendable {
         _ watcher: FakeWatcher,
         _ directories: AppDirectories,
         _ store: StateStore,
-        _ bootID: String = "boot-1"
+        bootID: String = "boot-1",
+        reaper: InlineWorker? = nil
     ) -> Supervisor {
         let settings = SupervisorSettings(
             targetFile: files["apps.json"],
@@ -55,22 +72,24 @@ final class Bench: @unchecked Sendable {
             apiPort: 48484,
             engineSocket: "/run/docker.sock"
         )
+        var parts = SupervisorParts(
+            engine: engine,
+            host: host,
+            clock: clock,
+            worker: worker,
+            watcher: watcher,
+            executor: executor,
+            store: store,
+            directories: directories,
+            bootID: bootID,
+            lockToken: String(repeating: "b", count: 32),
+            addresses: { "192.168.1.2 10.0.0.2" },
+            reload: { () async throws(SupervisorError) -> SupervisorSettings in settings },
+            logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+        )
+        parts.reaper = reaper
         return Supervisor(
-            parts: SupervisorParts(
-                engine: engine,
-                host: host,
-                clock: clock,
-                worker: worker,
-                watcher: watcher,
-                executor: executor,
-                store: store,
-                directories: directories,
-                bootID: bootID,
-                lockToken: String(repeating: "b", count: 32),
-                addresses: { "192.168.1.2 10.0.0.2" },
-                reload: { () async throws(SupervisorError) -> SupervisorSettings in settings },
-                logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
-            ),
+            parts: parts,
             identity: identity,
             settings: settings,
             contents: store.load(givenUUID: identity.uuid, machineUUID: nil)
@@ -129,7 +148,7 @@ final class Bench: @unchecked Sendable {
             watcher,
             directories,
             store,
-            bootID
+            bootID: bootID
         )
         await supervisor.start()
         await settle()

@@ -1,3 +1,4 @@
+import LinuxSupport
 import SupervisorPluginAPI
 
 extension RedsocksConfiguration {
@@ -37,7 +38,7 @@ extension RedsocksConfiguration {
     /// The proxy that the file describes, nil where it has no section `redsocks`. Of several it is the one with our port,
     /// else the first.
     func settings(noProxy: [String]) throws(MismatchError) -> ProxySettings? {
-        let candidates = sections.filter { $0.name == "redsocks" }
+        let candidates = sections.filter { $0.name.isExactly("redsocks") }
         let ours = candidates.first { $0.entry("local_port")?.value == Array(Self.localPort.utf8) }
         guard let section = ours ?? candidates.first else { return nil }
         let type = try section.required("type")
@@ -70,8 +71,10 @@ extension RedsocksConfiguration {
     static func number(_ text: [UInt8]) -> Int64? {
         let word = String(decoding: text, as: UTF8.self)
         guard word.utf8.allSatisfy({ $0 != UInt8(ascii: "-") && $0 != UInt8(ascii: "+") }) else { return nil }
-        if word.hasPrefix("0x") || word.hasPrefix("0X") { return Int64(word.dropFirst(2), radix: 16) }
-        return Int64(word, radix: word.hasPrefix("0") ? 8 : 10)
+        if word.begins(with: "0x") || word.begins(with: "0X") {
+            return Int64(Substring(word.utf8.dropFirst(2)), radix: 16)
+        }
+        return Int64(word, radix: word.begins(with: "0") ? 8 : 10)
     }
 }
 

@@ -1,3 +1,5 @@
+import LinuxSupport
+
 /// A redsocks.conf: sections of keys with values, in the order of the file (parser_run of redsocks 0.5).
 ///
 /// What the sections and keys are called is not looked at, so that files for other versions can be read, too.
@@ -26,7 +28,7 @@ struct RedsocksConfiguration: Hashable {
         var line = 0
 
         /// Of a key that is given twice, redsocks takes the last.
-        func entry(_ key: String) -> Entry? { entries.last { $0.key == key } }
+        func entry(_ key: String) -> Entry? { entries.last { $0.key.isExactly(key) } }
     }
 
     var sections: [Section]

@@ -1,3 +1,5 @@
+import LinuxSupport
+
 /// Distinguishes a service whose process keeps dying from one that died once.
 ///
 /// A loop begins with the third death within a minute. It ends when the process has stayed up for a minute, and when the
@@ -98,14 +100,6 @@ public struct CrashTracker: Sendable, Hashable {
     /// Keeps what a process in a loop wrote last.
     mutating func record(_ lines: [EngineLogLine], of key: ServiceKey) {
         guard histories[key]?.isLooping == true else { return }
-        histories[key]?.lines = lines.suffix(Self.lineCount).map { Self.cut($0.text, to: Self.lineLimit) }
-    }
-
-    /// At most `limit` bytes, cut between scalars: what an app writes need not have characters of a bearable size.
-    private static func cut(_ text: String, to limit: Int) -> String {
-        guard text.utf8.count > limit else { return text }
-        var end = text.utf8.index(text.utf8.startIndex, offsetBy: limit)
-        while end > text.utf8.startIndex, text.utf8[end] & 0xC0 == 0x80 { end = text.utf8.index(before: end) }
-        return String(text[..<end])
+        histories[key]?.lines = lines.suffix(Self.lineCount).map { $0.text.cut(toBytes: Self.lineLimit) }
     }
 }

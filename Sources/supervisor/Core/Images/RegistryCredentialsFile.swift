@@ -44,7 +44,7 @@ struct RegistryCredentialsFile: Sendable {
     /// A key that is just the registry's name comes before one with a scheme or a path.
     private static func entry(of registry: RegistryHost, in entries: JSONObject) -> JSONValue? {
         let matching = entries.filter { RegistryHost(key: $0.name) == registry }
-        return (matching.first { $0.name == registry.name } ?? matching.first)?.value
+        return (matching.first { $0.name.isExactly(registry.name) } ?? matching.first)?.value
     }
 
     private func credentials(_ registry: RegistryHost, _ entry: JSONValue) throws(Problem) -> RegistryCredentials {

@@ -1,3 +1,15 @@
+import Synchronization
+
+/// Whether a slice is still wanted; asked by the thread that removes.
+final class ReapingCancellation: Sendable {
+    private let isSet = Atomic(false)
+
+    var isCancelled: Bool { isSet.load(ordering: .relaxed) }
+
+    func cancel() { isSet.store(true, ordering: .relaxed) }
+    func reset() { isSet.store(false, ordering: .relaxed) }
+}
+
 /// Removing what was renamed away: whether it is under way, and when it is tried again.
 struct Reaping {
     private(set) var isUnderWay = false
@@ -7,6 +19,8 @@ struct Reaping {
     /// What a storage plugin could not do is tried again, later and later.
     private var retry: Task<Void, Never>?
     private var failures = 0
+    /// Ends the slice that is under way.
+    let cancellation = ReapingCancellation()
 
     /// There is something to remove. Returns whether that is to be begun; where it is under way already it looks once more.
     ///
@@ -21,7 +35,10 @@ struct Reaping {
     /// Whether what was begun has to look for something to remove, which is the case the first time. Ends it otherwise.
     mutating func beginRound(isPossible: Bool) -> Bool {
         isUnderWay = mustReap && isPossible
-        if isUnderWay { mustReap = false }
+        if isUnderWay {
+            mustReap = false
+            cancellation.reset()
+        }
         return isUnderWay
     }
 
@@ -45,6 +62,12 @@ struct Reaping {
     }
 
     func cancelRetry() { retry?.cancel() }
+
+    /// No slice is begun any more, and the one under way ends early.
+    func stop() {
+        cancelRetry()
+        cancellation.cancel()
+    }
 
     /// Returns whether it is another one than the last that was recorded.
     mutating func recordProblem(_ problem: String) -> Bool {

@@ -229,8 +229,7 @@ public struct StateStore: Sendable {
     }
 
     private static func parseKey(_ bytes: [UInt8]) throws(StateFile.Flaw) -> String {
-        var text = String(decoding: bytes, as: UTF8.self)
-        if text.last == "\n" { text.removeLast() }
+        let text = String(decoding: bytes.last == UInt8(ascii: "\n") ? bytes.dropLast() : bytes[...], as: UTF8.self)
         guard isHexadecimal(text, count: 64) else { throw .damaged("it does not contain 64 hex digits") }
         return text
     }

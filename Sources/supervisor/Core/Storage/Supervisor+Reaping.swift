@@ -5,8 +5,7 @@ import SupervisorPorts
 
 /// Removal of what was renamed away: by the core as far as it may, the rest by the storage plugin.
 extension Supervisor {
-    /// Removes what was renamed away, a slice at a time: the worker has more urgent things to do in between. Nothing is
-    /// begun while a reboot or power-off is under way.
+    /// Removes what was renamed away, a slice at a time. Nothing is begun while a reboot or power-off is under way.
     func scheduleReaping() {
         guard reaping.begin(isPossible: !isStopping && !power.isClosed) else { return }
         own { supervisor in
@@ -18,11 +17,12 @@ extension Supervisor {
 
     private func reap() async {
         let directories = parts.directories
+        let cancellation = reaping.cancellation
         var obstacle: SystemCallError?
         var isMore = true
         while isMore, !isStopping {
-            let slice = try? await onWorker { () -> Reaper in
-                var reaper = Reaper(limit: 1000)
+            let slice = try? await onReaper { () -> Reaper in
+                var reaper = Reaper(limit: 1000) { cancellation.isCancelled }
                 for path in directories.leftovers() { reaper.remove(path) }
                 return reaper
             }
@@ -33,6 +33,13 @@ extension Supervisor {
             return reaping.succeeded()
         }
         await reapByPlugin(obstacle)
+    }
+
+    /// Not on the worker, which others wait for.
+    private nonisolated func onReaper<Result: Sendable>(
+        _ body: @escaping @Sendable () throws -> Result
+    ) async throws -> Result {
+        try await (parts.reaper ?? parts.worker).run(body)
     }
 
     /// - Parameter obstacle: what kept the core itself from it.

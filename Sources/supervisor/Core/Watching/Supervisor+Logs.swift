@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import JSON
+import LinuxSupport
 
 /// What applications write.
 extension Supervisor {
@@ -38,10 +39,10 @@ extension Supervisor {
             throw SupervisorError(.notFound, "There is no application \(id) on this device")
         }
         guard let service else { return known }
-        guard known.contains(service) else {
+        guard known.contains(where: { $0.isExactly(service) }) else {
             throw SupervisorError(
                 .notFound,
-                "Application \(id) has no service \(service); it has: \(known.joined(separator: ", "))"
+                "Application \(id) has no service \(service.cut(toBytes: 64)); it has: \(known.joined(separator: ", "))"
             )
         }
         return [service]

@@ -82,11 +82,18 @@ extension Supervisor {
         let locks = await locks()
         let now = parts.clock.now
         let ailment = ailment()
+        return LoopWatch.shared.run("the status") { status(locks, ailment, now) }
+    }
+
+    private func status(_ locks: JSONValue, _ ailment: String?, _ now: Duration) -> JSONValue {
+        let turns = LoopWatch.shared.counts
         return [
             "supervisor": [
                 "version": .string(identity.supervisorVersion),
                 "pid": .integer(Int64(getpid())),
                 "uptimeSec": .integer((now - startedAt).components.seconds),
+                "longTurns": .integer(Int64(turns.longTurns)),
+                "longestTurnMs": .integer(Int64(turns.longestMilliseconds)),
             ],
             "device": [
                 "name": .string(target?.name ?? ""),

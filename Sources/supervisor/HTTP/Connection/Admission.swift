@@ -15,6 +15,8 @@ struct Admission {
     /// The path without the query, for the log: a query may hold the key.
     var path: String
     var query: Substring = ""
+    /// The client has shown the API key. False where none was asked for.
+    var hasKey = false
     /// The client waits for "100 Continue" before it sends its body.
     var awaitsContinue = false
 
@@ -35,10 +37,12 @@ struct Admission {
         let target = RequestTarget(head.uri)
         let match = routes.match(head.method, target.path)
         self.init(verdict: .answer(.text(.notFound, "Not found")), path: target.path, query: target.query)
-        guard Self.isOpen(match, isOpen) || Credentials.areRight(query: query, headers: head.headers, accepts: accepts)
-        else {
-            verdict = .refuse(.unauthorized)
-            return
+        if !Self.isOpen(match, isOpen) {
+            hasKey = Credentials.areRight(query: query, headers: head.headers, accepts: accepts)
+            guard hasKey else {
+                verdict = .refuse(.unauthorized)
+                return
+            }
         }
         if let refusal = Self.refusal(of: head, limits: limits) {
             verdict = .refuse(refusal)

@@ -1,7 +1,9 @@
+import LinuxSupport
 import NIOCore
 import NIOHTTP1
 import SupervisorCore
 import SupervisorEventLoop
+import SupervisorPorts
 
 /// One client: reads a request, has it answered, writes the response, and so on, one request at a time.
 ///
@@ -31,6 +33,10 @@ final class Connection: ChannelDuplexHandler {
     let entryPoint: EntryPoint
     /// The listener that accepted it.
     let listener: String
+    /// The address that it comes from; empty for the control socket.
+    let origin: String
+    /// A request on it had the API key.
+    private(set) var hasShownKey = false
     let accessLog: AccessLog
 
     // What follows is changed by this type and its extensions alone.
@@ -40,6 +46,8 @@ final class Connection: ChannelDuplexHandler {
 
     private(set) var context: ChannelHandlerContext?
     var exchange: Exchange?
+    /// The latest request, which has its answer already or is in work.
+    private var latest: (method: String, path: String)?
     private var task: RequestTasks.ID?
     var stream: Streams.ID?
     var streamIsChunked = true
@@ -62,9 +70,10 @@ final class Connection: ChannelDuplexHandler {
     var unwritten = 0
 
     /// - Parameter peer: for the log; the address of a TCP client where nil.
-    init(entryPoint: EntryPoint, listener: String, peer: String?) {
+    init(entryPoint: EntryPoint, listener: String, origin: String, peer: String?) {
         self.entryPoint = entryPoint
         self.listener = listener
+        self.origin = origin
         accessLog = AccessLog(logger: entryPoint.state.logger, peer: peer)
     }
 
@@ -72,8 +81,16 @@ final class Connection: ChannelDuplexHandler {
 
     var takesInput: Bool { phase == .head || phase == .body }
 
-    /// Whether it must not be closed in favour of another connection.
-    var isAtWork: Bool { phase == .working || phase == .streaming }
+    /// How soon it may be closed in favour of another connection; nil where that must not be.
+    var standing: ConnectionStanding? {
+        switch phase {
+        case .working, .streaming: nil
+        case .body where hasShownKey: nil
+        case _ where hasShownKey: .known
+        case .head where headHasBegun, .body: .begun
+        case .head, .writing, .lingering, .closed: .idle
+        }
+    }
 
     // MARK: What the server does with it
 
@@ -133,7 +150,9 @@ final class Connection: ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let part = Self.unwrapInboundIn(data)
         if takesInput, backlog.isPassable {
-            take(part)
+            LoopWatch.shared.run(latest.map { "\($0.method) \(APIText.onOneLine($0.path.cut(toBytes: 64)))" }) {
+                take(part)
+            }
         } else if phase != .lingering, phase != .closed {
             backlog.append(part)
         }
@@ -217,6 +236,8 @@ final class Connection: ChannelDuplexHandler {
         let id = state.requestIDs.id(given: head.headers.first(name: "X-Request-Id"))
         let started = NIODeadline.now()
         exchange = Exchange(head, admission: admission, id: id, started: started)
+        latest = (head.method.rawValue, admission.path)
+        hasShownKey = hasShownKey || admission.hasKey
         phase = .body
         if case .refuse(let response) = admission.verdict {
             respond(response)

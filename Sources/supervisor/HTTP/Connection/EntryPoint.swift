@@ -10,8 +10,8 @@ final class EntryPoint {
     private let isTrusted: Bool
     var maxConnections: Int
     private var connections: [ObjectIdentifier: Connection] = [:]
-    /// Idle connections, the oldest last; see `oldestIdle()`.
-    private var idleOrder: [(id: ObjectIdentifier, idleSince: NIODeadline)] = []
+    /// How many of them come from each address.
+    private var counts: [String: Int] = [:]
     private var whenEmpty: (() -> Void)?
 
     init(state: ServerState, routes: RouteTable, isTrusted: Bool, maxConnections: Int) {
@@ -36,15 +36,17 @@ final class EntryPoint {
     func admit(_ channel: any Channel, listener: String, peer: String? = nil) throws {
         guard !state.isDraining else { throw ChannelError.ioOnClosedChannel }
         if connections.count >= maxConnections {
-            guard let oldest = oldestIdle() else {
+            guard let expendable = expendable() else {
                 state.logger.warning("connection refused: all \(maxConnections) are busy")
                 throw ChannelError.ioOnClosedChannel
             }
-            state.logger.debug("idle connection closed to make room for a new one")
-            oldest.close()
+            state.logger.debug("connection closed to make room for a new one")
+            expendable.close()
         }
-        let connection = Connection(entryPoint: self, listener: listener, peer: peer)
+        let origin = channel.remoteAddress?.ipAddress ?? ""
+        let connection = Connection(entryPoint: self, listener: listener, origin: origin, peer: peer)
         connections[ObjectIdentifier(connection)] = connection
+        counts[origin, default: 0] += 1
         do {
             var limits = NIOHTTPDecoderLimitConfiguration()
             limits.maxHeaderFieldSize = state.limits.headerSize
@@ -61,7 +63,9 @@ final class EntryPoint {
     }
 
     func left(_ connection: Connection) {
-        connections[ObjectIdentifier(connection)] = nil
+        guard connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
+        let count = (counts[connection.origin] ?? 0) - 1
+        counts[connection.origin] = count > 0 ? count : nil
         guard connections.isEmpty, let whenEmpty else { return }
         self.whenEmpty = nil
         whenEmpty()
@@ -83,23 +87,29 @@ final class EntryPoint {
         if connections.isEmpty { body() } else { whenEmpty = body }
     }
 
-    /// The connection that has been without a request in work for longest.
-    ///
-    /// When the server is full, every new connection asks for it: the idle connections are sorted once and the list is
-    /// used up. A connection that became idle since then is younger than all that are left in the list.
-    private func oldestIdle() -> Connection? {
-        if let oldest = nextOfIdleOrder() { return oldest }
-        idleOrder = connections.filter { !$0.value.isAtWork }.map { ($0.key, $0.value.idleSince) }
-        idleOrder.sort { $0.idleSince > $1.idleSince }
-        return nextOfIdleOrder()
-    }
-
-    private func nextOfIdleOrder() -> Connection? {
-        while let (id, idleSince) = idleOrder.popLast() {
-            guard let connection = connections[id], connection.idleSince == idleSince, !connection.isAtWork
-            else { continue }
-            return connection
+    /// The connection that goes in favour of a new one: by its standing; then the one from the address that has most
+    /// connections; then the oldest of those that are idle, or any of those that have begun a request, for a crowd that
+    /// begins one after another would otherwise always get rid of the slow client first. nil where none may go.
+    private func expendable() -> Connection? {
+        var choice: (connection: Connection, standing: ConnectionStanding, crowd: Int)?
+        var equals = 0
+        for connection in connections.values {
+            guard let standing = connection.standing else { continue }
+            let crowd = counts[connection.origin] ?? 0
+            if let former = choice {
+                if (former.standing.rawValue, -former.crowd) < (standing.rawValue, -crowd) { continue }
+                if (former.standing, former.crowd) == (standing, crowd) {
+                    equals += 1
+                    let isBetter =
+                        standing == .begun
+                        ? Int.random(in: 0...equals) == 0 : connection.idleSince < former.connection.idleSince
+                    if !isBetter { continue }
+                } else {
+                    equals = 0
+                }
+            }
+            choice = (connection, standing, crowd)
         }
-        return nil
+        return choice?.connection
     }
 }

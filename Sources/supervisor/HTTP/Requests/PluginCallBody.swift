@@ -10,7 +10,7 @@ struct PluginCallBody: Sendable {
     var record: Bool
 
     init(_ body: RequestBody) throws(SupervisorError) {
-        guard let operation = body.members["operation"]?.stringValue, !operation.isEmpty else {
+        guard let operation = body.members["operation"]?.plainValue, !operation.isEmpty else {
             throw SupervisorError(.invalidArgument, "The body names no operation")
         }
         guard let parameters = (body.members["parameters"] ?? [:]).objectValue else {

@@ -1,8 +1,14 @@
+import LinuxSupport
+
 /// The texts of the API, which keep to letters, digits, spaces and `:'.?!,/-`, because a proxy on the way to the device
 /// passes no others.
 enum APIText {
+    /// Bytes of a text; what is longer is cut. Messages quote what others have said, of whatever length.
+    static let limit = 4096
+
     /// `text` on one line in those characters: what has a likeness among them becomes it, the rest becomes a space.
     static func sanitised(_ text: String) -> String {
+        let text = text.cut(toBytes: limit)
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.utf8.count)
         for scalar in text.unicodeScalars {
@@ -16,6 +22,7 @@ enum APIText {
 
     /// `text` on one line, every character of it that can be seen kept.
     static func onOneLine(_ text: String) -> String {
+        let text = text.cut(toBytes: limit)
         let isControl = { (scalar: Unicode.Scalar) in scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) }
         guard text.unicodeScalars.contains(where: isControl) else { return text }
         var line = String.UnicodeScalarView()

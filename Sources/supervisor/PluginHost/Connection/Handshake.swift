@@ -1,3 +1,4 @@
+import LinuxSupport
 import SupervisorPluginAPI
 
 /// What the core expects of the answer to plugin.initialize.
@@ -8,12 +9,13 @@ enum Handshake {
             return "speaks version \(reply.protocolVersion) of the protocol, not \(PluginProtocol.version)"
         }
         if reply.pluginName != manifest.name {
-            return "calls itself \(reply.pluginName.prefix(64).debugDescription), its manifest says \(manifest.name)"
+            return
+                "calls itself \(reply.pluginName.cut(toBytes: 64).debugDescription), its manifest says \(manifest.name)"
         }
         var seen: Set<String> = []
         for operation in reply.operations {
             guard manifest.provides.contains(operation.name) else {
-                let name = operation.name.prefix(64).debugDescription
+                let name = operation.name.cut(toBytes: 64).debugDescription
                 return "offers \(name), which is not among its manifest's Provides"
             }
             guard seen.insert(operation.name).inserted else { return "offers \(operation.name) twice" }

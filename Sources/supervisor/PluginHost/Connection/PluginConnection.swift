@@ -1,4 +1,5 @@
 import Glibc
+import LinuxSupport
 import NIOCore
 import NIOPosix
 import SupervisorCore
@@ -189,7 +190,7 @@ final class PluginConnection: ChannelInboundHandler {
         unwrapInboundIn(data).withUnsafeReadableBytes { bytes in splitter.append(bytes) { lines.append($0) } }
         for line in lines {
             guard phase != .over else { return }
-            receive(line)
+            LoopWatch.shared.run("a frame of the plugin \(manifest.name)") { receive(line) }
         }
     }
 
@@ -229,9 +230,9 @@ final class PluginConnection: ChannelInboundHandler {
         switch frame {
         case .result(let id, let value): answer(id, .success(value))
         case .failure(let id?, let error): answer(id, .failure(error))
-        case .failure(nil, let error): fail("could not read a frame: \(error.message.prefix(200))")
+        case .failure(nil, let error): fail("could not read a frame: \(error.message.cut(toBytes: 200))")
         case .request(_, let method, _):
-            fail("called \(method.prefix(64).debugDescription); a plugin must not send requests")
+            fail("called \(method.cut(toBytes: 64).debugDescription); a plugin must not send requests")
         case .notification(let method, let parameters):
             guard budget.spend(size, at: clock.now) else { return fail("sent too many notifications") }
             // Before the handshake it must not send notifications.
@@ -248,7 +249,7 @@ final class PluginConnection: ChannelInboundHandler {
         }
         switch table.answer(id) {
         case .late: break
-        case .unexpected: return fail("answered \(id.description.prefix(32)), which is not the id of a request")
+        case .unexpected: return fail("answered \(id.description.cut(toBytes: 32)), which is not the id of a request")
         case .awaited(let call):
             switch answer {
             case .success(.object(let result)): call.finish(.success(result))
@@ -266,7 +267,7 @@ final class PluginConnection: ChannelInboundHandler {
         let reply: PluginInitialize.Reply
         switch answer {
         case .failure(let error):
-            return fail("refused the handshake: \(error.message.prefix(500))")
+            return fail("refused the handshake: \(error.message.cut(toBytes: 500))")
         case .success(let value):
             do throws(PluginError) {
                 reply = try PluginInitialize.Reply(json: value.objectValue ?? [:])
@@ -276,7 +277,7 @@ final class PluginConnection: ChannelInboundHandler {
         }
         if let reason = Handshake.refusal(of: reply, by: manifest) { return refuse(reason) }
         for operation in reply.operations { operations[operation.name] = operation.isIdempotent }
-        version = String(reply.pluginVersion.prefix(64))
+        version = reply.pluginVersion.cut(toBytes: 64)
         phase = .ready
         write(.notification(method: PluginInitialized.name, parameters: PluginInitialized(isAccepted: true).json))
         delegate?.connectionIsReady(self)

@@ -1,8 +1,11 @@
+import LinuxSupport
 import SupervisorPluginAPI
 
 /// Which members of parameters and results are secret.
 extension Redaction {
-    private static func isSecret(_ name: String) -> Bool { name == "password" || name == "login" }
+    private static func isSecret(_ name: String) -> Bool {
+        name.isExactly("password") || name.isExactly("login")
+    }
 
     /// The value with every member named `password` or `login`, however deep, replaced.
     static func redacted(_ value: JSONValue) -> JSONValue {

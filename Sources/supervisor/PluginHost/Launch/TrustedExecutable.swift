@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import LinuxSupport
 
 /// Why an executable must not run.
 struct ExecutableError: Error, Sendable, Hashable, CustomStringConvertible {
@@ -96,7 +97,7 @@ enum TrustedExecutable {
             guard count > 0, count < target.count else { throw refusal(here(name), count < 0 ? errno : ENAMETOOLONG) }
             let text = String(decoding: target[..<count], as: UTF8.self)
             rest += Self.components(text)
-            if text.hasPrefix("/") { try enterRoot() }
+            if text.begins(with: "/") { try enterRoot() }
         }
 
         private func open(_ name: String) throws(ExecutableError) -> Int32 {
@@ -156,7 +157,8 @@ enum TrustedExecutable {
 
         /// The next component last.
         private static func components(_ path: String) -> [String] {
-            path.split(separator: "/").map(String.init).filter { $0 != "." }.reversed()
+            path.parts(separatedBy: UInt8(ascii: "/")).map(String.init)
+                .filter { !$0.isEmpty && !$0.isExactly(".") }.reversed()
         }
 
         private func here(_ name: String) -> String {

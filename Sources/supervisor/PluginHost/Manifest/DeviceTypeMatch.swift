@@ -1,4 +1,5 @@
 import Glibc
+import LinuxSupport
 
 /// [Match] DeviceType of a manifest: patterns of fnmatch(3), `!` in front negates.
 ///
@@ -11,8 +12,8 @@ struct DeviceTypeMatch: Sendable, Hashable, CustomStringConvertible {
     }
 
     func matches(_ deviceType: String) -> Bool {
-        let refused = patterns.filter { $0.hasPrefix("!") }.map { String($0.dropFirst()) }
-        let wanted = patterns.filter { !$0.hasPrefix("!") }
+        let refused = patterns.filter { $0.begins(with: "!") }.map { String(Substring($0.utf8.dropFirst())) }
+        let wanted = patterns.filter { !$0.begins(with: "!") }
         func applies(_ pattern: String) -> Bool { fnmatch(pattern, deviceType, 0) == 0 }
         return !refused.contains(where: applies) && (wanted.isEmpty || wanted.contains(where: applies))
     }

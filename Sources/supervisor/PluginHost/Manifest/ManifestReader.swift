@@ -96,22 +96,23 @@ struct ManifestReader {
             )
         }
         guard let given = unit.last("Name", in: "Plugin") else { throw missing("Name", in: "Plugin", name) }
-        guard given.text == name else {
+        guard given.text.isExactly(name) else {
             throw given.error("\(given.shown) is not the file's name", allowed: name)
         }
     }
 
     private func provides() throws(UnitFileError) -> [String] {
         var operations: [String] = []
+        var known: Set<String> = []
         for assignment in unit.all("Provides", in: "Plugin") ?? [] {
-            for operation in try assignment.words() where !operations.contains(operation) {
+            for operation in try assignment.words() {
                 guard Self.isOperation(operation) else {
                     throw assignment.error(
-                        "\(operation.debugDescription) is not an operation",
+                        "\(operation.cut(toBytes: 64).debugDescription) is not an operation",
                         allowed: Self.operationAllowed
                     )
                 }
-                operations.append(operation)
+                if known.insert(operation).inserted { operations.append(operation) }
             }
         }
         guard !operations.isEmpty else { throw missing("Provides", in: "Plugin", Self.operationAllowed) }
@@ -120,7 +121,7 @@ struct ManifestReader {
 
     static func isOperation(_ name: String) -> Bool {
         let parts = name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        guard name.utf8.count <= 64, parts.count >= 2, !name.hasPrefix("plugin.") else { return false }
+        guard name.utf8.count <= 64, parts.count >= 2, !name.begins(with: "plugin.") else { return false }
         return parts.allSatisfy { part in
             !part.isEmpty
                 && part.allSatisfy { byte in
@@ -160,7 +161,7 @@ struct ManifestReader {
             let allowed = "an absolute path, followed by arguments"
             guard let assignment = unit.last("Exec", in: "Launch") else { throw missing("Exec", in: "Launch", allowed) }
             let words = try assignment.words()
-            guard let path = words.first, path.hasPrefix("/") else {
+            guard let path = words.first, path.begins(with: "/") else {
                 throw assignment.error("\(assignment.shown) is not an absolute path", allowed: allowed)
             }
             return .executable(path: path, arguments: Array(words.dropFirst()))
@@ -170,7 +171,7 @@ struct ManifestReader {
                 throw missing("Socket", in: "Launch", allowed)
             }
             let path = assignment.text
-            guard path.hasPrefix("/"), !path.hasSuffix("/") else {
+            guard path.begins(with: "/"), !path.ends(with: "/") else {
                 throw assignment.error("\(assignment.shown) is not an absolute path of a socket", allowed: allowed)
             }
             guard path.utf8.count <= Self.socketPathLimit else {
@@ -193,7 +194,7 @@ struct ManifestReader {
         _ type: Word.Type
     ) throws(UnitFileError) -> Word? where Word.RawValue == String {
         guard let assignment = unit.last(key, in: "Launch") else { return nil }
-        guard let word = Word(rawValue: assignment.text) else {
+        guard let word = Word.allCases.first(where: { assignment.text.isExactly($0.rawValue) }) else {
             throw assignment.error(
                 "\(assignment.shown) is not known",
                 allowed: Word.allCases.map(\.rawValue).joined(separator: ", ")
@@ -208,7 +209,7 @@ struct ManifestReader {
         var patterns: [String] = []
         for assignment in unit.all("DeviceType", in: "Match") ?? [] {
             for pattern in try assignment.words() {
-                guard pattern != "!" else {
+                guard !pattern.isExactly("!") else {
                     throw assignment.error("a '!' without a pattern", allowed: "patterns of fnmatch(3), negated by '!'")
                 }
                 patterns.append(pattern)
