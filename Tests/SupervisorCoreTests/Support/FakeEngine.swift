@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import LinuxSupport
 import TestSupport
@@ -40,6 +41,12 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
         [Int: (
             id: String, handle: @Sendable (EngineLogLine) -> Void, continuation: CheckedContinuation<Void, Never>
         )] = [:]
+    /// Called before each call.
+    var onAwait: () -> Void = {}
+    /// Called before a container that lives is stopped.
+    var onStop: (EngineContainer) -> Void = { _ in }
+    /// The inode of the lock directory that each container was started with.
+    private(set) var lockDirectories: [String: UInt64] = [:]
     /// Called for everything that `calls` notes.
     var onCall: (String) -> Void = { _ in }
     /// Why a container cannot be started.
@@ -175,14 +182,22 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
             if let error = refuseStart(specification) { throw error }
             onStart(specification)
         }
+        startedByOthers(id)
+        return true
+    }
+
+    /// Somebody starts a container, or we do.
+    func startedByOthers(_ id: String) {
+        let bind = specifications[id]?.binds.first { $0.target == "/tmp/balena" }
+        lockDirectories[id] = bind.flatMap { TestFile.status($0.source) }.map { UInt64($0.st_ino) }
         change(id, .running)
         emit(id, "start")
-        return true
     }
 
     func stop(container id: String, timeout: Duration?) async throws(EngineError) {
         let container = try await find(id, .stop, "stop")
         guard container.state.isAlive else { return }
+        onStop(container)
         change(id, .exited)
         emit(id, "die", 143)
     }
@@ -401,6 +416,7 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
             onCall(call)
         }
         await Task.yield()
+        onAwait()
         if isAway { throw EngineError(.unavailable, "connection refused") }
         if held.contains(operation) {
             nextNumber += 1

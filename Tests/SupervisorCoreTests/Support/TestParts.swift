@@ -8,6 +8,8 @@ import SupervisorPorts
 /// `@unchecked Sendable`: only used on the test's one thread.
 final class InlineWorker: BlockingWorker, @unchecked Sendable {
     private var hangs = false
+    /// Called before and after each job: whatever relies on something must look again after it.
+    var onAwait: () -> Void = {}
     /// Why it takes no job; nil while it does.
     var refusal: WorkerError?
     private var waiters: [CheckedContinuation<Void, Never>] = []
@@ -22,10 +24,12 @@ final class InlineWorker: BlockingWorker, @unchecked Sendable {
 
     func run<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
         await Task.yield()
+        onAwait()
         if let refusal { throw refusal }
         if hangs { await withCheckedContinuation { waiters.append($0) } }
         let result = try body()
         await Task.yield()
+        onAwait()
         return result
     }
 }

@@ -22,7 +22,28 @@ extension Supervisor {
     }
 
     /// Replaces the lock directory of a service whose container has just stopped: no lock outlives it.
+    ///
+    /// Others may start the container meanwhile. As long as it holds no lock it is stopped once more: it may have the
+    /// directory that is moved away, where a lock of it would not be seen.
     func swapLocks(_ key: ServiceKey) async throws(SupervisorError) {
+        for _ in 0..<3 {
+            if !inventory.isAlive(key) {
+                try await replaceLockDirectory(key)
+                if !inventory.isAlive(key) { return }
+            }
+            let held = try await heldLocks(of: [key.app])
+            guard !held.contains(where: { $0.service == key.service }) else { break }
+            for instance in inventory.instances(of: key) where instance.state.isAlive {
+                try await stopContainer(key, instance.id)
+            }
+        }
+        throw SupervisorError(
+            .failed,
+            "the container of \(key.service) was started by others in the middle of the operation"
+        )
+    }
+
+    private func replaceLockDirectory(_ key: ServiceKey) async throws(SupervisorError) {
         let directories = parts.directories
         let othersRun = inventory.othersRun(than: key)
         // Also after a failure: what was renamed away may be what fills the file system.
