@@ -64,4 +64,23 @@ struct InventoryTests {
         inventory.replace(containers: [], since: inventory.beginListing())
         #expect(!inventory.isStoppedByUs("a"))
     }
+
+    @Test func `what happens while the engine lists is newer than its list`() {
+        var inventory = Self.inventory(Self.container("a", Self.main, .running), Self.container("b", Self.other, .running))
+        let before = [Self.container("a", Self.main, .running), Self.container("b", Self.other, .running)]
+        let mark = inventory.beginListing()
+        inventory.setState(of: "a", to: .exited)
+        inventory.remove(container: "b")
+        inventory.add(Self.container("c", Self.other, .created))
+        inventory.setState(of: "c", to: .running)
+        let later = inventory.beginListing()
+        inventory.replace(containers: before, since: mark)
+        inventory.endListing()
+        #expect(inventory.containers.map(\.id) == ["a", "c"])
+        #expect(inventory.containers.map(\.state) == [.exited, .running])
+        // A list that was asked for afterwards says what there is.
+        inventory.replace(containers: before, since: later)
+        inventory.endListing()
+        #expect(inventory.containers.map(\.state) == [.running, .running])
+    }
 }

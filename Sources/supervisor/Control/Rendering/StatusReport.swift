@@ -107,6 +107,9 @@ struct StatusReport {
         } else if let error = update.text("error") {
             rows.append(["", error])
         }
+        if let warning = update.text("warning") {
+            rows.append(["", warning])
+        }
         if let next = update.number("nextAttemptSec") {
             rows.append(["", "next attempt in \(TerminalText.span(seconds: next))"])
         }
