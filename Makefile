@@ -7,8 +7,12 @@ SHELL := /bin/bash
 PYTEST ?=
 # Arguments for scripts/bench, such as BENCH=--quick
 BENCH ?=
+# How long each target is fuzzed, or with how many inputs, and which: FUZZ_SECONDS=60, FUZZ_RUNS=1000000, FUZZ="request json"
+FUZZ_SECONDS ?= 60
+FUZZ_RUNS ?=
+FUZZ ?=
 
-.PHONY: help setup build release deb units-check run demo demo-check test unit-test integration-test measure bench fresh-deb device board \
+.PHONY: help setup build release deb units-check run demo demo-check test unit-test integration-test fuzz measure bench fresh-deb device board \
 	device-test format lint clean
 
 help: ## show this list
@@ -56,6 +60,10 @@ integration-test: ## black-box suite only; PYTEST="-k name" picks tests
 	@scripts/setup test
 	swift build
 	@scripts/integration-test $(PYTEST)
+
+fuzz: ## made-up inputs for what reads the bytes of others; FUZZ_SECONDS=60, FUZZ_RUNS=1000000, FUZZ="request json"
+	@scripts/setup build
+	@scripts/fuzz $(if $(FUZZ_RUNS),--runs $(FUZZ_RUNS),--seconds $(FUZZ_SECONDS)) $(FUZZ)
 
 measure: ## memory, threads, wake-ups and start of the release build, against the budgets
 	@scripts/setup test

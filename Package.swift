@@ -2,6 +2,10 @@
 
 import PackageDescription
 
+/// Set by scripts/fuzz. What libFuzzer is linked into has no other programs and no tests, since it brings a `main` of its own.
+/// Only modules of ours are watched: with swift-nio's it would take twice the time for each input.
+let isForFuzzing = Context.environment["SUPERVISOR_FUZZ"] != nil
+
 /// The language features that every target of ours is built with. Warnings are errors where
 /// SUPERVISOR_STRICT is set, as CI does.
 let settings: [SwiftSetting] =
@@ -11,6 +15,7 @@ let settings: [SwiftSetting] =
         .enableUpcomingFeature("MemberImportVisibility"),
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     ] + (Context.environment["SUPERVISOR_STRICT"] == nil ? [] : [.treatAllWarnings(as: .error)])
+    + (isForFuzzing ? [.unsafeFlags(["-sanitize=fuzzer", "-enforce-exclusivity=unchecked"])] : [])
 
 func ours(_ name: String, _ path: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, path: "Sources/\(path)", swiftSettings: settings)
@@ -49,6 +54,23 @@ let nio: [Target.Dependency] = [
 ]
 let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+
+let fuzzing: [Target] = [
+    ours("RedsocksConfiguration", "plugins/redsocks/Configuration", ["SupervisorPluginAPI", "LinuxSupport"]),
+    .executableTarget(
+        name: "supervisor-fuzz",
+        dependencies: [
+            "HostOperations", "JSON", "LinuxSupport", "RedsocksConfiguration", "SupervisorCore", "SupervisorEngine",
+            "SupervisorEventLoop", "SupervisorHTTP", "SupervisorPluginAPI", "SupervisorPluginHost", "SupervisorPorts",
+            "SupervisorSystemd", "UnitFile", "UnixHTTP", logging, nioHTTP, nioEmbedded,
+        ] + nio,
+        path: "Tests/Fuzzing",
+        exclude: ["Seeds", "dictionary"],
+        swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])],
+        // gold gives up on libFuzzer's debug information.
+        linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]
+    ),
+]
 
 let package = Package(
     name: "supervisor",
@@ -217,3 +239,11 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+if isForFuzzing {
+    package.products.removeAll()
+    package.targets.removeAll { target in
+        [.executable, .test].contains(target.type) || ["TestSupport", "HTTPTestSupport"].contains(target.name)
+    }
+    package.targets += fuzzing
+}

@@ -10,6 +10,13 @@ import Testing
         try RequestBody(Array(text.utf8), contentType: contentType)
     }
 
+    @Test("A form has a thousand fields at most")
+    func fields() throws {
+        func form(_ count: Int) -> String { (0..<count).map { "\($0)=" }.joined(separator: "&") }
+        #expect(throws: Never.self) { try body(form(1000), Self.form) }
+        #expect(throws: SupervisorError.self) { try body(form(1001), Self.form) }
+    }
+
     @Test(
         "Only a clear yes is force",
         arguments: [

@@ -153,6 +153,26 @@ import Testing
         }
     }
 
+    @Test(
+        "Large requests are answered whole and in order, also after the client has closed its side",
+        arguments: [1, 3]
+    )
+    func large(count: Int) async throws {
+        try await TestServer.run { server async throws in
+            let client = try server.connect()
+            let body = "{\"appId\":1,\"x\":\"" + String(repeating: "x", count: 60_000) + "\"}"
+            let one = request("POST /v1/restart", "Content-Length: \(body.utf8.count)\r\n") + body
+            for _ in 0..<count {
+                try client.send(one)
+                #expect(try client.reply().status == 200)
+            }
+            try client.send(one)
+            client.finishSending()
+            #expect(try client.rest().hasPrefix("HTTP/1.1 200 OK\r\n"))
+            #expect(await server.device.calls.count == count + 1)
+        }
+    }
+
     @Test("What a client has begun goes on when the client leaves")
     func clientLeaves() async throws {
         try await TestServer.run { server async throws in

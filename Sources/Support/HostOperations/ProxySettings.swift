@@ -97,8 +97,9 @@ public struct ProxySettings: PluginPayload, Hashable {
 
     private static func check(_ secret: String?, _ name: String) throws(PluginError) {
         guard let secret else { return }
-        let isPlain = secret.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
-        guard (1...255).contains(secret.utf8.count), isPlain else {
+        guard (1...255).contains(secret.utf8.count),
+            secret.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
+        else {
             throw error(name, "1 to 255 bytes without control characters")
         }
         guard !inexpressible.contains(secret) else {

@@ -35,7 +35,7 @@ public struct JSONObject: Sendable, Hashable {
 
     /// nil where two members have one name. Takes time in proportion to the size of the names.
     public init?(_ members: [Member]) {
-        var names: Set<CodeUnits> = []
+        var names = Set<CodeUnits>(minimumCapacity: members.count)
         for member in members {
             guard names.insert(CodeUnits(member.name)).inserted else { return nil }
         }

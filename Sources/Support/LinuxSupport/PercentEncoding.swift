@@ -24,7 +24,13 @@ package enum PercentEncoding {
     ///
     /// nil for a `%` without two hex digits after it, and for bytes that are not UTF-8.
     package static func decode(_ encoded: some Sequence<UInt8>, plusIsSpace: Bool) -> String? {
+        // An array of known type is ten times as fast as a sequence of any.
+        decode(Array(encoded), plusIsSpace: plusIsSpace)
+    }
+
+    private static func decode(_ encoded: [UInt8], plusIsSpace: Bool) -> String? {
         var bytes: [UInt8] = []
+        bytes.reserveCapacity(encoded.count)
         var iterator = encoded.makeIterator()
         while let byte = iterator.next() {
             switch byte {

@@ -8,6 +8,8 @@ public struct HTTPLimits: Sendable, Hashable {
     public var headerSize = 32 * 1024
     /// Fields of the header section; more is a 431.
     public var headerFields = 100
+    /// Bytes of a request up to which it is dealt with as it comes. What belongs to a larger one waits its turn.
+    public var smallRequest = 4096
     /// Bytes of a body; more is a 413.
     public var bodySize = 100 * 1024
     /// Bytes that a client may send ahead while its former request is being answered.

@@ -13,6 +13,7 @@ final class ServerState {
     let logger: Logger
     let tasks: RequestTasks
     let streams: Streams
+    let largeInput: LargeInputQueue
     var requestIDs = RequestIDs()
     var writer = ResponseWriter()
     var pingRequiresKey: Bool
@@ -38,6 +39,7 @@ final class ServerState {
             device: device,
             limit: settings.maxConnections + limits.controlConnections
         )
+        largeInput = LargeInputQueue(executor.loop)
         streams = Streams(executor: executor, device: device, limits: limits)
     }
 }

@@ -58,8 +58,13 @@ final class Connection: ChannelDuplexHandler {
         self.expired()
     }
 
+    /// What precedes it in the pipeline.
+    weak var gate: InputGate?
+    private var readWaitsForGate = false
     /// Bytes of the next request's head have arrived.
     var headHasBegun = false
+    /// Bytes of the request so far.
+    private var requestSize = 0
     /// The first line of that head has not ended.
     private var isInFirstLine = true
     var backlog = RequestBacklog()
@@ -125,6 +130,19 @@ final class Connection: ChannelDuplexHandler {
         leave()
     }
 
+    /// Whether what has arrived belongs to a request of more than a page, which waits its turn among others of its kind.
+    func isLarge(with count: Int) -> Bool {
+        guard takesInput, headHasBegun else { return false }
+        return requestSize + count > state.limits.smallRequest
+    }
+
+    /// What waited has been passed on.
+    func inputIsTaken() {
+        guard readWaitsForGate else { return }
+        readWaitsForGate = false
+        context?.read()
+    }
+
     /// Whether bytes from the socket are passed to the parser.
     func admits(_ bytes: ByteBuffer) -> Bool {
         switch phase {
@@ -133,12 +151,15 @@ final class Connection: ChannelDuplexHandler {
         case .head:
             if !headHasBegun {
                 headHasBegun = true
+                requestSize = 0
                 isInFirstLine = true
                 deadline.moment = .now() + state.limits.headTime
             }
+            requestSize += bytes.readableBytes
             if isInFirstLine, bytes.readableBytesView.contains(UInt8(ascii: "\n")) { isInFirstLine = false }
             return true
         case .body:
+            requestSize += bytes.readableBytes
             return true
         case .working, .streaming, .writing:
             // Reading is held from now on, yet a client that has closed its side is read to its end at once.
@@ -166,6 +187,10 @@ final class Connection: ChannelDuplexHandler {
         // Nearly every client waits for its answer: switching reading off and on for each request would be two system
         // calls for nothing.
         if phase == .working || phase == .streaming || phase == .writing, backlog.holdsRead() { return }
+        if gate?.isWaiting == true {
+            readWaitsForGate = true
+            return
+        }
         context.read()
     }
 
@@ -263,13 +288,15 @@ final class Connection: ChannelDuplexHandler {
         case .refuse(let response), .answer(let response):
             respond(response)
         case .run(let route, let parameter):
-            let request = Request(
+            var request = Request(
                 id: exchange.id,
                 parameter: parameter,
                 query: exchange.query,
                 contentType: exchange.contentType,
                 bytes: exchange.body
             )
+            // Here, where large requests have their turn one after the other, and not in the tasks.
+            if route.readsBody { request.decodeBody() }
             run(route, request)
         }
     }

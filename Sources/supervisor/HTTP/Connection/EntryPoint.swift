@@ -53,9 +53,9 @@ final class EntryPoint {
             limits.maxHeaderListSize = state.limits.headerSize
             limits.maxHeaderFieldCount = state.limits.headerFields
             let decoder = HTTPRequestDecoder(limitConfiguration: limits)
-            try channel.pipeline.syncOperations.addHandlers([
-                InputGate(connection), ByteToMessageHandler(decoder), connection,
-            ])
+            let gate = InputGate(connection, state.largeInput)
+            connection.gate = gate
+            try channel.pipeline.syncOperations.addHandlers([gate, ByteToMessageHandler(decoder), connection])
         } catch {
             left(connection)
             throw error

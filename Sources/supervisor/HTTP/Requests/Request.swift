@@ -11,9 +11,32 @@ struct Request: Sendable {
     /// Empty for a route that takes no body.
     var bytes: [UInt8]
 
+    private var decoded: Result<RequestBody, SupervisorError>?
+
+    init(id: String, parameter: String?, query: Substring, contentType: String?, bytes: [UInt8]) {
+        self.id = id
+        self.parameter = parameter
+        self.query = query
+        self.contentType = contentType
+        self.bytes = bytes
+    }
+
+    /// Has `body` known from now on.
+    mutating func decodeBody() {
+        do throws(SupervisorError) {
+            decoded = .success(try RequestBody(bytes, contentType: contentType))
+        } catch {
+            decoded = .failure(error)
+        }
+        bytes = []
+    }
+
     /// Throws `invalidArgument` for a body that is not what RequestBody takes.
     var body: RequestBody {
-        get throws(SupervisorError) { try RequestBody(bytes, contentType: contentType) }
+        get throws(SupervisorError) {
+            if let decoded { return try decoded.get() }
+            return try RequestBody(bytes, contentType: contentType)
+        }
     }
 
     /// The last field of the query with that name; nil where there is none. Throws `invalidArgument` where it is not well

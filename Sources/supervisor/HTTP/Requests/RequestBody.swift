@@ -55,6 +55,9 @@ struct RequestBody: Sendable {
         }
     }
 
+    /// Fields of a form; no operation has more than a handful.
+    private static let fieldLimit = 1000
+
     private static func isForm(_ contentType: String?) -> Bool {
         guard let contentType else { return false }
         let mediaType = ASCIIToken.trimmed(contentType[...].utf8.prefix { $0 != UInt8(ascii: ";") })
@@ -67,6 +70,9 @@ struct RequestBody: Sendable {
         }
         var members: [JSONObject.Member] = []
         for field in FormFields(text[...]) {
+            guard members.count < fieldLimit else {
+                throw SupervisorError(.invalidArgument, "The form has more than \(fieldLimit) fields")
+            }
             guard let name = field.name, let value = field.value else {
                 throw SupervisorError(.invalidArgument, "The form is not well encoded")
             }
