@@ -23,7 +23,7 @@ struct ContainerBuilder: Sendable {
         result.entrypoint = composition.entrypoint
         result.environment = environment(app: app, service: service, host: host)
         result.labels = service.labels
-        result.labels.merge(labels(app: app, service: service, digest: digest)) { _, ours in ours }
+        result.labels.merge(labels(app: app, service: service, host: host, digest: digest)) { _, ours in ours }
         let locks = directories.locks(of: key)
         result.binds =
             [
@@ -144,6 +144,10 @@ struct ContainerBuilder: Sendable {
 
     /// The environment of the service's container: its own variables, ours above them.
     func environment(app: AppTarget, service: ServiceTarget, host: String) -> [String: String] {
+        service.environment.merging(variables(app: app, service: service, host: host)) { _, ours in ours }
+    }
+
+    private func variables(app: AppTarget, service: ServiceTarget, host: String) -> [String: String] {
         let ours = [
             "SUPERVISOR_ADDRESS": "http://\(host):\(apiPort)",
             "SUPERVISOR_HOST": host,
@@ -159,7 +163,7 @@ struct ContainerBuilder: Sendable {
             "HOST_OS_VERSION": identity.osVersion,
             "SERVICE_NAME": service.name,
         ]
-        var result = service.environment
+        var result: [String: String] = [:]
         for (name, value) in ours {
             result["RESIN_" + name] = value
             result["BALENA_" + name] = value
@@ -169,7 +173,7 @@ struct ContainerBuilder: Sendable {
         return result
     }
 
-    private func labels(app: AppTarget, service: ServiceTarget, digest: String) -> [String: String] {
+    private func labels(app: AppTarget, service: ServiceTarget, host: String, digest: String) -> [String: String] {
         var labels = [
             ContainerLabel.app: app.id.description,
             ContainerLabel.appName: app.name,
@@ -178,8 +182,9 @@ struct ContainerBuilder: Sendable {
             ContainerLabel.commit: app.commit,
             ContainerLabel.release: app.releaseID,
             ContainerLabel.configuration: digest,
-            ContainerLabel.definition: JSONValue.object(service.definition).text,
         ]
+        let ours = variables(app: app, service: service, host: host)
+        labels.merge(DefinitionLabels.labels(of: service.definition) { ours[$0] != nil }) { _, new in new }
         if app.isMultiService { labels[ContainerLabel.multiService] = "true" }
         return labels
     }

@@ -10,7 +10,7 @@ extension Supervisor {
         try await refreshNetworks()
         current.networks = inventory.networks.compactMap(CurrentState.Network.init)
         if current.instances.contains(where: { target == nil || targetInForce.isUnknown($0.key.app) }) {
-            recoverTarget()
+            try await recoverTarget()
         }
         guard let target else { return UpdatePlan() }
         // What cannot be compared is not taken away.
@@ -150,8 +150,9 @@ extension Supervisor {
     }
 
     /// The target is lost, or that of an application whose present one cannot be used: what runs says what should.
-    private func recoverTarget() {
-        var recovered = TargetState.recovered(from: inventory.own, networks: inventory.networks)
+    private func recoverTarget() async throws(SupervisorError) {
+        let own = try await completeDefinitions(inventory.own)
+        var recovered = TargetState.recovered(from: own, networks: inventory.networks)
         if target != nil { recovered.apps.removeAll { !targetInForce.isUnknown($0.id) } }
         guard !recovered.apps.isEmpty else { return }
         let apps = recovered.apps.map(\.id.description).joined(separator: ", ")
