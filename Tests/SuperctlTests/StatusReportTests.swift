@@ -82,7 +82,7 @@ struct StatusReportTests {
                             next attempt in 12 s
                 Target      /var/lib/device-supervisor/apps.json
                             FAILED: line 3, column 7: a comma is missing
-                            the last good target stays in effect
+                            what is wrong there stays as it was
                 Supervisor  0.1.0, up 17 s, pid 7
 
                 App 1 one, release aaa, to become bbb

@@ -16,7 +16,7 @@ public protocol DeviceAPI: Actor {
     func device() async -> JSONValue
 
     /// The body of GET /v1/apps/:appId. Never waits for an update.
-    func application(_ id: AppID) throws(SupervisorError) -> JSONValue
+    func application(_ id: AppID) async throws(SupervisorError) -> JSONValue
 
     /// Starts an update check, whatever back-off is running. Returns at once.
     func requestUpdate(force: Bool)

@@ -88,11 +88,8 @@ extension DockerEngine {
         let patience: Duration
         if let timeout {
             patience = timeout
-        } else if let answer = try await details(of: name) {
-            // 10 s unless the container says otherwise.
-            patience = .seconds(max(0, answer["Config"]?["StopTimeout"]?.integerValue ?? 10))
         } else {
-            throw EngineError(.notFound, "cannot \(attempt): there is no such container")
+            patience = try await stopTimeout(of: name, attempting: attempt)
         }
         let seconds = timeout.map { String(max(0, $0.wholeSeconds)) }
         let target = EnginePath(["containers", name.text, "stop"], query: ["t": seconds])
@@ -104,6 +101,20 @@ extension DockerEngine {
         )
         // 304: it does not run.
         guard response.isSuccess || response.status == 304 else { throw EngineError(response, attempting: attempt) }
+    }
+
+    private func stopTimeout(of name: EngineName, attempting attempt: String) async throws(EngineError) -> Duration {
+        let answer: JSONValue?
+        do throws(EngineError) {
+            answer = try await details(of: name)
+        } catch {
+            guard error.code == .malformedAnswer else { throw error }
+            // Whatever the engine says of a container, it can be stopped: with the longest time that a target can ask for.
+            return .seconds(3600)
+        }
+        guard let answer else { throw EngineError(.notFound, "cannot \(attempt): there is no such container") }
+        // 10 s unless the container says otherwise.
+        return .seconds(max(0, answer["Config"]?["StopTimeout"]?.integerValue ?? 10))
     }
 
     public func remove(container id: String) async throws(EngineError) {

@@ -16,8 +16,8 @@ internal import UnixHTTP
 public actor DockerEngine: ContainerEngine {
     /// Bytes that an answer may have.
     enum Limit {
-        static let list = 8 << 20
-        static let other = 1 << 20
+        static let list = 64 << 20
+        static let other = 16 << 20
     }
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -62,7 +62,8 @@ public actor DockerEngine: ContainerEngine {
         limit: Int = Limit.other,
         attempting attempt: String
     ) async throws(EngineError) -> UnixHTTPResponse {
-        try await versioned(target, attempting: attempt) { client, target throws(UnixHTTPError) in
+        if method == .GET { return try await query(target, timeout: timeout, limit: limit, attempting: attempt) }
+        return try await versioned(target, attempting: attempt) { client, target throws(UnixHTTPError) in
             try await client.request(
                 method,
                 target,
@@ -74,6 +75,27 @@ public actor DockerEngine: ContainerEngine {
         } response: {
             $0
         }
+    }
+
+    private func query(
+        _ target: EnginePath,
+        timeout: Duration,
+        limit: Int,
+        attempting attempt: String
+    ) async throws(EngineError) -> UnixHTTPResponse {
+        var (response, consumer) = try await stream(
+            .GET,
+            target,
+            headTimeout: timeout,
+            idleTimeout: timeout,
+            attempting: attempt,
+            into: AnswerConsumer(limit: limit)
+        )
+        if consumer.isTooLarge {
+            throw EngineError(.malformedAnswer, "cannot \(attempt): the answer is larger than \(limit) bytes")
+        }
+        if response.isSuccess { response.body = consumer.body }
+        return response
     }
 
     /// As `call`, for answers without an end: `consumer` has the body of a successful one.

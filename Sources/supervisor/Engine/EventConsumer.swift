@@ -8,8 +8,9 @@ internal import UnixHTTP
 /// Reads the stream of `GET /events`.
 struct EventConsumer: BodyConsumer {
     private let handle: @Sendable (EngineEvent) -> Void
-    /// Events carry all labels of their container.
-    private var lines = LineSplitter(limit: 256 << 10)
+    /// Events carry all labels of their container, and those of its image. What we need of them is short.
+    private var strings = LongStringFilter(limit: 4096)
+    private var lines = LineSplitter(limit: 1 << 20)
 
     /// Why the stream is malformed.
     private(set) var failure: EngineError?
@@ -23,13 +24,16 @@ struct EventConsumer: BodyConsumer {
     }
 
     mutating func receive(_ bytes: ByteBuffer) -> BodyDecision {
-        lines.append(bytes.readableBytesView)
-        do {
-            while failure == nil, let line = try lines.next() {
+        lines.append(strings.filter(bytes.readableBytesView))
+        while failure == nil {
+            do {
+                guard let line = try lines.next() else { break }
                 LoopWatch.shared.run("an event of the engine") { take(line) }
+            } catch {
+                // One container with many labels must not cut us off from the others.
+                lines.skip()
+                handle(.skipped)
             }
-        } catch {
-            failure = EngineError(.malformedAnswer, "an event is too long")
         }
         return failure == nil ? .proceed : .stop
     }

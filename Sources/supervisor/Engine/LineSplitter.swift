@@ -8,6 +8,8 @@ struct LineSplitter: Sendable {
     private var buffer: [UInt8] = []
     /// Where the next line begins.
     private var start = 0
+    /// Whether the line that is coming is too long, and nothing of it is kept.
+    private var isSkipping = false
     /// Up to where there is no end of it.
     private var searched = 0
 
@@ -26,6 +28,10 @@ struct LineSplitter: Sendable {
             let line = buffer[start..<end]
             start = end + 1
             searched = start
+            if isSkipping {
+                isSkipping = false
+                continue
+            }
             guard line.count <= limit else { throw OverflowError() }
             let content = line.last == 0x0D ? line.dropLast() : line
             if !content.isEmpty { return Array(content) }
@@ -33,10 +39,24 @@ struct LineSplitter: Sendable {
         buffer.removeSubrange(..<start)
         start = 0
         searched = buffer.count
+        if isSkipping { discard() }
         guard buffer.count <= limit else { throw OverflowError() }
         // One long line must not keep its memory for the life of a stream.
         if buffer.isEmpty, buffer.capacity > 4096 { buffer = [] }
         return nil
+    }
+
+    /// After an overflow: what is here of the line that is too long is dropped, and so is the rest of it.
+    mutating func skip() {
+        // `next` has passed over a line whose end is here.
+        guard start == 0 else { return }
+        isSkipping = true
+        discard()
+    }
+
+    private mutating func discard() {
+        buffer = []
+        (start, searched) = (0, 0)
     }
 
     /// The rest of the stream, which is a line too; nil if there is none.

@@ -221,7 +221,7 @@ struct ContainerBuilderTests {
     // MARK: Back from labels
 
     private static func container(_ specification: ContainerSpecification, id: String = "x") -> EngineContainer {
-        EngineContainer(
+        let container = EngineContainer(
             id: id,
             name: specification.name,
             image: specification.image,
@@ -229,6 +229,37 @@ struct ContainerBuilderTests {
             labels: specification.labels,
             state: .running
         )
+        // The image's own variables are among them.
+        let environment = specification.environment.map { "\($0.key)=\($0.value)" } + ["PATH=/bin"]
+        return DefinitionLabels.complete(container, environment: environment)
+    }
+
+    @Test func `the values of variables are in no label, and are read back from the container`() throws {
+        let app = try Self.app([
+            "environment": ["SECRET": "hush=hush", "N": 1.50, "B": true, "Z": nil, "E": "", "RESIN_APP_ID": "theirs"]
+        ])
+        let specification = try Self.specification(app)
+        #expect(specification.labels.values.allSatisfy { !$0.contains("hush") })
+        #expect(specification.environment["RESIN_APP_ID"] == "2167")
+        let recovered = TargetState.recovered(from: [Self.container(specification)])
+        #expect(recovered.apps == [app])
+        #expect(try Self.digest(try #require(recovered.apps.first)) == Self.digest(app))
+    }
+
+    @Test func `a container of a former version has its variables in its label`() throws {
+        let app = try Self.app(["environment": ["A": "1"]])
+        var container = Self.container(try Self.specification(app))
+        let definition = try #require(app.services.first?.definition)
+        container.labels[ContainerLabel.definition] = JSONValue.object(definition).text
+        #expect(TargetState.recovered(from: [container]).apps == [app])
+    }
+
+    @Test func `a container that lacks a variable of its definition cannot be read`() throws {
+        let app = try Self.app(["environment": ["A": "1"]])
+        var container = Self.container(try Self.specification(app))
+        container.labels = try Self.specification(app).labels
+        let complete = DefinitionLabels.complete(container, environment: ["B=1", "A"])
+        #expect(TargetState.recovered(from: [complete]).apps.isEmpty)
     }
 
     @Test(arguments: CompositionTests.good)

@@ -144,7 +144,7 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
         guard let container = containers.first(where: { $0.id == id }) else { return nil }
         return EngineContainerDetail(
             container: container,
-            environment: [],
+            environment: specifications[id]?.environment.map { "\($0.key)=\($0.value)" } ?? [],
             exitCode: exitCode,
             restartCount: restartCount,
             error: ""

@@ -52,6 +52,8 @@ enum Sample {
 
     static func parse(_ text: String) throws -> TargetState {
         var parser = TargetParser()
-        return try parser.parse(Array(text.utf8)).target
+        let target = try parser.parse(Array(text.utf8)).target
+        if let rejection = parser.rejections.first { throw rejection.error }
+        return target
     }
 }

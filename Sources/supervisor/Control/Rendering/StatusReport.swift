@@ -120,7 +120,7 @@ struct StatusReport {
         let update = status["update"]
         let file = [["Target", update.text("targetFile") ?? "-"]]
         guard let error = update.text("targetError") else { return file }
-        return file + [["", "\(style.bad("FAILED")): \(error)"], ["", "the last good target stays in effect"]]
+        return file + [["", "\(style.bad("FAILED")): \(error)"], ["", "what is wrong there stays as it was"]]
     }
 
     private var supervisor: [[String]] {

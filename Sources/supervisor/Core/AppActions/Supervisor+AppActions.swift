@@ -146,7 +146,7 @@ extension Supervisor {
     /// Nothing is stopped before the engine has accepted every new container, and nothing is removed before it runs.
     private func recreateAll(_ id: AppID, force: Bool, purging: Bool) async throws(SupervisorError) {
         try await refreshNetworks()
-        let own = inventory.containers(of: id)
+        let own = try await completeDefinitions(inventory.containers(of: id))
         guard let app = TargetState.recovered(from: own, networks: inventory.networks)[id] ?? target?[id],
             !app.services.isEmpty
         else { throw SupervisorError(.failed, "Application \(id) has no service to start") }

@@ -27,7 +27,7 @@ struct ContainerBuilder: Sendable {
         result.entrypoint = composition.entrypoint
         result.environment = environment(app: app, service: service, host: host)
         result.labels = service.labels
-        result.labels.merge(labels(app: app, service: service, digest: digest)) { _, ours in ours }
+        result.labels.merge(labels(app: app, service: service, host: host, digest: digest)) { _, ours in ours }
         let locks = directories.locks(of: key)
         result.binds =
             [
@@ -148,6 +148,12 @@ struct ContainerBuilder: Sendable {
 
     /// The environment of the service's container: its own variables, ours above them.
     func environment(app: AppTarget, service: ServiceTarget, host: String) -> [String: String] {
+        var result = service.environment.merging(variables(app: app, service: service, host: host)) { _, ours in ours }
+        if result["USER"] == nil { result["USER"] = "root" }
+        return result
+    }
+
+    private func variables(app: AppTarget, service: ServiceTarget, host: String) -> [String: String] {
         let ours = [
             "SUPERVISOR_ADDRESS": "http://\(host):\(apiPort)",
             "SUPERVISOR_HOST": host,
@@ -165,10 +171,10 @@ struct ContainerBuilder: Sendable {
             "HOST_OS_VERSION": identity.osVersion,
             "SERVICE_NAME": service.name,
         ]
-        var result = service.environment
-        if result["USER"] == nil { result["USER"] = "root" }
-        result["RESIN_SERVICE_KILL_ME_PATH"] = Self.handOverPath
-        result["BALENA_SERVICE_HANDOVER_COMPLETE_PATH"] = Self.handOverPath
+        var result = [
+            "RESIN_SERVICE_KILL_ME_PATH": Self.handOverPath,
+            "BALENA_SERVICE_HANDOVER_COMPLETE_PATH": Self.handOverPath,
+        ]
         for (name, value) in ours {
             result["RESIN_" + name] = value
             result["BALENA_" + name] = value
@@ -178,7 +184,7 @@ struct ContainerBuilder: Sendable {
         return result
     }
 
-    private func labels(app: AppTarget, service: ServiceTarget, digest: String) -> [String: String] {
+    private func labels(app: AppTarget, service: ServiceTarget, host: String, digest: String) -> [String: String] {
         var labels = [
             ContainerLabel.app: app.id.description,
             ContainerLabel.appName: app.name,
@@ -187,8 +193,9 @@ struct ContainerBuilder: Sendable {
             ContainerLabel.commit: app.commit,
             ContainerLabel.release: app.releaseID,
             ContainerLabel.configuration: digest,
-            ContainerLabel.definition: JSONValue.object(service.definition).text,
         ]
+        let ours = variables(app: app, service: service, host: host)
+        labels.merge(DefinitionLabels.labels(of: service.definition) { ours[$0] != nil }) { _, new in new }
         if app.isMultiService { labels[ContainerLabel.multiService] = "true" }
         return labels
     }

@@ -17,6 +17,9 @@ public enum ContainerLabel {
     public static let network = "io.supervisor.network"
     /// A volume's name in the target.
     public static let volume = "io.supervisor.volume"
-    /// The definition of a service, network or volume as JSON, from which a lost target is read back.
+    /// The names of a service's variables as JSON; their values are in the environment of the container.
+    public static let variables = "io.supervisor.variables"
+    /// The definition of a service, network or volume as JSON, from which a lost target is read back; that of a service
+    /// without the values of its variables.
     public static let definition = "io.supervisor.definition"
 }

@@ -52,6 +52,7 @@ extension Supervisor {
             // later.
             engineLink.triggered(at: parts.clock.now)
             requestCheckSoon()
+        case .skipped: requestCheck()
         case .container(let id, let action, let exitCode, let labels, let name):
             containerEvent(id, action, exitCode, labels, name)
         }

@@ -2,6 +2,8 @@
 public enum EngineEvent: Sendable, Hashable {
     /// The stream is up: whatever happened before must be listed.
     case connected
+    /// Something happened that the engine described at too great length: what has changed must be listed.
+    case skipped
     /// `action` in the words of the engine: create, start, die, destroy, …; exitCode with die. The name is empty where the
     /// engine says none.
     case container(id: String, action: String, exitCode: Int?, labels: [String: String], name: String = "")

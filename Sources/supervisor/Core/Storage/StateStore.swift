@@ -244,6 +244,10 @@ public struct StateStore: Sendable {
         } catch {
             throw .damaged(error.description)
         }
+        // A definition that a former version has kept may be refused by this one; that takes no other with it.
+        if let rejection = parser.rejections.first(where: { $0.app == nil }) {
+            throw .damaged(rejection.error.description)
+        }
         return target
     }
 

@@ -45,8 +45,8 @@ extension Supervisor {
         }
     }
 
-    /// Reads the target file. A file that cannot be read or is wrong leaves the last good target in effect, and is
-    /// remembered in `targetInForce`. Throws only where a good target cannot be kept for the next start.
+    /// Reads the target file. A file that cannot be read or is wrong leaves the last good target in effect, an application
+    /// in it that is wrong the last good one of that application; both are remembered in `targetInForce`.
     func loadTarget() async throws(SupervisorError) {
         let path = settings.targetFile
         let bytes: [UInt8]?
@@ -66,26 +66,37 @@ extension Supervisor {
         } catch {
             return targetIsWrong("\(path): \(error)")
         }
-        guard targetInForce.accept(parsed.target, parsed.json) else { return }
+        let kept = targetInForce.accept(parsed.target, parsed.json, parser.rejections)
+        if !parser.rejections.isEmpty { targetIsWrong(Self.message(path, parser.rejections), wholeFile: false) }
+        progress.targetIsWrong(targetInForce.error)
+        guard let kept, let target else { return }
         for warning in parser.warnings { logger.warning("\(path): \(warning)") }
-        logger.notice("New target: \(Self.summary(of: parsed.target))")
-        publish(.targetChanged(Self.summary(of: parsed.target)))
+        logger.notice("New target: \(Self.summary(of: target))")
+        publish(.targetChanged(Self.summary(of: target)))
         cycle.targetChanged()
         progress.targetChanged()
         let store = parts.store
         do throws(SupervisorError) {
-            try await onWorker { try store.save(target: parsed.json) }
+            try await onWorker { try store.save(target: kept) }
         } catch {
             // It is in effect all the same; the next supervisor reads the file again.
             logger.error("The target could not be saved: \(error)")
         }
     }
 
-    private func targetIsWrong(_ message: String?) {
-        if targetInForce.refuse(message), let message {
+    private func targetIsWrong(_ message: String?, wholeFile: Bool = true) {
+        if targetInForce.refuse(message, wholeFile: wholeFile), let message {
             logger.error("Keeping the current target: \(message)")
             publish(.targetRefused(message))
         }
+        progress.targetIsWrong(message)
+    }
+
+    /// The first of them; a file may have thousands.
+    private static func message(_ path: String, _ rejections: [TargetRejection]) -> String {
+        let shown = rejections.prefix(3).map { "\($0.error)" }.joined(separator: "; ")
+        let more = rejections.count > 3 ? "; and \(rejections.count - 3) more applications" : ""
+        return "\(path): \(shown)\(more)"
     }
 
     private static func summary(of target: TargetState) -> String {

@@ -74,3 +74,24 @@ extension AppTarget {
         self = app
     }
 }
+
+extension Supervisor {
+    /// The containers with their whole definitions: the engine is asked for the variables of those that do not carry them in
+    /// their labels.
+    func completeDefinitions(_ containers: [EngineContainer]) async throws(SupervisorError) -> [EngineContainer] {
+        var result: [EngineContainer] = []
+        for container in containers {
+            guard container.labels[ContainerLabel.variables] != nil else {
+                result.append(container)
+                continue
+            }
+            let detail = try await engineStep("looking at a container", limit: .seconds(60)) {
+                engine throws(EngineError) in
+                try await engine.inspect(container: container.id)
+            }
+            guard let detail else { continue }
+            result.append(DefinitionLabels.complete(container, environment: detail.environment))
+        }
+        return result
+    }
+}

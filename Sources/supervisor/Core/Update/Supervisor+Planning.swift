@@ -9,8 +9,13 @@ extension Supervisor {
         try await removeTrials()
         try await refreshNetworks()
         current.networks = inventory.networks.compactMap(CurrentState.Network.init)
-        if target == nil, !current.instances.isEmpty { recoverTarget() }
+        if current.instances.contains(where: { target == nil || targetInForce.isUnknown($0.key.app) }) {
+            try await recoverTarget()
+        }
         guard let target else { return UpdatePlan() }
+        // What cannot be compared is not taken away.
+        current.instances.removeAll { targetInForce.isUnknown($0.key.app) }
+        current.networks.removeAll { targetInForce.isUnknown($0.app) }
         if target.apps.contains(where: { !$0.volumes.isEmpty }) {
             current.volumes = try await namesOfVolumes()
         }
@@ -146,11 +151,14 @@ extension Supervisor {
         }
     }
 
-    /// Every file of the target is lost: what runs says what should.
-    private func recoverTarget() {
-        let recovered = TargetState.recovered(from: inventory.own, networks: inventory.networks)
+    /// The target is lost, or that of an application whose present one cannot be used: what runs says what should.
+    private func recoverTarget() async throws(SupervisorError) {
+        let own = try await completeDefinitions(inventory.own)
+        var recovered = TargetState.recovered(from: own, networks: inventory.networks)
+        if target != nil { recovered.apps.removeAll { !targetInForce.isUnknown($0.id) } }
         guard !recovered.apps.isEmpty else { return }
-        logger.warning("The target is lost; continuing with the definitions in the containers' labels")
+        let apps = recovered.apps.map(\.id.description).joined(separator: ", ")
+        logger.warning("The target of \(apps) is lost; continuing with the definitions in the containers' labels")
         targetInForce.recover(recovered)
     }
 }

@@ -64,7 +64,7 @@ extension Supervisor {
             if cycle.failures > 0 { logger.notice("The update succeeded after \(cycle.failures) failures") }
             let message = rollBack.message(target)
             progress.succeeded(isPending: isPending, rollBack: message)
-            publish(news.succeeded(isPending: isPending, isRolledBack: message != nil))
+            publish(news.succeeded(isPending: isPending, isRolledBack: progress.hasFailed))
             cycle.succeeded(isPending: isPending)
             return cycle.wait(atMost: settings.pollInterval, at: parts.clock.now)
         } catch {

@@ -36,7 +36,8 @@ struct UpdateNews: Sendable {
     ///
     /// - Parameters:
     ///   - isPending: whether something is still to come.
-    ///   - isRolledBack: whether a release of the target does not run because it failed, which was published before.
+    ///   - isRolledBack: whether a part of the target is not in effect, because its release failed or its definition is
+    ///     wrong, which was published before.
     mutating func succeeded(isPending: Bool, isRolledBack: Bool) -> [DeviceEvent] {
         var events = blocked(by: nil)
         failure = nil

@@ -13,8 +13,11 @@ struct UpdateProgress: Sendable {
     private(set) var download: Double?
     private(set) var isPending = false
     private(set) var isDownloaded = false
-    private(set) var hasFailed = false
-    private(set) var error: String?
+    /// Whether the last cycle failed.
+    private var cycleFailed = false
+    private var cycleError: String?
+    /// What is wrong with the target file: what it says there is not done.
+    private var targetError: String?
     /// When a failed cycle is tried again.
     private(set) var nextAttempt: Duration?
     /// The commit of each application that is wholly as the target says.
@@ -22,6 +25,13 @@ struct UpdateProgress: Sendable {
     /// Update cycles since the start.
     private(set) var checksBegun: Int64 = 0
     private(set) var checksEnded: Int64 = 0
+
+    var hasFailed: Bool { cycleFailed || targetError != nil }
+
+    var error: String? {
+        guard let targetError else { return cycleError }
+        return cycleError.map { "\($0); \(targetError)" } ?? targetError
+    }
 
     // MARK: Steps
 
@@ -66,21 +76,26 @@ struct UpdateProgress: Sendable {
         downloadEnded()
         self.isPending = isPending
         isDownloaded = isPending
-        error = rollBack
-        hasFailed = rollBack != nil
+        cycleError = rollBack
+        cycleFailed = rollBack != nil
     }
 
     /// Returns whether this is another error than the last one.
     mutating func failed(_ message: String) -> Bool {
-        defer { error = message }
-        hasFailed = isPending
-        return error != message
+        defer { cycleError = message }
+        cycleFailed = isPending
+        return cycleError != message
     }
 
     /// What failed before was about another target.
     mutating func targetChanged() {
-        hasFailed = false
-        error = nil
+        cycleFailed = false
+        cycleError = nil
+    }
+
+    /// - Parameter error: nil for a file that is good.
+    mutating func targetIsWrong(_ error: String?) {
+        targetError = error
     }
 
     mutating func settled(_ commits: [AppID: String]) {

@@ -36,7 +36,7 @@ extension Supervisor {
         progress.download.map { .integer(Int64($0)) } ?? .null
     }
 
-    public func application(_ id: AppID) throws(SupervisorError) -> JSONValue {
+    public func application(_ id: AppID) async throws(SupervisorError) -> JSONValue {
         let containers = inventory.containers(of: id)
         guard !containers.isEmpty || target?[id] != nil else {
             guard inventory.hasListed else {
@@ -50,8 +50,9 @@ extension Supervisor {
         )
         guard services <= 1 else { throw Self.severalServices(id, services) }
         let container = containers.first(where: \.state.isAlive) ?? containers.first
-        let app =
-            container.flatMap { TargetState.recovered(from: [$0], networks: inventory.networks)[id] } ?? target?[id]
+        // Without the engine, the variables of the target are the best that is known.
+        let complete = (try? await completeDefinitions(container.map { [$0] } ?? [])) ?? []
+        let app = TargetState.recovered(from: complete, networks: inventory.networks)[id] ?? target?[id]
         let service = app?.services.first
         return [
             "appId": .integer(id.number),

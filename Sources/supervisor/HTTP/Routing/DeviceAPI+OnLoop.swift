@@ -1,4 +1,3 @@
-import JSON
 import SupervisorCore
 
 /// What is answered within a channel handler: the device runs on the same event loop, so that the handler is inside
@@ -18,16 +17,5 @@ extension DeviceAPI {
 
     nonisolated func currentKeyNow() -> String {
         assumeIsolated { $0.currentKey() }
-    }
-
-    nonisolated func applicationNow(_ id: AppID) throws(SupervisorError) -> JSONValue {
-        let result: Result<JSONValue, SupervisorError> = assumeIsolated { device in
-            do throws(SupervisorError) {
-                return .success(try device.application(id))
-            } catch {
-                return .failure(error)
-            }
-        }
-        return try result.get()
     }
 }

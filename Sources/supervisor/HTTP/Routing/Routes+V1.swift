@@ -67,8 +67,8 @@ extension [Route] {
         Route(
             method: .GET,
             path: "/v1/apps/:id",
-            action: .immediate { request, device throws(SupervisorError) in
-                .json(try device.applicationNow(try request.appID))
+            action: .wait { request, device throws(SupervisorError) in
+                .json(try await device.application(try request.appID))
             }
         ),
         Route(

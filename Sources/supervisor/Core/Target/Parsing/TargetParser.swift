@@ -2,9 +2,10 @@ import JSON
 import LinuxSupport
 
 /// Reads a target state. Refuses what it does not understand where that would change what runs; a member that it does
-/// not know is a warning.
+/// not know is a warning. An application that is wrong is left out and reported: it keeps no other from being updated.
 struct TargetParser {
     private(set) var warnings: [String] = []
+    private(set) var rejections: [TargetRejection] = []
     /// Whether a lone service is one of several; nil counts them, and wants everything declared that is referred to.
     private let isMultiService: Bool?
 
@@ -33,18 +34,34 @@ struct TargetParser {
         var target = TargetState()
         target.name = try root["name"]?.string()
         target.config = try root["config"]?.stringMap() ?? [:]
+        var ids: Set<AppID> = []
         for (name, member) in try root.required("apps").object().members {
             guard let id = AppID(digits: name) else {
-                throw TargetError(place: member.path, reason: "an application's id must consist of digits")
+                reject(nil, TargetError(place: member.path, reason: "an application's id must consist of digits"))
+                continue
             }
-            guard target[id] == nil else {
-                throw TargetError(place: member.path, reason: "the application is listed twice")
+            guard ids.insert(id).inserted else {
+                reject(id, TargetError(place: member.path, reason: "the application is listed twice"))
+                continue
             }
-            target.apps.append(try app(id, member))
+            let warningsBefore = warnings.count
+            do throws(TargetError) {
+                target.apps.append(try app(id, member))
+            } catch {
+                warnings.removeSubrange(warningsBefore...)
+                reject(id, error)
+            }
         }
+        // Which of two is meant cannot be known.
+        let rejected = Set(rejections.map(\.app))
+        target.apps.removeAll { rejected.contains($0.id) }
         target.apps.sort { $0.id < $1.id }
         warnUnknown(root, known: ["name", "config", "apps", "local"])
         return target
+    }
+
+    private mutating func reject(_ app: AppID?, _ error: TargetError) {
+        rejections.append(TargetRejection(app: app, error: error))
     }
 
     private mutating func app(_ id: AppID, _ member: TargetMember) throws(TargetError) -> AppTarget {

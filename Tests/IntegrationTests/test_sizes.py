@@ -1,0 +1,87 @@
+"""Containers, images and definitions of every size: what can be created can be stopped, updated and removed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Callable
+
+import pytest
+
+from harness import images, target
+from harness.engine import Engine
+from harness.supervisor import Supervisor
+from harness.waiting import wait_until
+
+#: Linux takes at most 128 KiB for one variable of a process.
+LARGE = {f"V{number}": str(number) * 100_000 for number in range(6)}
+
+
+def app(release: str, **members: Any) -> dict[str, Any]:
+    return target.app(release=release, stop_grace_period="1s", **members)
+
+
+def test_an_app_with_a_large_environment_does_everything(supervisor: Supervisor) -> None:
+    supervisor.write_target(app("a", environment=LARGE))
+    supervisor.start()
+    first = supervisor.wait_settled(release="a")
+    assert f"V3={LARGE['V3']}" in first["Config"]["Env"]
+    assert all(LARGE["V3"][:1000] not in value for value in first["Config"]["Labels"].values()), "stored twice"
+    assert supervisor.api("POST", "/v1/restart", {"appId": target.APP}).status == 200
+    second = supervisor.wait_settled(release="a")
+    assert second["Id"] != first["Id"] and sorted(second["Config"]["Env"]) == sorted(first["Config"]["Env"])
+    assert second["Config"]["Labels"]["io.supervisor.config"] == first["Config"]["Labels"]["io.supervisor.config"]
+    assert supervisor.api("POST", f"/v1/apps/{target.APP}/stop").status == 200
+    assert supervisor.api("POST", f"/v1/apps/{target.APP}/start").status == 200
+    assert supervisor.api("POST", "/v1/purge", {"appId": target.APP}).status == 200
+    third = supervisor.wait_settled(release="a")
+    # The events still come.
+    supervisor.engine.remove(third["Id"])
+    supervisor.wait_settled(release="a")
+    supervisor.write_target(app("b"))
+    supervisor.wait_settled(release="b")
+    assert "is away" not in supervisor.log
+
+
+def test_a_lost_target_is_read_back_with_its_environment(supervisor: Supervisor) -> None:
+    supervisor.write_target(app("a", environment={**LARGE, "N": 1.5, "SECRET": "hush"}))
+    supervisor.start()
+    before = supervisor.wait_settled(release="a")
+    supervisor.stop()
+    supervisor.target_file.unlink()
+    for file in supervisor.state.glob("target.json*"):
+        file.unlink()
+    supervisor.engine.call("POST", f"/containers/{before['Id']}/stop", None, {"t": 1})
+    supervisor.start()
+    after = supervisor.wait_settled(release="a")
+    assert after["Id"] == before["Id"]
+
+
+def labelled(size: int) -> list[str]:
+    return [f"LABEL big{number}={'x' * 10_000}" for number in range(size // 10_000)]
+
+
+@pytest.mark.parametrize("count", [3, 280])
+def test_labels_of_an_image_break_nothing(supervisor: Supervisor, engine: Engine, count: int) -> None:
+    big = "x" * (2_800_000 // count)
+    name = f"big{count}:1"
+    container = engine.ask(
+        "POST", "/containers/create", {"Image": "demo:1", "Labels": {f"big{n}": big for n in range(count)}}
+    )["Id"]
+    repository, tag = name.split(":")
+    engine.ask("POST", "/commit", {"Labels": {f"big{n}": big for n in range(count)}}, {
+        "container": container, "repo": repository, "tag": tag,
+    })
+    engine.remove(container)
+    supervisor.write_target(app("a", image=name), target.app(target.OTHER, stop_grace_period="1s"))
+    supervisor.start()
+    supervisor.wait_settled(release="a")
+    other = supervisor.wait_settled(target.OTHER, release="a")
+    assert supervisor.api("POST", "/v1/restart", {"appId": target.APP}).status == 200
+    assert supervisor.api("POST", f"/v1/apps/{target.APP}/stop").status == 200
+    assert supervisor.api("POST", f"/v1/apps/{target.APP}/start").status == 200
+    # The death of another one is still noticed by its event.
+    engine.ask("POST", f"/containers/{other['Id']}/kill", None, {"signal": "KILL"})
+    wait_until(lambda: supervisor.engine.running(target.OTHER), 20, "the other one runs again")
+    supervisor.write_target(target.app(target.OTHER, stop_grace_period="1s"))
+    wait_until(lambda: not engine.containers(target.APP), 20, "it is removed")
+    assert "is away" not in supervisor.log
