@@ -119,6 +119,7 @@ extension Supervisor {
     /// Starts a container that does not run, with nothing in its lock directory.
     func startContainer(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
         progress.begin(.starting)
+        await provideLockSpace(for: key.app)
         let directories = parts.directories
         let othersRun = inventory.othersRun(than: key)
         // With a predecessor that lives it shares the lock directory.
