@@ -8,7 +8,7 @@ import Testing
 @Suite(.timeLimit(.minutes(1)))
 struct SupervisorDrainTests {
     private static let one = Sample.target((1, Sample.app("app:1")))
-    private static let remake = ["stop 1/main", "remove 1/main", "create 1/main", "start 1/main"]
+    private static let remake = ["create 1/main", "stop 1/main", "start 1/main", "remove 1/main"]
     private static let app = AppID(1)
 
     @Test func `a drain finishes the operation under way and returns then`() async {

@@ -26,7 +26,8 @@ struct DockerEngineNetworkTests {
                         name: "7_front",
                         labels: ["io.app": "7"],
                         bridge: "supervisor0",
-                        gateway: "172.30.0.1"
+                        gateway: "172.30.0.1",
+                        subnets: ["172.30.0.0/24"]
                     ),
                     EngineNetwork(id: "def", name: "odd", labels: [:]),
                 ]

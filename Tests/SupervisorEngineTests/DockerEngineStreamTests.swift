@@ -202,11 +202,11 @@ struct DockerEngineStreamTests {
 
     private static let decoded: [EngineEvent] = [
         .connected,
-        .container(id: containerID, action: "create", exitCode: nil, labels: ["io.app": "7"]),
-        .container(id: containerID, action: "die", exitCode: 137, labels: ["io.app": "7"]),
-        .container(id: containerID, action: "destroy", exitCode: nil, labels: ["io.app": "7"]),
+        .container(id: containerID, action: "create", exitCode: nil, labels: ["io.app": "7"], name: "app"),
+        .container(id: containerID, action: "die", exitCode: 137, labels: ["io.app": "7"], name: "app"),
+        .container(id: containerID, action: "destroy", exitCode: nil, labels: ["io.app": "7"], name: "app"),
         .container(id: containerID, action: "die", exitCode: 3, labels: ["io.app": "7"]),
-        .container(id: containerID, action: "health_status", exitCode: nil, labels: ["io.app": "7"]),
+        .container(id: containerID, action: "health_status", exitCode: nil, labels: ["io.app": "7"], name: "app"),
     ]
 
     @Test("tell events of containers in their order, until the engine ends them or dies", arguments: [false, true])

@@ -71,7 +71,7 @@ struct RealEngineTests {
 
             var seen: [String] = []
             while seen.last != "destroy",
-                case .container(id, let action, let exitCode, let labels)? = await iterator.next()
+                case .container(id, let action, let exitCode, let labels, _)? = await iterator.next()
             {
                 seen.append(action)
                 #expect(labels[RealEngine.label] == RealEngine.mark)
@@ -386,8 +386,8 @@ struct RealEngineTests {
             try await engine.start(container: id)
             var seen: [ContainerHealth] = [try await listed(engine, id)]
             while seen.last != .unhealthy, let event = await iterator.next() {
-                if case .container(id, let action, _, _) = event { actions.insert(action) }
-                guard case .container(id, "health_status", nil, let labels) = event else { continue }
+                if case .container(id, let action, _, _, _) = event { actions.insert(action) }
+                guard case .container(id, "health_status", nil, let labels, _) = event else { continue }
                 #expect(labels[RealEngine.label] == RealEngine.mark)
                 seen.append(try await listed(engine, id))
                 #expect(try await engine.inspect(container: id)?.container.health == seen.last)

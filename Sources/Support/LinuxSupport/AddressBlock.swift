@@ -66,6 +66,9 @@ package struct AddressBlock: Sendable, Hashable {
         }
     }
 
+    /// Whether an address is in both.
+    package func overlaps(_ other: AddressBlock) -> Bool { contains(other) || other.contains(self) }
+
     /// Of IPv4 the address without the prefix length; nil for IPv6.
     package var ipv4Address: String? { isIPv4 ? Self.text(bits) : nil }
 

@@ -6,7 +6,8 @@ import SupervisorVersion
 struct StoragePlugin: Plugin {
     static let name = "storage"
     static let version = Version.text
-    static let summary = "Removes what the supervisor has set aside for deletion, and separates the apps' lock directories."
+    static let summary =
+        "Removes what the supervisor has set aside for deletion, and separates the apps' lock directories."
 
     private let reaping: SharedReaping
     private let lockSpaces: LockSpaces

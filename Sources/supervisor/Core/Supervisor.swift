@@ -37,7 +37,7 @@ public actor Supervisor: DeviceAPI {
     // The current activity.
     var progress = UpdateProgress()
     var cycle = UpdateCycle()
-    var memory = ServiceMemory()
+    var memory: ServiceMemory
     var handOvers = HandOvers()
 
     // Waiting and owned tasks; see the extensions.
@@ -74,8 +74,9 @@ public actor Supervisor: DeviceAPI {
         engineLink = EngineLink(at: parts.clock.now)
         key = APIKey(contents.apiKey, isSaved: contents.keyIsSaved)
         targetInForce = TargetInForce(kept: contents.target)
-        images = ImageLedger(pulled: contents.pulledImages)
+        images = ImageLedger(kept: contents.images)
         heartbeat = Heartbeat(isEnabled: contents.tcpPingIsEnabled)
+        memory = ServiceMemory(boot: contents.boot(id: parts.bootID))
         rollBack = RollBack(releases: contents.releases)
         for problem in contents.problems { logger.error("\(problem)") }
     }

@@ -50,6 +50,28 @@ extension SupervisorError {
 }
 
 extension SupervisorError {
+    /// Whether an engine's message is about how it stores images: its storage driver, or a layer. What the runtime says of a
+    /// container mentions such paths too, but is about the container.
+    var isOfStorageDriver: Bool {
+        let words = [
+            "/overlay2/", "/overlay-images/", "/overlay-layers/", "overlay mount", "layer", "storage driver",
+            "/fuse-overlayfs/", "/vfs/dir", "/btrfs/subvolumes", "/zfs/graph",
+        ]
+        let text = Array(message.utf8)
+        guard !text.mentions("OCI runtime"), !text.mentions("oci runtime") else { return false }
+        return words.contains { text.mentions($0) }
+    }
+}
+
+extension [UInt8] {
+    fileprivate func mentions(_ word: String) -> Bool {
+        let word = Array(word.utf8)
+        guard count >= word.count else { return false }
+        return (0...(count - word.count)).contains { self[$0...].starts(with: word) }
+    }
+}
+
+extension SupervisorError {
     /// Too many jobs wait for the worker: that passes. One that takes no more is at its end.
     init(_ error: WorkerError) {
         switch error.code {

@@ -72,13 +72,14 @@ extension DockerEngine {
         return id
     }
 
-    public func start(container id: String) async throws(EngineError) {
+    public func start(container id: String) async throws(EngineError) -> Bool {
         let name = try EngineName(id, of: "container")
         let target = EnginePath(["containers", name.text, "start"])
         let attempt = "start container \(name)"
         let response = try await call(.POST, target, timeout: timeouts.change, attempting: attempt)
         // 304: it runs already.
         guard response.isSuccess || response.status == 304 else { throw EngineError(response, attempting: attempt) }
+        return response.status != 304
     }
 
     public func stop(container id: String, timeout: Duration?) async throws(EngineError) {

@@ -16,10 +16,10 @@ extension DockerEngine {
         return Self.gateway(of: answer)
     }
 
-    public func networks(label: String) async throws(EngineError) -> [EngineNetwork] {
+    public func networks(label: String?) async throws(EngineError) -> [EngineNetwork] {
         let attempt = "list networks"
-        let filters: JSONValue = ["label": [.string(label)]]
-        let target = EnginePath(["networks"], query: ["filters": filters.text])
+        let filters = label.map { label -> JSONValue in ["label": [.string(label)]] }
+        let target = EnginePath(["networks"], query: ["filters": filters?.text])
         let response = try await call(.GET, target, timeout: timeouts.query, limit: Limit.list, attempting: attempt)
         guard response.isSuccess else { throw EngineError(response, attempting: attempt) }
         let list = try response.json(limit: Limit.list, attempting: attempt)
@@ -29,6 +29,17 @@ extension DockerEngine {
         var networks: [EngineNetwork] = []
         for entry in entries { networks.append(try EngineNetwork(listed: entry)) }
         return networks
+    }
+
+    public func containers(onNetwork id: String) async throws(EngineError) -> [String] {
+        let name = try EngineName(id, of: "network")
+        let attempt = "inspect network \(name)"
+        let target = EnginePath(["networks", name.text])
+        let response = try await call(.GET, target, timeout: timeouts.query, attempting: attempt)
+        guard response.isSuccess else { throw EngineError(response, attempting: attempt) }
+        let answer = try response.json(limit: Limit.other, attempting: attempt)
+        let containers = answer["Containers"]?.objectValue ?? [:]
+        return containers.map { $0.value["Name"]?.stringValue ?? $0.name }
     }
 
     public func create(_ specification: NetworkSpecification) async throws(EngineError) -> String {

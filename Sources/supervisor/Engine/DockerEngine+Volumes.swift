@@ -4,10 +4,10 @@ public import SupervisorCore
 internal import UnixHTTP
 
 extension DockerEngine {
-    public func volumes(label: String) async throws(EngineError) -> [EngineVolume] {
+    public func volumes(label: String?) async throws(EngineError) -> [EngineVolume] {
         let attempt = "list volumes"
-        let filters: JSONValue = ["label": [.string(label)]]
-        let target = EnginePath(["volumes"], query: ["filters": filters.text])
+        let filters = label.map { label -> JSONValue in ["label": [.string(label)]] }
+        let target = EnginePath(["volumes"], query: ["filters": filters?.text])
         let response = try await call(.GET, target, timeout: timeouts.query, limit: Limit.list, attempting: attempt)
         guard response.isSuccess else { throw EngineError(response, attempting: attempt) }
         let answer = try response.json(limit: Limit.list, attempting: attempt)

@@ -65,6 +65,7 @@ extension EngineEvent {
         // podman has its own attribute in every event, "0" unless the container died.
         let code = attributes?["exitCode"]?.stringValue ?? attributes?["containerExitCode"]?.stringValue
         let exitCode = word == "die" ? code.flatMap { Int($0) } : nil
-        self = .container(id: id, action: word, exitCode: exitCode, labels: labels)
+        let name = attributes?["name"]?.stringValue ?? ""
+        self = .container(id: id, action: word, exitCode: exitCode, labels: labels, name: name)
     }
 }

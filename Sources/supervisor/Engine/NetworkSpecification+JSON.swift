@@ -52,7 +52,8 @@ extension EngineNetwork {
             name: name,
             labels: entry["Labels"].labels,
             bridge: entry["Driver"]?.stringValue == "bridge" ? entry["Options"]?[bridgeName]?.stringValue : nil,
-            gateway: DockerEngine.gateway(of: entry)
+            gateway: DockerEngine.gateway(of: entry),
+            subnets: (entry["IPAM"]?["Config"]?.arrayValue ?? []).compactMap { $0["Subnet"]?.stringValue }
         )
     }
 }

@@ -9,7 +9,7 @@ import Testing
 @Suite(.timeLimit(.minutes(1)))
 struct SupervisorOperationTests {
     private static let one = Sample.target((1, Sample.app("app:1")))
-    private static let remake = ["stop 1/main", "remove 1/main", "create 1/main", "start 1/main"]
+    private static let remake = ["create 1/main", "stop 1/main", "start 1/main", "remove 1/main"]
     private static let app = AppID(1)
 
     // MARK: Restart
@@ -63,13 +63,34 @@ struct SupervisorOperationTests {
         }
     }
 
-    @Test func `a restart without the image changes nothing`() async {
+    @Test func `a restart whose image can neither be found nor downloaded changes nothing`() async {
         await Bench.run(target: Self.one) { bench in
             bench.engine.images = []
+            bench.engine.fail(.pull, EngineError(.unreachable, "no route to host"))
             let error = try await bench.refusal { try await $0.restart(Self.app, force: false) }
-            #expect(error.code == .unavailable)
-            #expect(error.retryAfter != nil)
-            #expect(bench.engine.calls == [])
+            #expect(error.code == .failed)
+            #expect(bench.engine.calls == ["pull app:1"])
+            #expect(bench.container(1).state == .running)
+        }
+    }
+
+    @Test func `a restart whose image is gone downloads it`() async {
+        await Bench.run(target: Self.one) { bench in
+            bench.engine.images = []
+            try await bench.answer { try await $0.restart(Self.app, force: false) }
+            #expect(bench.engine.calls == ["pull app:1"] + Self.remake)
+        }
+    }
+
+    @Test func `a restart whose tag is gone uses the image that the container has`() async {
+        await Bench.run { bench in
+            bench.engine.imageIDs["app:1"] = "sha256:first"
+            await bench.start(target: Self.one)
+            bench.engine.images = []
+            bench.engine.forgetCalls()
+            try await bench.answer { try await $0.restart(Self.app, force: false) }
+            #expect(bench.engine.calls == Self.remake)
+            #expect(bench.container(1).image == "sha256:first")
         }
     }
 
@@ -215,7 +236,7 @@ struct SupervisorOperationTests {
             #expect(TestFile.names(bench.files["data/1"]) == ["file"])
             #expect(TestFile.names(bench.files["locks/1/main"]) == ["updates.lock"])
             try await bench.answer { try await operation.call($0, Self.app, force: true) }
-            #expect(bench.engine.calls.first == "stop 1/main")
+            #expect(bench.engine.calls.contains("stop 1/main"))
             #expect(TestFile.names(bench.files["locks/1/main"]) == [])
         }
     }
@@ -240,7 +261,8 @@ struct SupervisorOperationTests {
     @Test(arguments: [Operation.stop, .start])
     func `an application of two services is not for an endpoint about one container`(operation: Operation) async {
         await Bench.run(target: Self.one) { bench in
-            var second = ContainerSpecification(name: "second", image: "app:1")
+            let name = bench.container(1).name
+            var second = ContainerSpecification(name: "second" + name.dropFirst("main".count), image: "app:1")
             second.labels = bench.container(1).labels
             second.labels[ContainerLabel.service] = "second"
             bench.engine.add(second, .running)
@@ -334,7 +356,7 @@ struct SupervisorOperationTests {
             let call = bench.call { try await $0.restart(Self.app, force: false) }
             await bench.settle()
             await bench.change(target: Sample.target((1, Sample.app("app:2"))))
-            #expect(bench.engine.calls == ["stop 1/main", "pull app:2"])
+            #expect(bench.engine.calls == ["create 1/main", "stop 1/main", "pull app:2"])
             bench.engine.release(.stop)
             await bench.settle()
             #expect(call.result != nil && call.error == nil)

@@ -9,7 +9,7 @@ struct InventoryTests {
     private static func container(_ id: String, _ key: ServiceKey, _ state: ContainerState) -> EngineContainer {
         EngineContainer(
             id: id,
-            name: id,
+            name: "\(key.service)_\(key.app)_",
             image: "image",
             imageID: "",
             labels: [ContainerLabel.app: key.app.description, ContainerLabel.service: key.service],
@@ -19,7 +19,7 @@ struct InventoryTests {
 
     private static func inventory(_ containers: EngineContainer...) -> Inventory {
         var inventory = Inventory()
-        inventory.replace(containers: containers)
+        inventory.replace(containers: containers, since: inventory.beginListing())
         return inventory
     }
 
@@ -61,7 +61,7 @@ struct InventoryTests {
         inventory.weNoLongerStop("b")
         #expect(inventory.isStoppedByUs("a"))
         #expect(!inventory.isStoppedByUs("b"))
-        inventory.replace(containers: [])
+        inventory.replace(containers: [], since: inventory.beginListing())
         #expect(!inventory.isStoppedByUs("a"))
     }
 }

@@ -4,7 +4,7 @@ import Testing
 
 struct ImageLedgerTests {
     @Test func `only an image that is new has to be saved`() {
-        var images = ImageLedger(pulled: ["app:1"])
+        var images = ImageLedger(kept: .init(pulled: ["app:1"]))
         let isNew = [images.add("app:1"), images.add("app:2")]
         #expect(isNew == [false, true])
         images.remove("app:1")
@@ -12,7 +12,7 @@ struct ImageLedgerTests {
     }
 
     @Test func `a problem with credentials is reported once until it changes or has ended`() {
-        var images = ImageLedger(pulled: [])
+        var images = ImageLedger(kept: .init())
         var isNews = ["a", "a", "b"].map { images.credentialsFailed($0) }
         #expect(images.credentialsProblem == "b")
         images.credentialsAreUsable()

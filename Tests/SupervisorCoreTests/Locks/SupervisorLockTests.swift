@@ -12,7 +12,7 @@ struct SupervisorLockTests {
     private static let newer = Sample.target((1, Sample.app("app:2", commit: "c2")))
     private static let both = Sample.target((1, Sample.app("a:1")), (2, Sample.app("b:1")))
     private static let update = [
-        "stop 1/main", "remove 1/main", "create 1/main", "start 1/main", "remove image app:1",
+        "create 1/main", "stop 1/main", "start 1/main", "remove 1/main", "remove image app:1",
     ]
 
     @Test func `a locked update downloads, changes nothing, and is told`() async {
@@ -232,7 +232,7 @@ struct SupervisorLockTests {
             bench.engine.release(.stop)
             await bench.settle()
             #expect(seen == [[]])
-            #expect(TestFile.names(bench.files["locks/1"]) == ["main"], "the old directory is reaped")
+            #expect(TestFile.names(bench.files["locks/1"]) == [".spare-main", "main"], "the old directory is reaped")
         }
     }
 

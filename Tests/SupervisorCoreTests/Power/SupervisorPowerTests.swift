@@ -137,13 +137,13 @@ struct SupervisorPowerTests {
             await bench.settle()
             let call = bench.reboot()
             await bench.settle()
-            #expect(bench.engine.calls == ["stop 2/main", "remove 2/main", "create 2/main"])
+            #expect(bench.engine.calls == ["create 2/main"])
             #expect(await bench.power?["phase"] == "waiting")
             bench.engine.release(.create)
             await bench.settle()
             #expect(restart.error == nil && restart.result != nil)
             #expect(call.error == nil && call.result != nil)
-            #expect(bench.engine.calls.suffix(3) == ["start 2/main"] + Self.stops)
+            #expect(bench.engine.calls.suffix(4) == ["start 2/main", "remove 2/main"] + Self.stops)
         }
     }
 
@@ -250,8 +250,7 @@ struct SupervisorPowerTests {
             await bench.settle()
             bench.engine.release(.create)
             await bench.settle()
-            let replaced = ["stop 1/main", "remove 1/main", "create 1/main", "start 1/main"]
-            #expect(bench.engine.calls == replaced + Self.stops)
+            #expect(bench.engine.calls == ["create 1/main"] + Self.stops, "nothing is replaced any more")
             #expect(bench.container(2).image == "b:1")
             bench.host.release(PowerReboot.name)
             await bench.settle()

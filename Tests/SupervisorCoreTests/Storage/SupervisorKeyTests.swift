@@ -33,7 +33,7 @@ struct SupervisorKeyTests {
             #expect(new.utf8.count == 64)
             #expect(TestFile.text(bench.files["state/api-key"]) == new)
             #expect(TestFile.text(bench.files["state/api-key.last"]) == new)
-            #expect(bench.engine.calls == ["stop 1/main", "remove 1/main", "create 1/main", "start 1/main"])
+            #expect(bench.engine.calls == ["create 1/main", "stop 1/main", "start 1/main", "remove 1/main"])
             #expect(bench.environment(1)["RESIN_SUPERVISOR_API_KEY"] == new)
             #expect(bench.environment(1)["BALENA_SUPERVISOR_API_KEY"] == new)
         }

@@ -46,7 +46,8 @@ final class Bench: @unchecked Sendable {
         _ host: FakeHost,
         _ watcher: FakeWatcher,
         _ directories: AppDirectories,
-        _ store: StateStore
+        _ store: StateStore,
+        _ bootID: String = "boot-1"
     ) -> Supervisor {
         let settings = SupervisorSettings(
             targetFile: files["apps.json"],
@@ -64,7 +65,7 @@ final class Bench: @unchecked Sendable {
                 executor: executor,
                 store: store,
                 directories: directories,
-                bootID: "boot-1",
+                bootID: bootID,
                 lockToken: String(repeating: "b", count: 32),
                 addresses: { "192.168.1.2 10.0.0.2" },
                 reload: { () async throws(SupervisorError) -> SupervisorSettings in settings },
@@ -116,9 +117,20 @@ final class Bench: @unchecked Sendable {
     }
 
     /// A killed supervisor: this one is never heard of again, and a new one starts on the same files and containers.
-    func restartSupervisor() async {
+    func restartSupervisor(bootID: String = "boot-1") async {
         await end()
-        supervisor = Self.makeSupervisor(executor, files, clock, worker, engine, host, watcher, directories, store)
+        supervisor = Self.makeSupervisor(
+            executor,
+            files,
+            clock,
+            worker,
+            engine,
+            host,
+            watcher,
+            directories,
+            store,
+            bootID
+        )
         await supervisor.start()
         await settle()
     }

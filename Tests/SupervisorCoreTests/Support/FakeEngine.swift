@@ -1,4 +1,5 @@
 import Glibc
+import LinuxSupport
 import TestSupport
 
 @testable import SupervisorCore
@@ -18,8 +19,16 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
     var containers: [EngineContainer] = []
     private(set) var specifications: [String: ContainerSpecification] = [:]
     var images: Set<String> = []
+    /// The ids of images by name, where they are not made of the name.
+    var imageIDs: [String: String] = [:]
+    /// Images that came from their registry.
+    var fromRegistry: Set<String> = []
+    /// What a download makes of an image's id.
+    var pushed: [String: String] = [:]
     var gateways: [String: String] = ["bridge": "172.17.0.1"]
     var networks: [EngineNetwork] = []
+    /// The names of containers on a network, by its id, that are none of the supervisor's.
+    var strangers: [String: [String]] = [:]
     var volumes: [EngineVolume] = []
     /// What every container has as inspected.
     var exitCode: Int?
@@ -33,6 +42,10 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
         )] = [:]
     /// Called for everything that `calls` notes.
     var onCall: (String) -> Void = { _ in }
+    /// Why a container cannot be started.
+    var refuseStart: (ContainerSpecification) -> EngineError? = { _ in nil }
+    /// Why a container cannot be made.
+    var refuseCreate: (ContainerSpecification) -> EngineError? = { _ in nil }
     /// Called before a container starts.
     var onStart: (ContainerSpecification) -> Void = { _ in }
     /// The next failure takes the engine with it.
@@ -133,7 +146,8 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
 
     func create(_ specification: ContainerSpecification) async throws(EngineError) -> String {
         try await pass(.create, "create \(Self.name(specification.labels))")
-        guard images.contains(specification.image) else {
+        if let error = refuseCreate(specification) { throw error }
+        guard try await image(specification.image) != nil else {
             throw EngineError(.notFound, "no such image: \(specification.image)")
         }
         guard !containers.contains(where: { $0.name == specification.name }) else {
@@ -153,13 +167,17 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
         return id
     }
 
-    func start(container id: String) async throws(EngineError) {
+    func start(container id: String) async throws(EngineError) -> Bool {
         let container = try await find(id, .start, "start")
-        guard container.state != .running else { return }
+        guard container.state != .running else { return false }
         guard container.state != .paused else { throw EngineError(.conflict, "the container is paused") }
-        if let specification = specifications[id] { onStart(specification) }
+        if let specification = specifications[id] {
+            if let error = refuseStart(specification) { throw error }
+            onStart(specification)
+        }
         change(id, .running)
         emit(id, "start")
+        return true
     }
 
     func stop(container id: String, timeout: Duration?) async throws(EngineError) {
@@ -184,8 +202,22 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
 
     func image(_ reference: String) async throws(EngineError) -> EngineImage? {
         try await pass(.image)
-        return images.contains(reference) ? EngineImage(id: "sha256:\(reference)", tags: [reference], digests: []) : nil
+        if let (name, _) = imageIDs.first(where: { $0.value == reference }) {
+            return EngineImage(id: reference, tags: [name], digests: [])
+        }
+        if reference.hasPrefix("sha256:"), images.contains(String(reference.dropFirst("sha256:".count))) {
+            return EngineImage(id: reference, tags: [], digests: [])
+        }
+        guard images.contains(reference) else { return nil }
+        let name = String(reference.prefix { $0 != ":" })
+        return EngineImage(
+            id: imageID(reference),
+            tags: [reference],
+            digests: fromRegistry.contains(reference) ? ["\(name)@sha256:0"] : []
+        )
     }
+
+    private func imageID(_ name: String) -> String { imageIDs[name] ?? "sha256:\(name)" }
 
     func pull(
         _ reference: String,
@@ -196,6 +228,7 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
         defer { self.progress = nil }
         try await pass(.pull, "pull \(reference)")
         images.insert(reference)
+        if let id = pushed[reference] { imageIDs[reference] = id }
     }
 
     func remove(image reference: String) async throws(EngineError) {
@@ -211,9 +244,16 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
         return gateways[network]
     }
 
-    func networks(label: String) async throws(EngineError) -> [EngineNetwork] {
+    func networks(label: String?) async throws(EngineError) -> [EngineNetwork] {
         try await pass(.networks)
-        return networks.filter { $0.labels[label] != nil }
+        return networks.filter { network in label.map { network.labels[$0] != nil } ?? true }
+    }
+
+    func containers(onNetwork id: String) async throws(EngineError) -> [String] {
+        try await pass(.networks)
+        let name = networks.first { $0.id == id }?.name ?? ""
+        return containers.filter { $0.state == .running && $0.networks[name] != nil }.map(\.name)
+            + (strangers[id] ?? [])
     }
 
     func create(_ specification: NetworkSpecification) async throws(EngineError) -> String {
@@ -221,13 +261,21 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
         guard !networks.contains(where: { $0.name == specification.name || $0.bridge == specification.bridge }) else {
             throw EngineError(.conflict, "the network \(specification.name) is there already")
         }
+        let blocks = specification.subnets.compactMap { AddressBlock(subnet: $0.subnet) }
+        for text in networks.flatMap(\.subnets) {
+            guard let taken = AddressBlock(subnet: text), blocks.contains(where: { $0.overlaps(taken) }) else {
+                continue
+            }
+            throw EngineError(.failed, "Pool overlaps with other one on this address space")
+        }
         nextNumber += 1
         let network = EngineNetwork(
             id: "network-\(nextNumber)",
             name: specification.name,
             labels: specification.labels,
             bridge: specification.bridge,
-            gateway: "172.18.\(nextNumber % 256).1"
+            gateway: "172.18.\(nextNumber % 256).1",
+            subnets: specification.subnets.map(\.subnet)
         )
         networks.append(network)
         return network.id
@@ -242,9 +290,9 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
         networks.removeAll { $0.id == id }
     }
 
-    func volumes(label: String) async throws(EngineError) -> [EngineVolume] {
+    func volumes(label: String?) async throws(EngineError) -> [EngineVolume] {
         try await pass(.volumes)
-        return volumes.filter { $0.labels[label] != nil }
+        return volumes.filter { volume in label.map { volume.labels[$0] != nil } ?? true }
     }
 
     func create(_ specification: VolumeSpecification) async throws(EngineError) {
@@ -308,7 +356,7 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
                 id: id,
                 name: specification.name,
                 image: specification.image,
-                imageID: "sha256:\(specification.image)",
+                imageID: imageID(specification.image),
                 labels: specification.labels,
                 state: state,
                 // Within one second.
@@ -328,8 +376,9 @@ final class FakeEngine: ContainerEngine, @unchecked Sendable {
     }
 
     func emit(_ id: String, _ action: String, _ exitCode: Int? = nil, labels: [String: String]? = nil) {
-        guard let labels = labels ?? containers.first(where: { $0.id == id })?.labels else { return }
-        handle?(.container(id: id, action: action, exitCode: exitCode, labels: labels))
+        let container = containers.first { $0.id == id }
+        guard let labels = labels ?? container?.labels else { return }
+        handle?(.container(id: id, action: action, exitCode: exitCode, labels: labels, name: container?.name ?? ""))
     }
 
     private func find(_ id: String, _ operation: Operation, _ verb: String) async throws(EngineError) -> EngineContainer

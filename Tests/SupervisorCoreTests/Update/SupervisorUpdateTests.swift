@@ -43,7 +43,7 @@ struct SupervisorUpdateTests {
             await bench.change(target: Sample.target((1, Sample.app("app:2", commit: "c2"))))
             #expect(
                 bench.engine.calls == [
-                    "pull app:2", "stop 1/main", "remove 1/main", "create 1/main", "start 1/main", "remove image app:1",
+                    "pull app:2", "create 1/main", "stop 1/main", "start 1/main", "remove 1/main", "remove image app:1",
                 ]
             )
             #expect(await bench.device("commit") == "c2")
@@ -55,7 +55,8 @@ struct SupervisorUpdateTests {
             await bench.change(target: Sample.target((1, Sample.app("app:2", Self.killFirst))))
             #expect(
                 bench.engine.calls == [
-                    "stop 1/main", "remove 1/main", "pull app:2", "create 1/main", "start 1/main", "remove image app:1",
+                    "create 1/?", "remove 1/?", "stop 1/main", "pull app:2", "create 1/main", "start 1/main",
+                    "remove 1/main", "remove image app:1",
                 ]
             )
         }
@@ -64,7 +65,7 @@ struct SupervisorUpdateTests {
     @Test func `a change of a variable alone downloads nothing`() async {
         await Bench.run(target: Self.one) { bench in
             await bench.change(target: Sample.target((1, Sample.app("app:1", ["environment": ["A": "1"]]))))
-            #expect(bench.engine.calls == ["stop 1/main", "remove 1/main", "create 1/main", "start 1/main"])
+            #expect(bench.engine.calls == ["create 1/main", "stop 1/main", "start 1/main", "remove 1/main"])
             #expect(bench.environment(1)["A"] == "1")
         }
     }
@@ -178,7 +179,11 @@ struct SupervisorUpdateTests {
             #expect(await bench.device("update_failed") == true)
             bench.engine.forgetCalls()
             await bench.advance(.milliseconds(500))
-            #expect(bench.engine.calls == ["create 1/main", "start 1/main", "remove image app:1"])
+            #expect(
+                bench.engine.calls == [
+                    "create 1/main", "stop 1/main", "start 1/main", "remove 1/main", "remove image app:1",
+                ]
+            )
         }
     }
 
@@ -186,29 +191,43 @@ struct SupervisorUpdateTests {
     private static let stuck = EngineError(.conflict, "task 1 already exists")
 
     @Test func `a container that never ran and does not start is made again`() async {
-        await Bench.run(target: Self.one) { bench in
+        await Bench.run { bench in
             bench.engine.fail(.start, Self.stuck)
-            await bench.change(target: Sample.target((1, Sample.app("app:2"))))
-            #expect(await bench.device("update_failed") == true)
-            bench.engine.forgetCalls()
-            await bench.advance(.milliseconds(500))
-            #expect(bench.engine.calls == ["remove 1/main", "create 1/main", "start 1/main", "remove image app:1"])
+            await bench.start(target: Self.one)
+            await bench.advance(.seconds(1))
+            let remake = ["remove 1/main", "create 1/main", "start 1/main"]
+            #expect(bench.engine.calls == ["pull app:1", "create 1/main", "start 1/main"] + remake)
             #expect(bench.container(1).state == .running)
         }
     }
 
-    @Test func `one that was made again is only started again, until there is another release`() async {
+    @Test func `the former container runs again where its successor does not start, and makes way for it later`() async
+    {
         await Bench.run(target: Self.one) { bench in
-            bench.engine.fail(.start, Self.stuck, Self.stuck, Self.stuck, Self.stuck)
+            let former = bench.container(1).id
+            bench.engine.refuseStart = { $0.image == "app:2" ? Self.stuck : nil }
             await bench.change(target: Sample.target((1, Sample.app("app:2"))))
+            #expect(bench.container(1).id == former)
+            #expect(bench.container(1).state == .running)
+            #expect(await bench.device("update_failed") == true)
+            #expect(await bench.device("update_error")?.stringValue?.utf8.count ?? 0 > 10)
+            bench.engine.forgetCalls()
+            await bench.advance(.seconds(9))
+            #expect(bench.engine.calls == [], "each attempt interrupts the application")
+            bench.engine.refuseStart = { _ in nil }
+            await bench.advance(.seconds(12))
+            #expect(bench.container(1).image == "app:2")
+            #expect(await bench.device("update_failed") == false)
+        }
+    }
+
+    @Test func `one that was made again is only started again, until there is another release`() async {
+        await Bench.run { bench in
+            bench.engine.fail(.start, Self.stuck, Self.stuck, Self.stuck, Self.stuck)
+            await bench.start(target: Self.one)
             await bench.advance(.seconds(60))
             #expect(bench.engine.calls.count { $0 == "start 1/main" } >= 5)
             #expect(bench.engine.calls.count { $0 == "create 1/main" } == 2)
-            bench.engine.fail(.start, Self.stuck)
-            await bench.change(target: Sample.target((1, Sample.app("app:3"))))
-            bench.engine.forgetCalls()
-            await bench.advance(.milliseconds(500))
-            #expect(bench.engine.calls.prefix(2) == ["remove 1/main", "create 1/main"])
         }
     }
 
@@ -341,12 +360,12 @@ struct SupervisorUpdateTests {
         }
     }
 
-    @Test func `a job that has ended by its own policy stays so until the supervisor starts anew`() async {
+    @Test func `a job that has ended by its own policy stays so until the device boots`() async {
         await Bench.run(target: Sample.target((1, Sample.app("job:1", ["restart": "no"])))) { bench in
             bench.engine.die(bench.container(1).id, exitCode: 0)
             await bench.advance(.seconds(120))
             #expect(bench.engine.calls == [])
-            await bench.restartSupervisor()
+            await bench.restartSupervisor(bootID: "boot-2")
             #expect(bench.engine.calls == ["start 1/main"])
         }
     }
@@ -369,7 +388,7 @@ struct SupervisorUpdateTests {
         await Bench.run(target: Self.one) { bench in
             let kept = bench.container(1)
             bench.lock(1)
-            var old = ContainerSpecification(name: "old", image: "app:0")
+            var old = ContainerSpecification(name: "main_1_another", image: "app:0")
             old.labels = kept.labels
             old.labels[ContainerLabel.configuration] = "another"
             bench.engine.add(old, .exited)

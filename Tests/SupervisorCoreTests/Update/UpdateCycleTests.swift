@@ -8,14 +8,14 @@ struct UpdateCycleTests {
     @Test func `the next cycle begins at the earliest time that one asked for`() {
         var cycle = UpdateCycle()
         cycle.begin()
-        #expect(cycle.wait(pollInterval: Self.pollInterval, at: .seconds(100)) == .seconds(60))
+        #expect(cycle.wait(atMost: Self.pollInterval, at: .seconds(100)) == .seconds(60))
         cycle.dueNoLaterThan(.seconds(130))
         cycle.dueNoLaterThan(.seconds(110))
         cycle.dueNoLaterThan(.seconds(120))
-        #expect(cycle.wait(pollInterval: Self.pollInterval, at: .seconds(100)) == .seconds(10))
-        #expect(cycle.wait(pollInterval: Self.pollInterval, at: .seconds(111)) == .milliseconds(10))
+        #expect(cycle.wait(atMost: Self.pollInterval, at: .seconds(100)) == .seconds(10))
+        #expect(cycle.wait(atMost: Self.pollInterval, at: .seconds(111)) == .milliseconds(10))
         cycle.begin()
-        #expect(cycle.wait(pollInterval: Self.pollInterval, at: .seconds(111)) == .seconds(60))
+        #expect(cycle.wait(atMost: Self.pollInterval, at: .seconds(111)) == .seconds(60))
     }
 
     @Test func `a request to override locks holds for one cycle`() {
@@ -53,12 +53,12 @@ struct UpdateCycleTests {
 
     @Test func `what was found out in a cycle is forgotten with it`() {
         var cycle = UpdateCycle()
-        cycle.found(image: "app:1")
+        cycle.found(EngineImage(id: "sha256:1", tags: [], digests: []), "app:1")
         cycle.networkIsInUse(AppID(1), "1_net")
-        #expect(cycle.knows(image: "app:1"))
+        #expect(cycle.knownImages["app:1"] != nil)
         #expect(cycle.networksInUse == [.network(AppID(1), "1_net")])
         cycle.begin()
-        #expect(!cycle.knows(image: "app:1"))
+        #expect(cycle.knownImages["app:1"] == nil)
         #expect(cycle.networksInUse == [])
     }
 }

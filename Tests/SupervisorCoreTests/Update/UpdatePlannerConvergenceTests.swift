@@ -21,11 +21,24 @@ struct UpdatePlannerConvergenceTests {
         mutating func perform(_ step: UpdateStep) {
             switch step {
             case .download(_, let image): state.images.insert(image)
-            case .remove(_, let ids): state.instances.removeAll { ids.contains($0.id) }
-            case .replace(let key, let ids):
+            case .refresh(_, let image): state.imagesToRefresh.remove(image)
+            case .remove(_, let ids), .retire(_, let ids): state.instances.removeAll { ids.contains($0.id) }
+            case .makeWay(_, let ids, let removing):
+                if removing { state.instances.removeAll { ids.contains($0.id) } } else { stop(ids) }
+            case .replace(let key, let successor, let ids):
                 state.instances.removeAll { ids.contains($0.id) }
-                install(key)
-            case .handOver(let key): install(key)
+                if let successor { set(successor, .running) } else { install(key) }
+            case .handOver(let key, let successor):
+                if let successor { set(successor, .running) } else { install(key) }
+            case .changeNetworks(let app, let names, let ids):
+                stop(ids)
+                for name in names {
+                    #expect(
+                        !state.instances.contains { $0.state.isAlive && $0.networks[name] != nil && $0.key.app == app }
+                    )
+                    state.networks.removeAll { $0.name == name }
+                    perform(.createNetwork(app, name: name))
+                }
             case .halt(_, let id): set(id, .exited)
             case .install(let key): install(key)
             case .start(let key, let id):
@@ -40,6 +53,12 @@ struct UpdatePlannerConvergenceTests {
                 #expect(!state.instances.contains { $0.networks[name] != nil }, "\(name) is in use")
                 state.networks.removeAll { $0.id == id }
             case .createVolume(_, let name): state.volumes.insert(name)
+            }
+        }
+
+        private mutating func stop(_ ids: [String]) {
+            for id in ids where state.instances.contains(where: { $0.id == id && $0.state.isAlive }) {
+                set(id, .exited)
             }
         }
 
@@ -278,7 +297,9 @@ struct UpdatePlannerConvergenceTests {
                 guard !fitting.isEmpty else { continue }
                 let gone = (plan.disruptions + plan.additions).flatMap { step -> [String] in
                     switch step {
-                    case .remove(key, let ids), .replace(key, let ids): ids
+                    case .remove(key, let ids), .retire(key, let ids), .replace(key, _, let ids),
+                        .makeWay(key, let ids, _):
+                        ids
                     case .halt(key, let id): [id]
                     default: []
                     }

@@ -35,7 +35,10 @@ struct UpdatePlannerTests {
     static let install = UpdateStep.install(key)
     static let download = UpdateStep.download(key, image: "img")
     static func start(_ id: String) -> UpdateStep { .start(key, container: id) }
-    static func replace(_ ids: String...) -> UpdateStep { .replace(key, containers: ids) }
+    static func replace(_ ids: String..., by successor: String? = nil) -> UpdateStep {
+        .replace(key, successor: successor, containers: ids)
+    }
+    static func retire(_ ids: String...) -> UpdateStep { .retire(key, containers: ids) }
     static func remove(_ ids: String...) -> UpdateStep { .remove(key, containers: ids) }
 
     static let cases: [Case] = [
@@ -63,11 +66,18 @@ struct UpdatePlannerTests {
             downloads: [download]
         ),
         Case(
-            name: "older, image missing, kill-then-download: removed first",
+            name: "older, image missing, kill-then-download: stopped first",
             instances: [container("x", "b")],
             imageIsThere: false,
             strategy: .killThenDownload,
-            disruptions: [remove("x")]
+            disruptions: [.makeWay(key, containers: ["x"], removing: false)]
+        ),
+        Case(
+            name: "older, image missing, delete-then-download: removed first",
+            instances: [container("x", "b")],
+            imageIsThere: false,
+            strategy: .deleteThenDownload,
+            disruptions: [.makeWay(key, containers: ["x"], removing: true)]
         ),
         Case(
             name: "older, image there, kill-then-download",
@@ -85,7 +95,7 @@ struct UpdatePlannerTests {
             instances: [container("x", "b", .exited)],
             imageIsThere: false,
             strategy: .killThenDownload,
-            additions: [remove("x")]
+            downloads: [download]
         ),
         Case(
             name: "older and stopped through the API: the update goes on",
@@ -193,8 +203,7 @@ struct UpdatePlannerTests {
         Case(
             name: "an older one beside the wanted one",
             instances: [container("x", "b"), container("y", "a", .exited)],
-            disruptions: [remove("x")],
-            additions: [start("y")]
+            disruptions: [replace("x", by: "y")]
         ),
         Case(
             name: "two older ones",
@@ -237,14 +246,14 @@ struct UpdatePlannerTests {
             current: CurrentState(instances: [Self.container("x"), Self.container("y", "b", .exited)]),
             target: []
         )
-        #expect(plan.disruptions == [Self.remove("x", "y")])
+        #expect(plan.disruptions == [Self.retire("x", "y")])
         #expect(plan.additions.isEmpty)
     }
 
     @Test func `a removed application that has ended goes without a lock`() {
         let current = CurrentState(instances: [Self.container("x", "a", .exited)])
         let plan = UpdatePlanner.plan(current: current, target: [])
-        #expect(plan.additions == [Self.remove("x")])
+        #expect(plan.additions == [Self.retire("x")])
         #expect(plan.disruptions.isEmpty)
     }
 

@@ -99,7 +99,7 @@ struct SupervisorEventTests {
             await bench.advance(.seconds(2))
             #expect(
                 watcher.names() == [
-                    "update.unblocked", "container.removed", "container.created", "container.started",
+                    "update.unblocked", "container.created", "container.started", "container.removed",
                     "update.succeeded",
                 ]
             )

@@ -15,7 +15,7 @@ struct SupervisorStatusTests {
                     == #"{"api_port":48484,"ip_address":"192.168.1.2 10.0.0.2","commit":"c1","status":"Idle","#
                     + #""download_progress":null,"os_version":"Debian GNU/Linux 12 (bookworm)","#
                     + #""supervisor_version":"1.2.3","update_pending":false,"update_downloaded":false,"#
-                    + #""update_failed":false,"update_error":null,"locks":[],"#
+                    + #""update_failed":false,"update_error":null,"update_warning":null,"locks":[],"#
                     + #""connectivity":{"enabled":true,"connected":null}}"#
             )
         }

@@ -140,27 +140,33 @@ extension Supervisor {
         await release(taken)
     }
 
-    /// Take, stop, swap, remove, create, start: with an empty /data in between if that is asked for. All containers of the
-    /// application are recreated from what they were created from; a pending update is the update cycle's business.
+    /// All containers of the application are recreated from what they were created from, with an empty /data if that is asked
+    /// for; a pending update is the update cycle's business.
+    ///
+    /// Nothing is stopped before the engine has accepted every new container, and nothing is removed before it runs.
     private func recreateAll(_ id: AppID, force: Bool, purging: Bool) async throws(SupervisorError) {
         try await refreshNetworks()
         let own = inventory.containers(of: id)
         guard let app = TargetState.recovered(from: own, networks: inventory.networks)[id] ?? target?[id],
             !app.services.isEmpty
         else { throw SupervisorError(.failed, "Application \(id) has no service to start") }
-        for image in Set(app.services.map(\.image)).sorted() {
-            guard try await !hasImage(image) else { continue }
-            throw SupervisorError(.unavailable, "The image of application \(id) is not on this device", retryAfter: 30)
-        }
+        var images: [String: String] = [:]
+        for service in app.services { images[service.name] = try await imageToRecreate(id, service) }
         let order = Dictionary(app.services.enumerated().map { ($1.name, $0) }) { first, _ in first }
         // Those that others depend on go last.
         let instances = inventory.instances(of: id)
             .sorted { (order[$0.key.service] ?? 0, $0.id) > (order[$1.key.service] ?? 0, $1.id) }
         let directories = parts.directories
         try await locked(id, force: force) { supervisor throws(SupervisorError) in
-            for instance in instances { try await supervisor.stopContainer(instance.key, instance.id) }
+            let successors = try await supervisor.makeSuccessors(of: app, images)
             var failure: SupervisorError?
-            for key in Set(instances.map(\.key)).sorted() { try await supervisor.swapLocks(key) }
+            do throws(SupervisorError) {
+                for instance in instances { try await supervisor.stopContainer(instance.key, instance.id) }
+                for key in Set(instances.map(\.key)).sorted() { try await supervisor.swapLocks(key) }
+            } catch {
+                await supervisor.giveUpRecreating(successors, instances, error)
+                throw error
+            }
             if purging {
                 do throws(SupervisorError) {
                     try await supervisor.onWorker { try directories.purge(id) }
@@ -169,14 +175,81 @@ extension Supervisor {
                     failure = error
                 }
             }
-            for instance in instances { try await supervisor.removeContainer(instance.key, instance.id) }
-            for service in app.services {
-                let container = try await supervisor.createContainer(app, service)
-                // One that the target keeps stopped stays so.
-                guard service.running || !app.isMultiService else { continue }
-                try await supervisor.startContainer(ServiceKey(app: id, service: service.name), container)
+            for (service, container) in zip(app.services, successors) {
+                let key = ServiceKey(app: id, service: service.name)
+                let formers = instances.filter { $0.key == key }
+                do throws(SupervisorError) {
+                    // One that the target keeps stopped stays so.
+                    if service.running || !app.isMultiService { try await supervisor.startContainer(key, container) }
+                    for former in formers { try await supervisor.removeContainer(key, former.id) }
+                } catch {
+                    failure = failure ?? error
+                    await supervisor.giveUpRecreating([container], formers, error)
+                }
+            }
+            for instance in instances where !app.services.contains(where: { $0.name == instance.key.service }) {
+                try await supervisor.removeContainer(instance.key, instance.id)
             }
             if let failure { throw failure }
         }
+    }
+
+    /// Returns the ids, in the order of the services. Where the engine refuses one, all are removed.
+    private func makeSuccessors(
+        of app: AppTarget,
+        _ images: [String: String]
+    ) async throws(SupervisorError) -> [String] {
+        var made: [String] = []
+        do throws(SupervisorError) {
+            for service in app.services {
+                made.append(try await createContainer(app, service, image: images[service.name]))
+            }
+        } catch {
+            await giveUpRecreating(made, [], error)
+            throw error
+        }
+        return made
+    }
+
+    /// Removes the successors, and has those run again that ran before. Not after an engine that went away: what has become
+    /// of them shows when it is back.
+    private func giveUpRecreating(
+        _ successors: [String],
+        _ formers: [CurrentState.Instance],
+        _ error: SupervisorError
+    ) async {
+        guard error.code != .unavailable, error.code != .timeout else { return }
+        var isPutBack = true
+        for former in formers where former.state.isAlive {
+            if !(await restart(former: former.key, former.id)) { isPutBack = false }
+        }
+        // Where neither starts, the update cycle tries the new one.
+        guard isPutBack else { return }
+        for id in successors {
+            guard let instance = inventory.instance(id), !instance.state.isAlive else { continue }
+            do throws(SupervisorError) {
+                try await removeContainer(instance.key, id)
+            } catch {
+                logger.warning("A container that was not started is not removed yet: \(error)")
+            }
+        }
+    }
+
+    /// The id of the image to recreate a service from, where its name no longer stands for an image; nil where it does.
+    private func imageToRecreate(_ id: AppID, _ service: ServiceTarget) async throws(SupervisorError) -> String? {
+        if try await hasImage(service.image) { return nil }
+        let key = ServiceKey(app: id, service: service.name)
+        for instance in inventory.instances(of: key) where !instance.imageID.isEmpty {
+            if try await hasImage(instance.imageID) { return instance.imageID }
+        }
+        guard images.imageUnderWay == nil else {
+            throw SupervisorError(
+                .busy,
+                "The image \(service.image) is not on this device, and another is being downloaded",
+                retryAfter: 30
+            )
+        }
+        try await download(key, service.image)
+        return nil
     }
 }

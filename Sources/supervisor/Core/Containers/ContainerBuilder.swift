@@ -13,8 +13,9 @@ struct ContainerBuilder: Sendable {
     /// - Parameter host: the address at which a container of this network mode reaches the host.
     func specification(app: AppTarget, service: ServiceTarget, host: String) -> ContainerSpecification {
         let digest = digest(app: app, service: service, host: host)
+        let key = ServiceKey(app: app.id, service: service.name)
         var result = ContainerSpecification(
-            name: "\(service.name)_\(app.id)_\(digest.prefix(12))",
+            name: ContainerName.candidates(key, digest: digest)[0],
             image: service.image
         )
         let composition = service.composition
@@ -23,7 +24,6 @@ struct ContainerBuilder: Sendable {
         result.environment = environment(app: app, service: service, host: host)
         result.labels = service.labels
         result.labels.merge(labels(app: app, service: service, digest: digest)) { _, ours in ours }
-        let key = ServiceKey(app: app.id, service: service.name)
         let locks = directories.locks(of: key)
         result.binds =
             [

@@ -11,6 +11,8 @@ public enum ContainerLabel {
     public static let configuration = "io.supervisor.config"
     /// On a container of an application with several services.
     public static let multiService = "io.supervisor.multi-service"
+    /// On a container or network that was made only to see whether the engine accepts it.
+    public static let trial = "io.supervisor.trial"
     /// A network's name in the target.
     public static let network = "io.supervisor.network"
     /// A volume's name in the target.

@@ -73,6 +73,9 @@ package struct CurrentState: Sendable, Hashable {
     package var handedOver: Set<ServiceKey>
     /// Digests of containers of releases that were rolled back.
     package var rejected: Set<String>
+    /// Names of wanted images that are there, and that their registry is to be asked for once more: a new release may have
+    /// pushed another content under the same tag.
+    package var imagesToRefresh: Set<String> = []
 
     package init(
         instances: [Instance] = [],
@@ -119,16 +122,19 @@ package struct CurrentState: Sendable, Hashable {
 }
 
 extension CurrentState.Instance {
-    /// nil for a container whose labels are not ours or not complete.
+    /// nil for a container that is not ours: whose labels are not complete, or whose name is not the one that we gave.
     init?(_ container: EngineContainer) {
         guard let text = container.labels[ContainerLabel.app], let app = AppID(digits: text),
             let service = container.labels[ContainerLabel.service]
         else { return nil }
+        let key = ServiceKey(app: app, service: service)
+        let digest = container.labels[ContainerLabel.configuration] ?? ""
+        guard ContainerName.isOurs(container.name, key, digest: digest) else { return nil }
         self.init(
             id: container.id,
-            key: ServiceKey(app: app, service: service),
+            key: key,
             commit: container.labels[ContainerLabel.commit] ?? "",
-            digest: container.labels[ContainerLabel.configuration] ?? "",
+            digest: digest,
             image: container.image,
             imageID: container.imageID,
             state: container.state,
@@ -140,10 +146,12 @@ extension CurrentState.Instance {
 }
 
 extension CurrentState.Network {
-    /// nil for a network whose labels are not ours or not complete.
+    /// nil for a network that is not ours: whose labels are not complete, or whose name is not the one that we gave.
     init?(_ network: EngineNetwork) {
         guard let text = network.labels[ContainerLabel.app], let app = AppID(digits: text),
-            let digest = network.labels[ContainerLabel.configuration]
+            let digest = network.labels[ContainerLabel.configuration],
+            let name = network.labels[ContainerLabel.network],
+            network.name == app.engineName(name) || network.labels[ContainerLabel.trial] != nil
         else { return nil }
         self.init(id: network.id, app: app, name: network.name, digest: digest)
     }

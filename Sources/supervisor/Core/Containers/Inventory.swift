@@ -1,6 +1,30 @@
 /// What the engine has of ours: containers and networks as it listed them last, kept up to date by events and by our own
 /// steps.
 struct Inventory: Sendable {
+    private enum Change: Sendable {
+        case added(EngineContainer)
+        case state(String, ContainerState)
+        case removed(String)
+
+        var id: String {
+            switch self {
+            case .added(let container): container.id
+            case .state(let id, _), .removed(let id): id
+            }
+        }
+
+        func apply(to containers: inout [EngineContainer]) {
+            switch self {
+            case .added(let container):
+                if !containers.contains(where: { $0.id == container.id }) { containers.append(container) }
+            case .state(let id, let state):
+                guard let index = containers.firstIndex(where: { $0.id == id }) else { return }
+                containers[index].state = state
+            case .removed(let id): containers.removeAll { $0.id == id }
+            }
+        }
+    }
+
     /// In the engine's order, the newest first.
     private(set) var containers: [EngineContainer] = [] {
         didSet { instances = containers.compactMap(CurrentState.Instance.init) }
@@ -10,6 +34,11 @@ struct Inventory: Sendable {
     /// Whether the engine has listed the containers at least once.
     private(set) var hasListed = false
     private(set) var networks: [EngineNetwork] = []
+    /// How many lists the engine was asked for and has not answered.
+    private var listings = 0
+    /// What has happened to a container since the oldest of them was asked for, and when.
+    private var changes: [String: (number: Int, change: Change)] = [:]
+    private var lastChange = 0
     /// Gateways of the engine's own networks, by network mode, as it reported them for the last plan.
     private var gateways: [String: String] = [:]
     /// Ids of containers that we stop or have stopped: the end of their process is no crash.
@@ -17,9 +46,26 @@ struct Inventory: Sendable {
 
     // MARK: What the engine says
 
-    mutating func replace(containers listed: [EngineContainer]) {
-        containers = listed
-        containersWeStop.formIntersection(listed.map(\.id))
+    /// The engine is about to be asked for its list. What happens until the answer is here is newer than the answer: it is
+    /// noted, and holds after `replace`. Every call is followed by one of `endListing`.
+    mutating func beginListing() -> Int {
+        listings += 1
+        return lastChange
+    }
+
+    mutating func endListing() {
+        listings -= 1
+        if listings == 0 { changes = [:] }
+    }
+
+    /// - Parameter mark: what `beginListing` returned.
+    mutating func replace(containers listed: [EngineContainer], since mark: Int) {
+        var containers = listed
+        for (number, change) in changes.values.sorted(by: { $0.number < $1.number }) where number > mark {
+            change.apply(to: &containers)
+        }
+        self.containers = containers
+        containersWeStop.formIntersection(containers.map(\.id))
         hasListed = true
     }
 
@@ -27,18 +73,23 @@ struct Inventory: Sendable {
         networks = listed
     }
 
-    mutating func add(_ container: EngineContainer) {
-        containers.append(container)
-    }
+    mutating func add(_ container: EngineContainer) { make(.added(container)) }
 
     /// Does nothing for a container that is not listed.
-    mutating func setState(of id: String, to state: ContainerState) {
-        guard let index = containers.firstIndex(where: { $0.id == id }) else { return }
-        containers[index].state = state
-    }
+    mutating func setState(of id: String, to state: ContainerState) { make(.state(id, state)) }
 
-    mutating func remove(container id: String) {
-        containers.removeAll { $0.id == id }
+    mutating func remove(container id: String) { make(.removed(id)) }
+
+    private mutating func make(_ change: Change) {
+        change.apply(to: &containers)
+        guard listings > 0 else { return }
+        lastChange += 1
+        var change = change
+        if case .state(let id, let state) = change, case .added(var container)? = changes[id]?.change {
+            container.state = state
+            change = .added(container)
+        }
+        changes[change.id] = (lastChange, change)
     }
 
     // MARK: Gateways
@@ -69,8 +120,18 @@ struct Inventory: Sendable {
 
     // MARK: Questions
 
+    /// The containers that are ours, in the same order.
+    var own: [EngineContainer] { containers.filter { CurrentState.Instance($0) != nil } }
+
+    /// Ids of containers that were made to see whether the engine accepts them, and that a killed supervisor left.
+    var trials: [String] { containers.filter { $0.labels[ContainerLabel.trial] != nil }.map(\.id) }
+
     /// The applications of which there is a container.
     var apps: Set<AppID> { Set(instances.map(\.key.app)) }
+
+    func container(_ id: String) -> EngineContainer? { containers.first { $0.id == id } }
+
+    func instance(_ id: String) -> CurrentState.Instance? { instances.first { $0.id == id } }
 
     func containers(of app: AppID) -> [EngineContainer] {
         containers.filter { CurrentState.Instance($0)?.key.app == app }

@@ -49,19 +49,18 @@ extension Supervisor {
         memory.hasFailedToStart(key, container: id) && inventory.hasNeverStarted(id)
     }
 
-    func recreate(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
-        let message: Logger.Message = "Recreating the container: the engine failed to start it, and it never ran"
-        logger.notice(message, metadata: metadata(key, id))
-        try await removeContainer(key, id)
-        try await createAndStart(key)
-    }
-
-    func createAndStart(_ key: ServiceKey) async throws(SupervisorError) {
+    /// Makes the container that the last plan wants, or takes the one that was made for it already.
+    func makeSuccessor(_ key: ServiceKey, _ made: String?) async throws(SupervisorError) -> String {
         guard let (app, service) = cycle.releasesToRun[key] else {
             throw SupervisorError(.failed, "\(key) is no longer in the target")
         }
-        let id = try await createContainer(app, service)
-        if service.running { try await startJudged(key, id) }
+        if let made {
+            guard shouldRecreate(key, made) else { return made }
+            let message: Logger.Message = "Recreating the container: the engine failed to start it, and it never ran"
+            logger.notice(message, metadata: metadata(key, made))
+            try await removeContainer(key, made)
+        }
+        return try await createContainer(app, service, image: try await imageOfGoodRelease(key, service))
     }
 
     /// Starts a container of which a failure to start may be the release's.
@@ -73,6 +72,10 @@ extension Supervisor {
         do throws(SupervisorError) {
             try await startContainer(key, id)
         } catch {
+            if await repairImage(key, id, error) {
+                let repaired = try await makeSuccessor(key, nil)
+                return try await startContainer(key, repaired)
+            }
             // That may be the engine's doing; if it is the release's, it happens to the next container too.
             if error.code == .failed, !shouldRecreate(key, id) { rollBack.failedToStart(key, error.message) }
             throw error
@@ -88,26 +91,31 @@ extension Supervisor {
     }
 
     /// Makes the service's container. Returns its id.
-    func createContainer(_ app: AppTarget, _ service: ServiceTarget) async throws(SupervisorError) -> String {
+    ///
+    /// - Parameter image: the image's id, where its name no longer stands for what the container is to be made from.
+    func createContainer(
+        _ app: AppTarget,
+        _ service: ServiceTarget,
+        image: String? = nil
+    ) async throws(SupervisorError) -> String {
         let key = ServiceKey(app: app.id, service: service.name)
         progress.begin(.installing)
         let host = try await hostAddress(service.composition, of: app.id)
-        let specification = builder().specification(app: app, service: service, host: host)
+        var specification = builder().specification(app: app, service: service, host: host)
+        if let image { specification.image = image }
         let directories = parts.directories
         // The engine refuses a container whose directories are missing.
         try await onWorker { try directories.ensure(key) }
-        let id = try await engineStep("creating a container", limit: .seconds(120)) { engine throws(EngineError) in
-            try await engine.create(specification)
-        }
+        let digest = specification.labels[ContainerLabel.configuration] ?? ""
+        let id = try await create(&specification, names: ContainerName.candidates(key, digest: digest))
         forgetCrashes(of: key)
-        memory.containerChanged(of: key)
         logger.notice("Created the container from \(service.image)", metadata: metadata(key, id))
         inventory.add(
             EngineContainer(
                 id: id,
                 name: specification.name,
                 image: specification.image,
-                imageID: "",
+                imageID: image ?? "",
                 labels: specification.labels,
                 state: .created,
                 networks: Dictionary(specification.networks.map { ($0.network, "") }) { first, _ in first }
@@ -116,35 +124,134 @@ extension Supervisor {
         return id
     }
 
+    /// Makes a container under the first of the names that is not taken.
+    private func create(
+        _ specification: inout ContainerSpecification,
+        names: [String]
+    ) async throws(SupervisorError) -> String {
+        let taken = Set(inventory.containers.map(\.name))
+        var conflict = EngineError(.conflict, "every name for the container is taken")
+        for name in names where !taken.contains(name) {
+            specification.name = name
+            let named = specification
+            let created = try await engineStep("creating a container", limit: .seconds(120)) {
+                engine throws(EngineError) -> Result<String, EngineError> in
+                do throws(EngineError) {
+                    return .success(try await engine.create(named))
+                } catch {
+                    // A container that is not ours may have the name.
+                    guard error.code == .conflict else { throw error }
+                    return .failure(error)
+                }
+            }
+            switch created {
+            case .success(let id): return id
+            case .failure(let error): conflict = error
+            }
+        }
+        throw SupervisorError(conflict)
+    }
+
+    /// Asks the engine whether it would make the service's container, before anything is stopped for it.
+    ///
+    /// - Parameters:
+    ///   - image: from which it is made; the service's own may still have to be downloaded.
+    ///   - onNetworks: false where the networks are still to be made.
+    func tryOut(_ key: ServiceKey, image: String? = nil, onNetworks: Bool) async throws(SupervisorError) {
+        guard let (app, service) = cycle.releasesToRun[key] else { return }
+        let host = try await hostAddress(service.composition, of: app.id)
+        var specification = builder().specification(app: app, service: service, host: host)
+        specification.name = "trial_" + specification.name
+        specification.labels = [ContainerLabel.app: app.id.description, ContainerLabel.trial: "1"]
+        if let image { specification.image = image }
+        if !onNetworks, !specification.networks.isEmpty {
+            specification.networks = []
+            specification.networkMode = "none"
+        }
+        let directories = parts.directories
+        try await onWorker { try directories.ensure(key) }
+        let trial = specification
+        let id = try await engineStep("trying out a container", limit: .seconds(120)) { engine throws(EngineError) in
+            try await engine.create(trial)
+        }
+        try await engineStep("removing a container", limit: .seconds(120)) { engine throws(EngineError) in
+            try await engine.remove(container: id)
+        }
+    }
+
+    /// Removes what a supervisor that was killed while it tried something out has left.
+    func removeTrials() async throws(SupervisorError) {
+        for id in inventory.trials {
+            try await engineStep("removing a container", limit: .seconds(120)) { engine throws(EngineError) in
+                try await engine.remove(container: id)
+            }
+            inventory.remove(container: id)
+        }
+    }
+
     /// Starts a container that does not run, with nothing in its lock directory.
     func startContainer(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
         progress.begin(.starting)
+        // Others may have started it since it was listed: then its lock directory is in use.
+        let detail = try await engineStep("looking at a container", limit: .seconds(60)) { engine throws(EngineError) in
+            try await engine.inspect(container: id)
+        }
+        if let state = detail?.container.state { inventory.setState(of: id, to: state) }
+        guard detail?.container.state.isAlive != true else { return await containerRuns(key, id) }
         await provideLockSpace(for: key.app)
         let directories = parts.directories
         let othersRun = inventory.othersRun(than: key)
         // With a predecessor that lives it shares the lock directory.
         let isSuccessor = inventory.isShared(key, with: id)
         let files = lockFiles
-        try await onWorker {
+        let former = try await onWorker { () -> String? in
+            defer { if othersRun { files.removeOwnDataLock(of: key.app) } }
             if isSuccessor {
                 try directories.ensure(key)
-            } else {
-                try directories.prepareForStart(of: key, othersRun: othersRun)
+                return nil
             }
-            if othersRun { files.removeOwnDataLock(of: key.app) }
+            return try directories.prepareForStart(of: key, othersRun: othersRun)
         }
         inventory.weNoLongerStop(id)
         do throws(SupervisorError) {
-            try await engineStep("starting a container", limit: .seconds(180)) { engine throws(EngineError) in
-                try await engine.start(container: id)
+            let isOurDoing = try await engineStep("starting a container", limit: .seconds(180)) {
+                engine throws(EngineError) in try await engine.start(container: id)
             }
+            // Somebody was faster. Its process holds on to the directory that was moved away meanwhile.
+            if !isOurDoing, let former { try await onWorker { try directories.restoreLocks(of: key, from: former) } }
         } catch {
             if error.code == .failed { memory.failedToStart(key, container: id) }
             throw error
         }
-        memory.started(key)
-        inventory.setState(of: id, to: .running)
+        await containerRuns(key, id)
         logger.notice("Started the container", metadata: metadata(key, id))
+    }
+
+    private func containerRuns(_ key: ServiceKey, _ id: String) async {
+        memory.started(key, container: id, endsByItself: endsByItself(key))
+        inventory.setState(of: id, to: .running)
+        await saveBootMemory()
+    }
+
+    /// Whether the process of a service is not started again after its end, by the policy of the service.
+    func endsByItself(_ key: ServiceKey) -> Bool {
+        let service = cycle.releasesToRun[key]?.service ?? target?[key.app]?.services.first { $0.name == key.service }
+        return switch service?.composition.restart {
+        case .no?, .onFailure?: true
+        case .always?, .unlessStopped?, nil: false
+        }
+    }
+
+    /// Saves it where it has changed.
+    func saveBootMemory() async {
+        guard let boot = memory.unsavedBoot else { return }
+        let store = parts.store
+        do throws(SupervisorError) {
+            try await onWorker { try store.save(boot: boot) }
+            memory.saved(boot)
+        } catch {
+            logger.error("What has run since the boot could not be saved: \(error)")
+        }
     }
 
     func builder() -> ContainerBuilder {

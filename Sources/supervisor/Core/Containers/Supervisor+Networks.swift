@@ -53,20 +53,31 @@ extension Supervisor {
     }
 
     func createNetwork(_ app: AppID, _ name: String) async throws(SupervisorError) {
-        let known = cycle.releasesToRun.filter { $0.key.app == app }.values.flatMap(\.app.networks)
-        guard let network = (known + (target?[app]?.networks ?? [])).first(where: { app.engineName($0.name) == name })
-        else { throw SupervisorError(.failed, "the network \(name) is no longer in the target") }
-        let specification = builder().specification(app: app, network: network, bridge: freeBridge())
+        try await createNetwork(app, try wantedNetwork(app, name), bridge: freeBridge())
+    }
+
+    func createNetwork(_ app: AppID, _ network: NetworkTarget, bridge: String) async throws(SupervisorError) {
+        let specification = builder().specification(app: app, network: network, bridge: bridge)
         _ = try await engineStep("creating a network", limit: .seconds(120)) { engine throws(EngineError) in
             try await engine.create(specification)
         }
         // The next one must not get the same bridge.
         try await refreshNetworks()
-        logger.notice("Created the network \(name), bridge \(specification.bridge)", metadata: ["app-id": "\(app)"])
+        logger.notice(
+            "Created the network \(specification.name), bridge \(specification.bridge)",
+            metadata: ["app-id": "\(app)"]
+        )
+    }
+
+    func wantedNetwork(_ app: AppID, _ name: String) throws(SupervisorError) -> NetworkTarget {
+        let known = cycle.releasesToRun.filter { $0.key.app == app }.values.flatMap(\.app.networks)
+        guard let network = (known + (target?[app]?.networks ?? [])).first(where: { app.engineName($0.name) == name })
+        else { throw SupervisorError(.failed, "the network \(name) is no longer in the target") }
+        return network
     }
 
     /// The first name that no network of ours and no interface of the host has.
-    private func freeBridge() -> String {
+    func freeBridge() -> String {
         let taken = inventory.bridges
         var number = 0
         while taken.contains(AppBridge.name(number)) || if_nametoindex(AppBridge.name(number)) != 0 { number += 1 }

@@ -3,10 +3,13 @@ import Logging
 
 /// Volumes of applications.
 extension Supervisor {
-    func listVolumes() async throws(SupervisorError) -> [EngineVolume] {
-        try await engineStep("listing volumes", limit: .seconds(60)) { engine throws(EngineError) in
-            try await engine.volumes(label: ContainerLabel.app)
+    /// The engine's names of all volumes that there are, whoever made them: one that was restored by hand has the name that
+    /// we give, but none of our labels, and its data is used as it is.
+    func namesOfVolumes() async throws(SupervisorError) -> Set<String> {
+        let volumes = try await engineStep("listing volumes", limit: .seconds(60)) { engine throws(EngineError) in
+            try await engine.volumes(label: nil)
         }
+        return Set(volumes.map(\.name))
     }
 
     func createVolume(_ app: AppID, _ name: String) async throws(SupervisorError) {
@@ -20,19 +23,26 @@ extension Supervisor {
         logger.notice("Created the volume \(name)", metadata: ["app-id": "\(app)"])
     }
 
+    /// Those with our labels, and those of the target.
     public func volumes() async throws(SupervisorError) -> JSONValue {
-        let volumes = try await listVolumes()
+        let listed = try await engineStep("listing volumes", limit: .seconds(60)) { engine throws(EngineError) in
+            try await engine.volumes(label: nil)
+        }
+        var wanted: [String: (app: AppID, name: String)] = [:]
+        for app in target?.apps ?? [] {
+            for volume in app.volumes { wanted[app.id.engineName(volume.name)] = (app.id, volume.name) }
+        }
         return .array(
-            volumes.sorted { $0.name < $1.name }.compactMap { volume in
-                guard let text = volume.labels[ContainerLabel.app], let app = AppID(digits: text) else { return nil }
-                let name = volume.labels[ContainerLabel.volume] ?? volume.name
-                let isWanted = target?[app]?.volumes.contains { $0.name == name } == true
+            listed.sorted { $0.name < $1.name }.compactMap { volume in
+                let labelled = volume.labels[ContainerLabel.app].flatMap(AppID.init(digits:))
+                    .map { ($0, volume.labels[ContainerLabel.volume] ?? volume.name) }
+                guard let (app, name) = wanted[volume.name] ?? labelled else { return nil }
                 return [
                     "name": .string(volume.name),
                     "appId": .integer(app.number),
                     "app": target?[app].map { .string($0.name) } ?? .null,
                     "volume": .string(name),
-                    "state": isWanted ? "in use" : "left over",
+                    "state": wanted[volume.name] == nil ? "left over" : "in use",
                 ]
             }
         )

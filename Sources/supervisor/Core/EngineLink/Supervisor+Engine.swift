@@ -52,16 +52,25 @@ extension Supervisor {
             // later.
             engineLink.triggered(at: parts.clock.now)
             requestCheckSoon()
-        case .container(let id, let action, let exitCode, let labels):
-            containerEvent(id, action, exitCode, labels)
+        case .container(let id, let action, let exitCode, let labels, let name):
+            containerEvent(id, action, exitCode, labels, name)
         }
     }
 
-    private func containerEvent(_ id: String, _ action: String, _ exitCode: Int?, _ labels: [String: String]) {
+    private func containerEvent(
+        _ id: String,
+        _ action: String,
+        _ exitCode: Int?,
+        _ labels: [String: String],
+        _ name: String
+    ) {
         guard let text = labels[ContainerLabel.app], let app = AppID(digits: text),
             let service = labels[ContainerLabel.service]
         else { return }
         let key = ServiceKey(app: app, service: service)
+        // A container of an image that was made of one of ours has its labels, but not its name.
+        let digest = labels[ContainerLabel.configuration] ?? ""
+        guard inventory.instance(id) != nil || ContainerName.isOurs(name, key, digest: digest) else { return }
         // The holder of the gate lists the containers itself.
         let isOurDoing = gate.isBusy(app)
         let isStoppedByUs = inventory.isStoppedByUs(id)
@@ -70,7 +79,10 @@ extension Supervisor {
         case "start":
             inventory.setState(of: id, to: .running)
             // Whatever started it: from now on, an end of its process is not of our doing.
-            if !isOurDoing { inventory.weNoLongerStop(id) }
+            if !isOurDoing {
+                inventory.weNoLongerStop(id)
+                memory.startedByOthers(id)
+            }
             crashes.started(key, at: parts.clock.now)
             armCrashCheck()
             logStreams.containerStarted()
@@ -86,7 +98,13 @@ extension Supervisor {
                 processDied(key, id, exitCode)
                 rollBack.died(key, container: id, exitCode: exitCode, at: parts.clock.now)
             }
-        case "stop": inventory.setState(of: id, to: .exited)
+        case "stop":
+            inventory.setState(of: id, to: .exited)
+            // Somebody who stops a container at the engine means it, as far as the policy of the service says so.
+            if !isOurDoing, !isStoppedByUs, isStoppedForGood(key) {
+                memory.stoppedByOthers(id)
+                own { await $0.saveBootMemory() }
+            }
         case "destroy", "remove":
             inventory.remove(container: id)
             inventory.weNoLongerStop(id)
@@ -94,6 +112,10 @@ extension Supervisor {
         default: return
         }
         if !isOurDoing { requestCheckSoon() }
+    }
+
+    private func isStoppedForGood(_ key: ServiceKey) -> Bool {
+        target?[key.app]?.services.first { $0.name == key.service }?.composition.restart == .unlessStopped
     }
 
     /// Starts an update check because something happened to a container: at most one a second.
@@ -130,6 +152,8 @@ extension Supervisor {
     @discardableResult
     func refreshContainers() async throws(SupervisorError) -> [CurrentState.Instance] {
         let listed: [EngineContainer]
+        let mark = inventory.beginListing()
+        defer { inventory.endListing() }
         do throws(SupervisorError) {
             listed = try await engineStep("listing containers", limit: .seconds(60)) { engine throws(EngineError) in
                 try await engine.containers(label: ContainerLabel.app)
@@ -142,7 +166,7 @@ extension Supervisor {
             }
             throw error
         }
-        inventory.replace(containers: listed)
+        inventory.replace(containers: listed, since: mark)
         return inventory.instances
     }
 }

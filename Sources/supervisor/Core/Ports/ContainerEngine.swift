@@ -15,8 +15,9 @@ public protocol ContainerEngine: Sendable {
     /// Returns the container's full id.
     func create(_ specification: ContainerSpecification) async throws(EngineError) -> String
 
-    /// Starting a running container succeeds.
-    func start(container id: String) async throws(EngineError)
+    /// Returns false where it runs already.
+    @discardableResult
+    func start(container id: String) async throws(EngineError) -> Bool
 
     /// Asks the process to end, and kills it after `timeout`; nil means the container's own. Stopping a stopped
     /// container succeeds.
@@ -42,17 +43,20 @@ public protocol ContainerEngine: Sendable {
     /// The IPv4 gateway of a network as a container of it sees the host; nil where the network has none.
     func gateway(network: String) async throws(EngineError) -> String?
 
-    /// The networks that carry `label` (a label's name).
-    func networks(label: String) async throws(EngineError) -> [EngineNetwork]
+    /// The networks that carry `label` (a label's name); with nil all that the engine has.
+    func networks(label: String?) async throws(EngineError) -> [EngineNetwork]
 
     /// Returns the network's id. `conflict` where its name is taken.
     func create(_ specification: NetworkSpecification) async throws(EngineError) -> String
 
+    /// The names of the containers that run on a network.
+    func containers(onNetwork id: String) async throws(EngineError) -> [String]
+
     /// Removing an absent network succeeds; one with containers on it fails with `conflict`.
     func remove(network id: String) async throws(EngineError)
 
-    /// The volumes that carry `label` (a label's name).
-    func volumes(label: String) async throws(EngineError) -> [EngineVolume]
+    /// The volumes that carry `label` (a label's name); with nil all that the engine has.
+    func volumes(label: String?) async throws(EngineError) -> [EngineVolume]
 
     /// Making one that is there already succeeds and changes nothing.
     func create(_ specification: VolumeSpecification) async throws(EngineError)

@@ -7,12 +7,22 @@ public struct EngineNetwork: Sendable, Hashable {
     public var bridge: String?
     /// The IPv4 gateway as a container of it sees the host; nil where the network has none.
     public var gateway: String?
+    /// Its address blocks in CIDR notation.
+    public var subnets: [String]
 
-    public init(id: String, name: String, labels: [String: String], bridge: String? = nil, gateway: String? = nil) {
+    public init(
+        id: String,
+        name: String,
+        labels: [String: String],
+        bridge: String? = nil,
+        gateway: String? = nil,
+        subnets: [String] = []
+    ) {
         self.id = id
         self.name = name
         self.labels = labels
         self.bridge = bridge
         self.gateway = gateway
+        self.subnets = subnets
     }
 }

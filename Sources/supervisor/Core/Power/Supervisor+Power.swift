@@ -252,7 +252,7 @@ extension Supervisor {
     }
 
     /// As the update cycle starts them.
-    private func startOrder(_ instance: CurrentState.Instance) -> (AppID, Int, String, String) {
+    func startOrder(_ instance: CurrentState.Instance) -> (AppID, Int, String, String) {
         let services = target?[instance.key.app]?.services
         let place = services?.firstIndex { $0.name == instance.key.service } ?? Int.max
         return (instance.key.app, place, instance.key.service, instance.id)

@@ -33,11 +33,21 @@ public struct AppDirectories: Sendable, Hashable {
 
     /// Makes what a container of the service binds, with the right owner and mode. Must not be called while a container
     /// of the service runs: whatever lies in its lock directory goes, and with it every lock.
-    func prepareForStart(of key: ServiceKey, othersRun: Bool) throws(SystemCallError) {
+    ///
+    /// Returns where the former lock directory is now, if it had to be moved away.
+    @discardableResult
+    func prepareForStart(of key: ServiceKey, othersRun: Bool) throws(SystemCallError) -> String? {
         try prepareData(of: key.app)
         try prepareLocks(of: key.app)
-        if try !isPristine(locks(of: key)) { try swapLocks(of: key) }
+        var former: String?
+        if try !isPristine(locks(of: key)) { former = try swapLocks(of: key) }
         if !othersRun { removeDataLock(of: key.app) }
+        return former
+    }
+
+    /// Puts back the lock directory of a container that was started by others while `prepareForStart` moved it away.
+    func restoreLocks(of key: ServiceKey, from former: String) throws(SystemCallError) {
+        try swapLocks(of: key, for: former)
     }
 
     /// Creates the service's lock directory if it is missing, or replaces an empty one of another user. One of ours
@@ -50,7 +60,10 @@ public struct AppDirectories: Sendable, Hashable {
             try makeLocks(path)
             return makeSpare(of: key)
         }
-        if !status.isDirectory { return try swapLocks(of: key) }
+        if !status.isDirectory {
+            try swapLocks(of: key)
+            return
+        }
         if status.st_uid != geteuid() {
             // An application that runs may have taken the directory for itself: with something in it, or closed to us, it
             // is a lock. An empty one is the engine's doing, or an operator's.
@@ -92,12 +105,30 @@ public struct AppDirectories: Sendable, Hashable {
 
     /// Replaces the lock directory of a service whose container does not run by a new one. Works whatever an application
     /// did to the old one, since only the directory above it has to be ours.
-    func swapLocks(of key: ServiceKey) throws(SystemCallError) {
+    ///
+    /// - Parameter replacement: the directory to put there instead of a new one.
+    /// - Returns: where the old one is now; nil where there was none.
+    @discardableResult
+    func swapLocks(of key: ServiceKey, for replacement: String? = nil) throws(SystemCallError) -> String? {
         let path = locks(of: key)
         try prepareLocks(of: key.app)
         let away = locks(of: key.app) + "/" + FileSystem.uniqueName(LeftoverPrefix.stale)
         let isThere = try FileSystem.status(path) != nil
         if isThere { try FileSystem.rename(path, away) }
+        if let replacement {
+            try FileSystem.rename(replacement, path)
+        } else {
+            try makeLocksWhereverThereIsRoom(key, insteadOf: isThere ? away : nil)
+        }
+        return isThere ? away : nil
+    }
+
+    /// - Parameter former: goes where that makes room.
+    private func makeLocksWhereverThereIsRoom(
+        _ key: ServiceKey,
+        insteadOf former: String?
+    ) throws(SystemCallError) {
+        let path = locks(of: key)
         do throws(SystemCallError) {
             try makeLocks(path)
         } catch {
@@ -105,7 +136,7 @@ public struct AppDirectories: Sendable, Hashable {
             guard error.code == ENOSPC || error.code == EDQUOT else { throw error }
             if Glibc.rename(spare(of: key), path) != 0 {
                 var reaper = Reaper(limit: 10_000)
-                if isThere { reaper.remove(away) }
+                if let former { reaper.remove(former) }
                 try makeLocks(path)
             }
         }

@@ -15,6 +15,7 @@ public struct StateStore: Sendable {
     private let images: StateFile
     private let flags: StateFile
     private let releases: StateFile
+    private let boot: StateFile
 
     /// Version of the files' format.
     private static let version: Int64 = 1
@@ -27,6 +28,7 @@ public struct StateStore: Sendable {
         images = StateFile(directory: directory, name: "images.json", mode: 0o600)
         flags = StateFile(directory: directory, name: "flags.json", mode: 0o600)
         releases = StateFile(directory: directory, name: "releases.json", mode: 0o600)
+        boot = StateFile(directory: directory, name: "boot.json", mode: 0o600)
     }
 
     /// What was found at start.
@@ -39,14 +41,21 @@ public struct StateStore: Sendable {
         public var keyIsSaved: Bool
         /// The last good target as it was written.
         public var target: JSONValue?
-        /// Names of images that we downloaded.
-        public var pulledImages: Set<String>
+        /// Images that we downloaded, and what registries said of them.
+        var images: ImageLedger.Kept
         /// The user's choice; true if there is none.
         public var tcpPingIsEnabled: Bool
         /// Which releases of services are good, and which failed.
         var releases: ReleaseRecords
+        /// What holds until the next boot.
+        var boot: BootMemory?
         /// What was wrong with which file, one line each.
         public var problems: [String]
+
+        /// What holds for this boot.
+        func boot(id: String) -> BootMemory {
+            boot.flatMap { $0.boot == id ? $0 : nil } ?? BootMemory(boot: id)
+        }
     }
 
     /// Reads everything, creates what is missing, and repairs damaged files.
@@ -95,17 +104,19 @@ public struct StateStore: Sendable {
         let pulled = images.load(Self.parseImages)
         let chosen = flags.load(Self.parseFlags)
         let known = releases.load(Self.parseReleases)
+        let sinceBoot = boot.load(Self.parseBoot)
 
         return Contents(
             uuid: uuid,
             apiKey: apiKey,
             keyIsSaved: keyIsSaved,
             target: targets.content,
-            pulledImages: pulled.content ?? [],
+            images: pulled.content ?? ImageLedger.Kept(),
             tcpPingIsEnabled: chosen.content ?? true,
             releases: known.content ?? ReleaseRecords(),
+            boot: sinceBoot.content,
             problems: identities.problems + keys.problems + targets.problems + pulled.problems + chosen.problems
-                + known.problems + problems
+                + known.problems + sinceBoot.problems + problems
         )
     }
 
@@ -141,7 +152,7 @@ public struct StateStore: Sendable {
             do throws(SystemCallError) { try body() } catch { problems.append(error.description) }
         }
         attempt { () throws(SystemCallError) in try directories.prepare() }
-        attempt { () throws(SystemCallError) in 
+        attempt { () throws(SystemCallError) in
             try directories.clearLocksOfEarlierBoot(bootID, containersMayRun: false)
         }
         problems += makeDirectory()
@@ -182,11 +193,10 @@ public struct StateStore: Sendable {
     }
 
     /// Keeps the names of images that we downloaded and may remove.
-    public func save(pulledImages names: Set<String>) throws(SystemCallError) {
-        let document: JSONValue = [
-            "version": .integer(Self.version), "pulled": .array(names.sorted().map(JSONValue.string)),
-        ]
-        try images.save(document.encoded() + [0x0A])
+    func save(images kept: ImageLedger.Kept) throws(SystemCallError) {
+        var document: JSONObject = ["version": .integer(Self.version)]
+        for member in kept.json { document[member.name] = member.value }
+        try images.save(JSONValue.object(document).encoded() + [0x0A])
     }
 
     /// Keeps what the user chose.
@@ -199,6 +209,18 @@ public struct StateStore: Sendable {
     func save(releases content: JSONValue) throws(SystemCallError) {
         let document: JSONValue = ["version": .integer(Self.version), "services": content]
         try releases.save(document.encoded() + [0x0A])
+    }
+
+    /// Keeps what holds until the next boot.
+    func save(boot memory: BootMemory) throws(SystemCallError) {
+        var document: JSONObject = ["version": .integer(Self.version)]
+        for member in memory.json { document[member.name] = member.value }
+        try boot.save(JSONValue.object(document).encoded() + [0x0A])
+    }
+
+    private static func parseBoot(_ bytes: [UInt8]) throws(StateFile.Flaw) -> BootMemory {
+        guard let memory = BootMemory(json: try document(bytes)) else { throw .damaged("it has no boot id") }
+        return memory
     }
 
     private static func parseReleases(_ bytes: [UInt8]) throws(StateFile.Flaw) -> ReleaseRecords {
@@ -215,9 +237,9 @@ public struct StateStore: Sendable {
         return isEnabled
     }
 
-    private static func parseImages(_ bytes: [UInt8]) throws(StateFile.Flaw) -> Set<String> {
-        guard let names = try document(bytes)["pulled"]?.arrayValue else { throw .damaged("it has no list of images") }
-        return Set(names.compactMap(\.stringValue))
+    private static func parseImages(_ bytes: [UInt8]) throws(StateFile.Flaw) -> ImageLedger.Kept {
+        guard let kept = ImageLedger.Kept(json: try document(bytes)) else { throw .damaged("it has no list of images") }
+        return kept
     }
 
     private static func parseIdentity(_ bytes: [UInt8]) throws(StateFile.Flaw) -> String {

@@ -11,4 +11,7 @@ struct AppTarget: Sendable, Hashable {
     /// Whether it is one of several services that a release updates: then only what changed is touched, and a container's
     /// commit is that of the release it was made for.
     var isMultiService = false
+
+    /// What tells one release of the application from another.
+    var release: String { "\(commit)/\(releaseID)" }
 }

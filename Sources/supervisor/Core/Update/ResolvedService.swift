@@ -3,6 +3,9 @@ package struct ResolvedService: Sendable, Hashable {
     package var key: ServiceKey
     package var digest: String
     package var image: String
+    /// The id that the image has now, where a container of another content under the same name is out of date; nil where
+    /// the name is enough.
+    package var imageID: String?
     package var running: Bool
     package var strategy: UpdateStrategy
     package var restart: ContainerSpecification.RestartPolicy

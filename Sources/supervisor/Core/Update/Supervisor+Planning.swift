@@ -1,21 +1,27 @@
 import Logging
+import SupervisorPorts
 
 /// What the planner compares: what there is, and what should be.
 extension Supervisor {
     /// Asks the engine, and compares with the target. What has failed in this cycle is left as it is.
     func plan(failed: inout [UpdateSubject: SupervisorError]) async throws(SupervisorError) -> UpdatePlan {
         var current = CurrentState(instances: try await refreshContainers())
+        try await removeTrials()
         try await refreshNetworks()
         current.networks = inventory.networks.compactMap(CurrentState.Network.init)
         if target == nil, !current.instances.isEmpty { recoverTarget() }
         guard let target else { return UpdatePlan() }
         if target.apps.contains(where: { !$0.volumes.isEmpty }) {
-            current.volumes = Set(try await listVolumes().map(\.name))
+            current.volumes = try await namesOfVolumes()
         }
         let desired = try await desiredState(target, &current, &failed)
-        current.stoppedByRequest = memory.stoppedByRequest
+        current.stoppedByRequest = Set(current.instances.filter { memory.staysStopped($0) }.map(\.key))
+            .union(memory.stoppedByRequest)
         current.startsEverything = cycle.isFirst
-        memory.seenRunning(current.instances.lazy.filter(\.state.isAlive).map(\.key))
+        for instance in current.instances where instance.state.isAlive {
+            memory.runs(instance.key, endsByItself: endsByItself(instance.key))
+        }
+        await saveBootMemory()
         current.servicesSeenRunning = memory.servicesSeenRunning
         current.handedOver = await finishedHandOvers(handingOver(desired, current))
         return UpdatePlanner.plan(
@@ -44,6 +50,13 @@ extension Supervisor {
                     cycle.run(key, appToRun, serviceToRun)
                     if serviceToRun == service {
                         desired.services.append(own)
+                        cycle.wants(key, digest: own.digest)
+                        if let refusal = memory.refusal(key, digest: own.digest, at: parts.clock.now),
+                            inventory.isAlive(key)
+                        {
+                            cycle.dueNoLaterThan(refusal.until)
+                            failed[.service(key)] = refusal.error
+                        }
                     } else {
                         current.rejected.insert(own.digest)
                         for network in appToRun.networks where !networks.contains(where: { $0.name == network.name }) {
@@ -51,8 +64,7 @@ extension Supervisor {
                         }
                         desired.services.append(try await describe(appToRun, serviceToRun))
                     }
-                    let image = serviceToRun.image
-                    if try await knowsImage(image) { current.images.insert(image) }
+                    try await lookAtImage(appToRun, serviceToRun, &current, &desired)
                 } catch {
                     if error.code == .unavailable || error.code == .timeout { throw error }
                     failed[.service(key)] = error
@@ -86,12 +98,34 @@ extension Supervisor {
         )
     }
 
+    private func lookAtImage(
+        _ app: AppTarget,
+        _ service: ServiceTarget,
+        _ current: inout CurrentState,
+        _ desired: inout ResolvedTarget
+    ) async throws(SupervisorError) {
+        let key = ServiceKey(app: app.id, service: service.name)
+        if try await imageOfGoodRelease(key, service) != nil {
+            current.images.insert(service.image)
+            return
+        }
+        guard let image = try await knownImage(service.image) else { return }
+        current.images.insert(service.image)
+        if hasToRefresh(app, service, image) { current.imagesToRefresh.insert(service.image) }
+        // A name that somebody else has given to another image meanwhile says nothing of the release.
+        if images.idOfRelease(.init(app: app.id, image: service.image), release: app.release) == image.id,
+            let index = desired.services.lastIndex(where: { $0.key == key })
+        {
+            desired.services[index].imageID = image.id
+        }
+    }
+
     /// Asked once in a cycle: the engine takes a millisecond for each.
-    private func knowsImage(_ image: String) async throws(SupervisorError) -> Bool {
-        if cycle.knows(image: image) { return true }
-        guard try await hasImage(image) else { return false }
-        cycle.found(image: image)
-        return true
+    private func knownImage(_ name: String) async throws(SupervisorError) -> EngineImage? {
+        if let known = cycle.knownImages[name] { return known }
+        guard let image = try await engineImage(name) else { return nil }
+        cycle.found(image, name)
+        return image
     }
 
     /// Services with that strategy of which more than one container lives.
@@ -112,7 +146,7 @@ extension Supervisor {
 
     /// Every file of the target is lost: what runs says what should.
     private func recoverTarget() {
-        let recovered = TargetState.recovered(from: inventory.containers, networks: inventory.networks)
+        let recovered = TargetState.recovered(from: inventory.own, networks: inventory.networks)
         guard !recovered.apps.isEmpty else { return }
         logger.warning("The target is lost; continuing with the definitions in the containers' labels")
         targetInForce.recover(recovered)

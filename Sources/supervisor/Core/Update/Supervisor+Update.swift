@@ -29,6 +29,7 @@ extension Supervisor {
     }
 
     public func requestUpdate(force: Bool) {
+        memory.forgetRefusals()
         if force { cycle.requestForce() }
         requestCheck()
     }
@@ -65,7 +66,7 @@ extension Supervisor {
             progress.succeeded(isPending: isPending, rollBack: message)
             publish(news.succeeded(isPending: isPending, isRolledBack: message != nil))
             cycle.succeeded(isPending: isPending)
-            return cycle.wait(pollInterval: settings.pollInterval, at: parts.clock.now)
+            return cycle.wait(atMost: settings.pollInterval, at: parts.clock.now)
         } catch {
             progress.downloadEnded()
             if isStopping { return .zero }
@@ -80,7 +81,8 @@ extension Supervisor {
             if progress.failed(error.message), !isAway { logger.warning("The update failed: \(error.message)") }
             if !isAway { publish(news.failed(error)) }
             var generator = SystemRandomNumberGenerator()
-            return cycle.failed(pollInterval: settings.pollInterval, using: &generator)
+            let pause = cycle.failed(pollInterval: settings.pollInterval, using: &generator)
+            return cycle.wait(atMost: pause, at: parts.clock.now)
         }
     }
 
@@ -111,15 +113,18 @@ extension Supervisor {
                     try admitChange()
                     // One that a new target has cancelled is no failure. Others that want it are not to ask again.
                     guard isWanted(image) else { continue }
+                    failed[.service(key)] = error
                     for (other, entry) in cycle.releasesToRun where entry.service.image == image {
                         failed[.service(other)] = error
+                        await putBackAfterDownload(other, error)
                     }
-                    failed[.service(key)] = error
                 }
+            } else if case .refresh(let key, let image)? = plan.downloads.first {
+                try await refresh(key, image)
             } else if !plan.handOvers.isEmpty {
-                try await disrupt(Set(plan.handOvers.map(\.app)), &failed, locking: false) { $0.handOvers }
+                try await disrupt(Set(plan.handOvers.map(\.app)), &failed, locking: .needsFree) { $0.handOvers }
             } else if !plan.disruptions.isEmpty {
-                try await disrupt(Set(plan.disruptions.map(\.app)), &failed, locking: true) { $0.disruptions }
+                try await disrupt(Set(plan.disruptions.map(\.app)), &failed, locking: .takes) { $0.disruptions }
             } else {
                 if let first = failed.min(by: { $0.key < $1.key }) { throw first.value }
                 if plan.waits.isEmpty { await settle() }
@@ -133,16 +138,36 @@ extension Supervisor {
     private func settle() async {
         if let target { progress.settled(rollBack.settledCommits(target)) }
         await forgetReleasesOfOthers()
+        memory.keep(services: Set(cycle.releasesToRun.keys), containers: Set(inventory.containers.map(\.id)))
+        await saveBootMemory()
         await removeOldImages()
     }
 
     // MARK: Doing
 
+    /// What a stage has to do with update locks.
+    private enum Locking {
+        /// It stops nothing that lives.
+        case ignores
+        /// It stops nothing yet, but what it begins will.
+        case needsFree
+        case takes
+    }
+
+    private func requireUnlocked(_ apps: Set<AppID>) async throws(SupervisorError) {
+        guard !cycle.isForcing else { return }
+        let blockers = try await heldLocks(of: apps).filter { !targetInForce.isOverridden($0.app) }
+        guard blockers.isEmpty else {
+            watchForUnlock(blockers)
+            throw Self.lockedError(blockers)
+        }
+    }
+
     /// Does a stage that needs the update locks of `apps` to be free, or that takes them.
     private func disrupt(
         _ apps: Set<AppID>,
         _ failed: inout [UpdateSubject: SupervisorError],
-        locking: Bool,
+        locking: Locking,
         _ stage: (UpdatePlan) -> [UpdateStep]
     ) async throws(SupervisorError) {
         cycle.takeForce()
@@ -167,7 +192,7 @@ extension Supervisor {
     private func execute(
         _ apps: Set<AppID>,
         _ failed: inout [UpdateSubject: SupervisorError],
-        locking: Bool = false,
+        locking: Locking = .ignores,
         _ stage: (UpdatePlan) -> [UpdateStep]
     ) async throws(SupervisorError) {
         var entered: [AppID] = []
@@ -181,7 +206,12 @@ extension Supervisor {
         try admitChange()
         try await requireDisk()
         let steps = stage(try await plan(failed: &failed)).filter { apps.contains($0.app) }
-        guard locking, !steps.isEmpty else { return try await perform(steps, &failed) }
+        guard !steps.isEmpty else { return }
+        guard locking == .takes else {
+            // A lock may have been taken while we waited for our turn.
+            if locking == .needsFree { try await requireUnlocked(apps) }
+            return try await perform(steps, &failed)
+        }
         let taken = try await takeLocks(of: Set(steps.map(\.app)), force: cycle.isForcing)
         do throws(SupervisorError) {
             try await perform(steps, &failed)
@@ -197,26 +227,44 @@ extension Supervisor {
         _ failed: inout [UpdateSubject: SupervisorError]
     ) async throws(SupervisorError) {
         defer { progress.begin(.idle) }
+        var apps: [AppID] = []
+        for step in steps where !apps.contains(step.app) { apps.append(step.app) }
+        for app in apps { try await performForApp(steps.filter { $0.app == app }, &failed) }
+    }
+
+    /// The new containers are made first: what the engine refuses costs nothing.
+    private func performForApp(
+        _ steps: [UpdateStep],
+        _ failed: inout [UpdateSubject: SupervisorError]
+    ) async throws(SupervisorError) {
+        try admitChange()
+        let successors = try await makeSuccessors(steps, &failed)
+        let retired = try await stopRetired(steps, &failed)
         for step in steps {
             try admitChange()
-            // What it relies on failed a moment ago.
-            if let key = step.key, let reason = reasonToWait(key, failed) {
-                failed[step.subject] = reason
-                continue
+            if let key = step.key {
+                // Refused a moment ago.
+                if failed[.service(key)] != nil { continue }
+                // What it relies on failed a moment ago.
+                if let reason = reasonToWait(key, failed) {
+                    failed[step.subject] = reason
+                    continue
+                }
             }
             do throws(SupervisorError) {
-                try await perform(step)
+                try await perform(step, successors)
             } catch {
                 if error.code == .unavailable || error.code == .timeout { throw error }
                 // A failure of one application does not block the update of another.
-                failed[step.subject] = error
+                for subject in step.subjects { failed[subject] = error }
             }
         }
+        try await finishRetiring(retired, &failed)
     }
 
     /// Why a service is better left as it is: one that it depends on failed, and does not run. One that failed and runs on
     /// as it was is as good as before.
-    private func reasonToWait(_ key: ServiceKey, _ failed: [UpdateSubject: SupervisorError]) -> SupervisorError? {
+    func reasonToWait(_ key: ServiceKey, _ failed: [UpdateSubject: SupervisorError]) -> SupervisorError? {
         guard !failed.isEmpty, let service = cycle.releasesToRun[key]?.service else { return nil }
         for dependency in service.composition.dependencies {
             let other = ServiceKey(app: key.app, service: dependency.service)
@@ -228,26 +276,32 @@ extension Supervisor {
         return nil
     }
 
-    private func perform(_ step: UpdateStep) async throws(SupervisorError) {
+    private func perform(
+        _ step: UpdateStep,
+        _ successors: [ServiceKey: String]
+    ) async throws(SupervisorError) {
         switch step {
-        case .download: break
+        // These are done in stages of their own.
+        case .download, .refresh, .retire: break
         case .remove(let key, let containers):
             for id in containers { try await stopAndRemove(key, id) }
-        case .replace(let key, let containers):
-            for id in containers { try await stopAndRemove(key, id) }
-            try await createAndStart(key)
-        case .handOver(let key): try await startSuccessor(key)
+        case .makeWay(let key, let containers, let removing): try await makeWay(key, containers, removing: removing)
+        case .replace(let key, _, let containers):
+            guard let successor = successors[key] else { break }
+            try await replace(key, containers, by: successor)
+        case .handOver(let key, _):
+            guard let successor = successors[key] else { break }
+            try await startSuccessor(key, successor)
         case .halt(let key, let container):
             try await stopContainer(key, container)
             try await swapLocks(key)
-        case .install(let key): try await createAndStart(key)
-        case .start(let key, let container):
-            if shouldRecreate(key, container) {
-                try await recreate(key, container)
-            } else {
-                try await startJudged(key, container)
-            }
+        case .install(let key):
+            guard let container = successors[key], cycle.releasesToRun[key]?.service.running == true else { break }
+            memory.containerChanged(of: key)
+            try await startJudged(key, container)
+        case .start(let key, let container): try await startJudged(key, successors[key] ?? container)
         case .createNetwork(let app, let name): try await createNetwork(app, name)
+        case .changeNetworks(let app, let names, let containers): try await changeNetworks(app, names, containers)
         case .removeNetwork(let app, let name, let id): await removeNetwork(app, name, id)
         case .createVolume(let app, let name): try await createVolume(app, name)
         }

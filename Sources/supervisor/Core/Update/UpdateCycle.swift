@@ -14,8 +14,10 @@ struct UpdateCycle: Sendable {
     private var nextDue: Duration?
     /// Services as they are to run, by the last plan.
     private(set) var releasesToRun: [ServiceKey: (app: AppTarget, service: ServiceTarget)] = [:]
+    /// The digests of the containers that they want.
+    private(set) var digests: [ServiceKey: String] = [:]
     /// Images that were there in this cycle: the engine takes a millisecond to say so of one.
-    private var knownImages: Set<String> = []
+    private(set) var knownImages: [String: EngineImage] = [:]
     /// Networks that could not be removed in this cycle.
     private(set) var networksInUse: Set<UpdateSubject> = []
 
@@ -52,7 +54,7 @@ struct UpdateCycle: Sendable {
     mutating func begin() {
         isForcing = isForceRequested
         isForceRequested = false
-        knownImages = []
+        knownImages = [:]
         networksInUse = []
         nextDue = nil
     }
@@ -89,6 +91,12 @@ struct UpdateCycle: Sendable {
         retry.failed(pollInterval: pollInterval, using: &generator)
     }
 
+    /// The wait for the next cycle, cut short where time alone decides something before its end.
+    func wait(atMost limit: Duration, at now: Duration) -> Duration {
+        guard let nextDue else { return limit }
+        return min(limit, max(.milliseconds(10), nextDue - now))
+    }
+
     /// A new target is tried at once, and soon again.
     mutating func targetChanged() {
         retry.succeeded()
@@ -99,30 +107,28 @@ struct UpdateCycle: Sendable {
         nextDue = min(nextDue ?? time, time)
     }
 
-    /// How long to wait for the next cycle after one that succeeded.
-    func wait(pollInterval: Duration, at now: Duration) -> Duration {
-        guard let nextDue else { return pollInterval }
-        return min(pollInterval, max(.milliseconds(10), nextDue - now))
-    }
-
     // MARK: The plan
 
     mutating func beginPlan() {
         releasesToRun = [:]
+        digests = [:]
     }
 
     mutating func run(_ key: ServiceKey, _ app: AppTarget, _ service: ServiceTarget) {
         releasesToRun[key] = (app, service)
     }
 
-    func knows(image: String) -> Bool { knownImages.contains(image) }
-
-    mutating func found(image: String) {
-        knownImages.insert(image)
+    mutating func wants(_ key: ServiceKey, digest: String) {
+        digests[key] = digest
     }
 
-    mutating func removed(image: String) {
-        knownImages.remove(image)
+    mutating func found(_ image: EngineImage, _ name: String) {
+        knownImages[name] = image
+    }
+
+    /// It was downloaded or removed: the engine is asked again.
+    mutating func removed(image name: String) {
+        knownImages[name] = nil
     }
 
     /// - Parameter name: the engine's.

@@ -40,15 +40,15 @@ private struct Planning {
     }
 
     mutating func run() {
+        let names = Set(target.networks.map(\.name))
+        // Before others are made: a left-over one may have the addresses that a new one is to get.
+        for network in current.networks where !names.contains(network.name) { removeIfUnused(network) }
         lookAtNetworks()
         lookAtVolumes()
         for service in target.services where !excluded.contains(.service(service.key)) { add(service) }
-        for key in instances.keys.sorted() where wanted[key] == nil && !excluded.contains(.service(key)) {
-            let unwanted = instances[key] ?? []
-            add(.remove(key, containers: unwanted.map(\.id)), disrupts: unwanted.contains(where: \.state.isAlive))
-        }
-        let names = Set(target.networks.map(\.name))
-        for network in current.networks where !names.contains(network.name) { removeIfUnused(network) }
+        changeNetworks()
+        retireUnwanted()
+        holdBackNewContainers()
     }
 
     // MARK: Networks and volumes
@@ -74,6 +74,31 @@ private struct Planning {
         plan.additions.append(.removeNetwork(network.app, name: network.name, id: network.id))
     }
 
+    /// Changed networks with containers of their application on them, all of an application at once: two of them may
+    /// exchange their addresses.
+    private mutating func changeNetworks() {
+        var names: [AppID: [String]] = [:]
+        for network in target.networks where changedNetworks.contains(network.name) {
+            guard !excluded.contains(.network(network.app, network.name)),
+                current.instances.contains(where: { $0.networks[network.name] != nil })
+            else { continue }
+            names[network.app, default: []].append(network.name)
+        }
+        for (app, names) in names.sorted(by: { $0.key < $1.key }) {
+            let on = current.instances.filter { instance in
+                instance.key.app == app && names.contains { instance.networks[$0] != nil }
+            }
+            add(
+                .changeNetworks(app, names: names, containers: on.map(\.id)),
+                disrupts: on.contains(where: \.state.isAlive)
+            )
+        }
+    }
+
+    private func isOnChangedNetwork(_ instance: CurrentState.Instance) -> Bool {
+        instance.networks.keys.contains(where: changedNetworks.contains)
+    }
+
     private mutating func lookAtVolumes() {
         for volume in target.volumes where !current.volumes.contains(volume.name) {
             missing.insert(volume.name)
@@ -95,6 +120,8 @@ private struct Planning {
         guard !there.isEmpty else {
             if !imageIsThere {
                 plan.downloads.append(.download(key, image: service.image))
+            } else if current.imagesToRefresh.contains(service.image) {
+                plan.downloads.append(.refresh(key, image: service.image))
             } else if hasAllParts(service), mayStart(service) {
                 plan.additions.append(.install(key))
                 if service.running { starting.insert(key) }
@@ -104,16 +131,41 @@ private struct Planning {
             return
         }
         guard let kept = keeper(of: there, for: service) else { return succeed(service, there, imageIsThere) }
-        removeSurplus(there.filter { $0.id != kept.id }, service, kept)
-        if !service.running {
-            if kept.state.isAlive { plan.disruptions.append(.halt(key, container: kept.id)) }
-        } else if needsStart(kept, service) {
-            if mayStart(service) {
+        if current.imagesToRefresh.contains(service.image) {
+            plan.downloads.append(.refresh(key, image: service.image))
+        }
+        let others = there.filter { $0.id != kept.id }
+        if service.running, needsStart(kept, service) {
+            start(kept, service, others)
+        } else {
+            removeSurplus(others, service, kept)
+            if !service.running, kept.state.isAlive { plan.disruptions.append(.halt(key, container: kept.id)) }
+        }
+    }
+
+    /// The container is as it should be, but does not run.
+    private mutating func start(
+        _ kept: CurrentState.Instance,
+        _ service: ResolvedService,
+        _ others: [CurrentState.Instance]
+    ) {
+        let key = service.key
+        let isBesideOneThatLives = others.contains(where: \.state.isAlive)
+        if isBesideOneThatLives, others.contains(where: isOnChangedNetwork) { return }
+        if isBesideOneThatLives, service.strategy == .handOver {
+            plan.handOvers.append(.handOver(key, successor: kept.id))
+        } else if isBesideOneThatLives || mayStart(service) {
+            if others.isEmpty {
                 plan.additions.append(.start(key, container: kept.id))
-                starting.insert(key)
             } else {
-                plan.waits.insert(key)
+                add(
+                    .replace(key, successor: kept.id, containers: others.map(\.id)),
+                    disrupts: isBesideOneThatLives
+                )
             }
+            starting.insert(key)
+        } else {
+            plan.waits.insert(key)
         }
     }
 
@@ -128,17 +180,26 @@ private struct Planning {
         let disrupts = there.contains(where: \.state.isAlive)
         if !imageIsThere {
             switch service.strategy {
-            case .killThenDownload, .deleteThenDownload: add(.remove(key, containers: ids), disrupts: disrupts)
-            case .downloadThenKill, .handOver: plan.downloads.append(.download(key, image: service.image))
+            case .killThenDownload where disrupts:
+                plan.disruptions.append(.makeWay(key, containers: ids, removing: false))
+            case .deleteThenDownload: add(.makeWay(key, containers: ids, removing: true), disrupts: disrupts)
+            case .killThenDownload, .downloadThenKill, .handOver:
+                plan.downloads.append(.download(key, image: service.image))
             }
-        } else if there.contains(where: { $0.networks.keys.contains(where: changedNetworks.contains) }) {
-            add(.remove(key, containers: ids), disrupts: disrupts)
+        } else if current.imagesToRefresh.contains(service.image) {
+            plan.downloads.append(.refresh(key, image: service.image))
+        } else if there.contains(where: isOnChangedNetwork) {
+            // See `changeNetworks`.
+            return
         } else if !hasAllParts(service) {
             plan.waits.insert(key)
         } else if service.strategy == .handOver, service.running, disrupts {
-            plan.handOvers.append(.handOver(key))
+            plan.handOvers.append(.handOver(key, successor: nil))
+        } else if disrupts || mayStart(service) {
+            add(.replace(key, successor: nil, containers: ids), disrupts: disrupts)
+            if service.running { starting.insert(key) }
         } else {
-            add(.replace(key, containers: ids), disrupts: disrupts)
+            plan.waits.insert(key)
         }
     }
 
@@ -164,6 +225,64 @@ private struct Planning {
         }
     }
 
+    /// Containers of services that are not in the target. As long as the engine refuses a service that is new in the
+    /// application they stay: it may be the same under another name.
+    private mutating func retireUnwanted() {
+        let refused = Set(
+            target.services.map(\.key)
+                .filter { excluded.contains(.service($0)) && instances[$0]?.contains(where: \.state.isAlive) != true }
+                .map(\.app)
+        )
+        for key in instances.keys.sorted() where wanted[key] == nil && !excluded.contains(.service(key)) {
+            let unwanted = instances[key] ?? []
+            let lives = unwanted.contains(where: \.state.isAlive)
+            if lives, refused.contains(key.app) { continue }
+            add(.retire(key, containers: unwanted.map(\.id)), disrupts: lives)
+        }
+    }
+
+    /// What starts for the first time in an application of which something else has to be stopped waits for that: the
+    /// release changes as a whole, with the update lock, or not at all.
+    private mutating func holdBackNewContainers() {
+        var changing = Set((plan.disruptions + plan.handOvers).map(\.app))
+        changing.formUnion(
+            plan.downloads.compactMap(\.key).filter { instances[$0]?.contains(where: \.state.isAlive) == true }.map(
+                \.app
+            )
+        )
+        guard !changing.isEmpty else { return }
+        let created = Set(current.instances.lazy.filter { $0.state == .created }.map(\.id))
+        var held: [UpdateStep] = []
+        var waiting = Set(plan.disruptions.compactMap(\.key)).filter {
+            instances[$0]?.contains(where: \.state.isAlive) != true
+        }
+        for step in plan.additions where changing.contains(step.app) {
+            let isHeld =
+                switch step {
+                case .install, .replace: true
+                case .start(let key, let container):
+                    created.contains(container)
+                        || wanted[key]?.dependencies.contains {
+                            waiting.contains(ServiceKey(app: key.app, service: $0.service))
+                        } == true
+                default: false
+                }
+            guard isHeld, let key = step.key else { continue }
+            held.append(step)
+            if instances[key]?.contains(where: \.state.isAlive) != true { waiting.insert(key) }
+        }
+        guard !held.isEmpty else { return }
+        plan.additions.removeAll(where: held.contains)
+        let places = Dictionary(target.services.enumerated().map { ($1.key, $0) }) { first, _ in first }
+        func place(_ step: UpdateStep) -> Int {
+            if case .changeNetworks = step { return -1 }
+            return step.key.flatMap { places[$0] } ?? Int.max
+        }
+        let steps = (plan.disruptions + held).enumerated()
+        plan.disruptions = steps.sorted { (place($0.element), $0.offset) < (place($1.element), $1.offset) }
+            .map(\.element)
+    }
+
     /// The container that is already as the target wants it; a living one rather than another.
     private func keeper(
         of instances: [CurrentState.Instance],
@@ -172,8 +291,9 @@ private struct Planning {
         let fitting = instances.filter { instance in
             instance.digest == service.digest && instance.state != .removing && instance.state != .dead
                 && service.networks.allSatisfy { isOn($0, instance) }
+                && (service.imageID == nil || instance.imageID.isEmpty || instance.imageID == service.imageID)
                 // However it got there: a network can be recreated only when nothing is on it.
-                && !instance.networks.keys.contains(where: changedNetworks.contains)
+                && !isOnChangedNetwork(instance)
         }
         return fitting.first(where: \.state.isAlive) ?? fitting.first
     }

@@ -12,7 +12,7 @@ extension Supervisor {
 
     public func device() async -> JSONValue {
         let locks = await locks()
-        let first = instances.min { ($0.key, $0.id) < ($1.key, $1.id) }
+        let first = instances.min { $0.reportOrder < $1.reportOrder }
         return [
             "api_port": .integer(Int64(settings.apiPort)),
             "ip_address": .string(parts.addresses()),
@@ -25,6 +25,7 @@ extension Supervisor {
             "update_downloaded": .bool(progress.isDownloaded),
             "update_failed": .bool(progress.hasFailed),
             "update_error": progress.error.map(JSONValue.string) ?? .null,
+            "update_warning": images.warning(target).map(JSONValue.string) ?? .null,
             "locks": locks,
             "connectivity": connectivity,
         ]
@@ -118,6 +119,7 @@ extension Supervisor {
             "downloaded": .bool(progress.isDownloaded),
             "failed": .bool(progress.hasFailed),
             "error": progress.error.map(JSONValue.string) ?? .null,
+            "warning": images.warning(target).map(JSONValue.string) ?? .null,
             "locked": .bool(news.blockedReason != nil),
             "nextAttemptSec": progress.nextAttempt.map { .integer(max(0, ($0 - now).components.seconds)) } ?? .null,
             "targetFile": .string(settings.targetFile),
@@ -132,7 +134,7 @@ extension Supervisor {
     }
 
     private func appStatus(_ id: AppID, _ now: Duration) -> JSONValue {
-        let running = inventory.instances(of: id).sorted { ($0.key, $0.id) < ($1.key, $1.id) }
+        let running = inventory.instances(of: id).sorted { $0.reportOrder < $1.reportOrder }
         let wanted = target?[id]
         let names = Set(running.map(\.key.service)).union(wanted?.services.map(\.name) ?? []).sorted()
         return [
@@ -162,6 +164,11 @@ extension Supervisor {
 
     private func state(of instance: CurrentState.Instance?, _ key: ServiceKey) -> String {
         guard let instance else { return "missing" }
-        return memory.stoppedByRequest.contains(key) && !instance.state.isAlive ? "stopped" : instance.state.rawValue
+        return !instance.state.isAlive && memory.staysStopped(instance) ? "stopped" : instance.state.rawValue
     }
+}
+
+extension CurrentState.Instance {
+    /// The one that lives before its successor that is still to start.
+    fileprivate var reportOrder: (ServiceKey, Int, String) { (key, state.isAlive ? 0 : 1, id) }
 }

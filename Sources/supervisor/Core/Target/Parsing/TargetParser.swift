@@ -258,6 +258,7 @@ struct TargetParser {
         )
         try check(service, member.path)
         service.composition = try Composition(object)
+        try checkHandOver(service, member.path)
         let own: Set<String> = ["serviceName", "imageId", "image", "running", "environment", "labels"]
         warnUnknown(object, known: own.union(Composition.keys))
         return service
@@ -284,6 +285,27 @@ struct TargetParser {
             throw TargetError(
                 place: "\(path).labels.\(label)",
                 reason: "expected whole seconds from 1 to 3600, found \(value)"
+            )
+        }
+    }
+
+    /// Two containers of the service run side by side for a while, and only one of them can have a port of the host's, or an
+    /// address.
+    private func checkHandOver(_ service: ServiceTarget, _ path: String) throws(TargetError) {
+        guard service.strategy == .handOver else { return }
+        if service.composition.ports.contains(where: { $0.host != nil }) {
+            throw TargetError(
+                place: "\(path).ports",
+                reason: "a service with the update strategy hand-over cannot publish a port of the host's: its two "
+                    + "containers could not both have it; leave the host's port out, or use another strategy"
+            )
+        }
+        if service.composition.networks.contains(where: { $0.ipv4Address != nil }) {
+            throw TargetError(
+                place: "\(path).networks",
+                reason:
+                    "a service with the update strategy hand-over cannot have a fixed address: its two containers could "
+                    + "not both have it"
             )
         }
     }

@@ -44,10 +44,10 @@ extension Supervisor {
     }
 
     /// Starts the successor beside the container that runs.
-    func startSuccessor(_ key: ServiceKey) async throws(SupervisorError) {
+    func startSuccessor(_ key: ServiceKey, _ container: String) async throws(SupervisorError) {
         let directories = parts.directories
         // What an earlier successor said does not count.
         try await onWorker { try directories.clearHandOver(of: key) }
-        try await createAndStart(key)
+        try await startJudged(key, container)
     }
 }

@@ -11,6 +11,8 @@ struct ReleaseRecords: Sendable, Hashable {
         /// The application with this one service, as a target has it.
         var definition: JSONObject
         var isMultiService: Bool
+        /// The id of its image; empty where it is not known. Its name may stand for another one by now.
+        var imageID = ""
 
         /// nil where it can no longer be read.
         func app(_ id: AppID) -> AppTarget? {
@@ -45,7 +47,7 @@ struct ReleaseRecords: Sendable, Hashable {
 }
 
 extension ReleaseRecords.Good {
-    init(_ app: AppTarget, _ service: ServiceTarget) {
+    init(_ app: AppTarget, _ service: ServiceTarget, imageID: String) {
         let used = Set(service.composition.networks.map(\.network))
         let networks = app.networks.filter { used.contains($0.name) }
         self.init(
@@ -58,7 +60,8 @@ extension ReleaseRecords.Good {
                 "services": .object(JSONObject([(service.id, .object(service.definition))])),
                 "networks": .object(JSONObject(networks.map { ($0.name, .object($0.definition)) })),
             ],
-            isMultiService: app.isMultiService
+            isMultiService: app.isMultiService,
+            imageID: imageID
         )
     }
 }
@@ -76,6 +79,7 @@ extension ReleaseRecords {
                         "release": .string(good.release),
                         "multiService": .bool(good.isMultiService),
                         "app": .object(good.definition),
+                        "imageId": .string(good.imageID),
                     ]
                 }
                 entry["rejected"] = rejected[key].map { rejected in
@@ -106,7 +110,8 @@ extension ReleaseRecords {
                     release: release,
                     commit: definition["commit"]?.stringValue ?? "",
                     definition: definition,
-                    isMultiService: isMultiService
+                    isMultiService: isMultiService,
+                    imageID: value["imageId"]?.stringValue ?? ""
                 )
             }
             if let value = entry["rejected"], let release = value["release"]?.stringValue,

@@ -91,7 +91,7 @@ struct RollBack: Sendable {
             return .open(until: until)
         case .good:
             probations[key] = nil
-            releases.good[key] = ReleaseRecords.Good(app, service)
+            releases.good[key] = ReleaseRecords.Good(app, service, imageID: instance.imageID)
             return .good
         case .bad(let reason):
             guard let good = releases.good[key] else {
@@ -156,6 +156,23 @@ struct RollBack: Sendable {
             }
         }
         return images
+    }
+
+    /// The ids of those images: another one may have their name by now.
+    func imageIDsToKeep(_ target: TargetState) -> Set<String> {
+        let keys = target.apps.flatMap { app in
+            app.services.filter { $0.healthyAfter != nil }.map { ServiceKey(app: app.id, service: $0.name) }
+        }
+        return Set(keys.compactMap { releases.good[$0]?.imageID })
+    }
+
+    /// The id of the good release's image where that release runs in place of the target's; nil otherwise.
+    func imageID(_ key: ServiceKey, ifRunning service: ServiceTarget, of target: TargetState?) -> String? {
+        guard let app = target?[key.app], let wanted = app.services.first(where: { $0.name == key.service }),
+            wanted.healthyAfter != nil, releases.rejects(app, wanted), let good = releases.good[key],
+            !good.imageID.isEmpty
+        else { return nil }
+        return good.imageID
     }
 
     /// Forgets services that are not in the target. Returns whether the records have to be saved.
