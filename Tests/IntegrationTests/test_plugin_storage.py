@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import stat
+import subprocess
 import time
 from pathlib import Path
 from typing import Callable, Iterator
@@ -16,7 +17,8 @@ from typing import Callable, Iterator
 import pytest
 
 from harness.plugin import Plugin, PluginFailure
-from harness.processes import must, run
+from harness.processes import Process, must, run
+from harness.supervisor import binary
 from harness.waiting import wait_until
 
 #: A user that exists nowhere else, as the unit has one.
@@ -151,7 +153,7 @@ def test_everything_left_goes_whoever_owns_it(host: Host, wrap: list[str]) -> No
     count = make_mess(host)
     with host.plugin(wrap) as plugin:
         assert plugin.about["plugin"]["name"] == "storage"
-        assert plugin.about["operations"] == [{"name": "storage.reap", "idempotent": True}]
+        assert [operation["name"] for operation in plugin.about["operations"]] == ["storage.reap", "storage.lock-space"]
         assert plugin.call("storage.reap") == {"removed": count}
         assert host.leftovers() == []
         assert plugin.call("storage.reap") == {"removed": 0}
@@ -476,3 +478,87 @@ def test_swapped_links_lead_nowhere(host: Host, wrap: list[str], measured: Calla
     with host.plugin(wrap) as plugin:
         plugin.call("storage.reap")
     host.check_canaries()
+
+
+# ---- storage.lock-space
+
+
+def mounted(path: Path) -> bool:
+    return os.path.ismount(path)
+
+
+@pytest.fixture
+def spaces(host: Host) -> Iterator[Host]:
+    (host.locks / "8").mkdir()
+    os.chown(host.locks / "8", CORE_UID, CORE_UID)
+    yield host
+    for name in ("7", "8"):
+        if mounted(host.locks / name):
+            must(["umount", host.locks / name])
+
+
+def test_an_app_gets_a_small_file_system_of_the_core_s(spaces: Host) -> None:
+    with spaces.plugin([]) as plugin:
+        assert plugin.call("storage.lock-space", {"appId": 8}) == {}
+        assert plugin.call("storage.lock-space", {"appId": 8}) == {}, "once more changes nothing"
+    place = spaces.locks / "8"
+    assert mounted(place)
+    status, size = place.stat(), os.statvfs(place)
+    assert (status.st_uid, stat.S_IMODE(status.st_mode)) == (CORE_UID, 0o755)
+    assert size.f_frsize * size.f_blocks <= 1 << 20 and size.f_files <= 1024
+    line = next(line for line in Path("/proc/mounts").read_text().splitlines() if f" {place} " in line)
+    assert {"nosuid", "nodev", "noexec"} <= set(line.split()[3].split(","))
+    # What the core renames away in there is still reaped.
+    (place / ".stale-x").mkdir()
+    with spaces.plugin([]) as plugin:
+        assert plugin.call("storage.reap") == {"removed": 1}
+
+
+@pytest.mark.parametrize("kind", ["in use", "link", "file", "missing", "foreign"])
+def test_nothing_else_is_mounted_on(spaces: Host, kind: str) -> None:
+    place = spaces.locks / "8"
+    if kind != "foreign":
+        place.rmdir()
+    if kind == "in use":
+        place = spaces.locks / "7"
+    elif kind == "link":
+        (spaces.outside / "empty").mkdir()
+        place.symlink_to(spaces.outside / "empty")
+    elif kind == "file":
+        place.write_text("")
+    elif kind == "foreign":
+        os.chown(place, 0, 0)
+    with spaces.plugin([]) as plugin:
+        with pytest.raises(PluginFailure):
+            plugin.call("storage.lock-space", {"appId": int(place.name)})
+    assert not mounted(place) and not mounted(spaces.outside / "empty")
+    spaces.check_canaries()
+
+
+def test_a_plugin_that_may_not_mount_leaves_it_to_the_service(spaces: Host, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    socket = tmp_path / "lock-space.sock"
+    program = binary("supervisor-plugin-storage")
+    service = Process(
+        ["systemd-socket-activate", "--accept", "--inetd", "-l", socket, program, "--lock-space", spaces.locks],
+        tmp_path / "service.log",
+    )
+    try:
+        wait_until(socket.exists, 5, "the service listens")
+        socket.chmod(0o666)
+        settings = {**spaces.settings, "LockSpaceSocket": str(socket)}
+        with Plugin("storage", settings, wrap=PRIVILEGES["capabilities"]) as plugin:
+            plugin.call("storage.lock-space", {"appId": 8})
+            assert mounted(spaces.locks / "8")
+            with pytest.raises(PluginFailure, match="not empty"):
+                plugin.call("storage.lock-space", {"appId": 7})
+    finally:
+        service.kill()
+
+
+@pytest.mark.parametrize("request_line", ["", "8", "../8\n", "08\n", "-1\n", "8 \n", "99999999999999999999\n"])
+def test_the_service_takes_ids_only(spaces: Host, request_line: str) -> None:
+    command = [str(binary("supervisor-plugin-storage")), "--lock-space", str(spaces.locks)]
+    done = subprocess.run(command, input=request_line, capture_output=True, text=True, timeout=10)
+    assert done.returncode == 1 and done.stdout.startswith("not a line")
+    assert not mounted(spaces.locks / "8")

@@ -23,7 +23,7 @@ OPERATIONS = {
     "redsocks": ["proxy.get", "proxy.set", "proxy.clear"],
     "led": ["led.blink"],
     "tcp-ping": ["tcp-ping.enable", "tcp-ping.disable", "tcp-ping.status"],
-    "storage": ["storage.reap"],
+    "storage": ["storage.reap", "storage.lock-space"],
 }
 
 

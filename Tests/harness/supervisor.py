@@ -82,7 +82,7 @@ def make_readable(user: User, variable: str, copies: Path) -> None:
 def mount_tmpfs(point: Path, user: User, size: str) -> None:
     """As the unit of the lock directory mounts it."""
     point.mkdir(parents=True, exist_ok=True)
-    options = f"size={size},mode=0755,uid={user.uid},gid={user.gid},nosuid,nodev,noexec"
+    options = f"size={size},nr_inodes=4096,mode=0755,uid={user.uid},gid={user.gid},nosuid,nodev,noexec"
     must(["mount", "-t", "tmpfs", "-o", options, "tmpfs", point])
 
 

@@ -42,6 +42,15 @@ int clinux_open_path(int directory, const char *name) {
     return openat(directory, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
+int clinux_rename_noreplace(const char *from, const char *to) {
+    // RENAME_NOREPLACE of rename(2).
+    return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1u);
+}
+
+int clinux_open_any_path(int directory, const char *path) {
+    return openat(directory, path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+}
+
 int clinux_is_known_absent(const char *path) {
 #ifdef RESOLVE_CACHED
     struct open_how how = {.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_CACHED};

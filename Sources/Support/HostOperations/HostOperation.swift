@@ -6,8 +6,14 @@ public protocol HostOperation: Sendable {
     static var name: String { get }
     /// Whether a call whose outcome is unknown may be sent again.
     static var isIdempotent: Bool { get }
+    /// How long a caller waits at most, whatever the manifest says; nil where only the manifest decides.
+    static var timeLimit: Duration? { get }
     associatedtype Parameters: PluginPayload
     associatedtype Reply: PluginPayload
+}
+
+extension HostOperation {
+    public static var timeLimit: Duration? { nil }
 }
 
 /// Parameters or result of an operation: a JSON object whose unknown members are ignored.

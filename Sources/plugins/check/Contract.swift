@@ -30,11 +30,14 @@ enum Contract {
     }
 
     /// For operations that need some.
-    static let parameters: [String: JSONObject] = [LEDBlink.name: ["durationMs": 100]]
+    static let parameters: [String: JSONObject] = [
+        LEDBlink.name: ["durationMs": 100], StorageLockSpace.name: ["appId": 1],
+    ]
 
     /// Params that the operation must refuse, each as invalid-argument.
     static let wrongParameters: [String: [JSONObject]] = [
         LEDBlink.name: [[:], ["durationMs": 0], ["durationMs": "100"], ["durationMs": 600_001], ["durationMs": 1.5]],
+        StorageLockSpace.name: [[:], ["appId": 0], ["appId": "1"], ["appId": 1.5]],
         HostnameSet.name: [[:], ["hostname": ""], ["hostname": "-"], ["hostname": "a b"], ["hostname": 1]],
         ProxySet.name: [
             [:],

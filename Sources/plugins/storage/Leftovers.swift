@@ -74,15 +74,18 @@ struct Leftovers: Sendable {
         }
         for name in doomed { try remover.remove(name, in: root, path) }
         for app in apps {
-            // A container may have closed its own /data, or something may be mounted there: no business of ours.
-            guard let directory = try? OpenDirectory(app, in: root) else { continue }
+            // A container may have closed its own /data, or something may be mounted there: no business of ours. The lock
+            // directories of an application may be a file system of their own, which no container can replace.
+            let place = "\(path)/\(app.text)"
+            let found = isData ? try? OpenDirectory(app, in: root) : try? OpenDirectory(path: place)
+            guard let directory = found else { continue }
             var doomed: [FileName] = []
             while let name = directory.next()?.name {
                 if isData ? Self.isStaleLock(name, in: directory) : name.hasPrefix(LeftoverPrefix.stale) {
                     doomed.append(name)
                 }
             }
-            for name in doomed { try remover.remove(name, in: directory, "\(path)/\(app.text)") }
+            for name in doomed { try remover.remove(name, in: directory, place) }
         }
     }
 

@@ -1,4 +1,5 @@
 import Glibc
+import LinuxSupport
 import Logging
 import NIOCore
 import NIOPosix
@@ -59,7 +60,17 @@ enum Program {
     /// For a oneshot unit before the engine: without it, the engine creates missing directories owned by root.
     private static func prepare(_ configuration: Configuration, _ logger: Logger) throws -> Int32 {
         let store = StateStore(directory: configuration.stateDirectory)
-        let outcome = store.prepare(configuration.directories, targetFile: configuration.target)
+        let service = LockSpaceService()
+        var lockSpaces: ((String) -> String?)?
+        if configuration.lockDirectory == LockSpaceService.lockDirectory, service.isThere {
+            lockSpaces = { service.request($0) }
+        }
+        let outcome = store.prepare(
+            configuration.directories,
+            targetFile: configuration.target,
+            bootID: Host.bootID(),
+            lockSpaces: lockSpaces
+        )
         for problem in outcome.problems { logger.error("\(problem)") }
         return outcome.isDone ? Status.ok : Status.failed
     }

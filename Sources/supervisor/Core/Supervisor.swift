@@ -89,6 +89,7 @@ public actor Supervisor: DeviceAPI {
             let inMemory = try await onWorker {
                 try files.directories.prepare()
                 files.clearOwn()
+                try? files.directories.clearLocksOfEarlierBoot(files.bootID, containersMayRun: true)
                 return files.inMemory()
             }
             unlockWatch.set(inMemory: inMemory)

@@ -80,7 +80,7 @@ extension PluginHost: HostOperations {
                 let call = PluginCall(
                     operation: operation,
                     parameters: parameters,
-                    deadline: dependencies.clock.now + plugin.manifest.callTimeout,
+                    deadline: dependencies.clock.now + timeLimit(operation, plugin.manifest),
                     requestID: requestID,
                     contractSaysIdempotent: isIdempotent,
                     recorder: recorder,
@@ -96,6 +96,11 @@ extension PluginHost: HostOperations {
         } onCancel: {
             dependencies.executor.loop.execute { self.assumeIsolated { $0.cancel(number) } }
         }
+    }
+
+    private func timeLimit(_ operation: String, _ manifest: PluginManifest) -> Duration {
+        guard let limit = KnownOperations.operation(named: operation)?.timeLimit else { return manifest.callTimeout }
+        return min(limit, manifest.callTimeout)
     }
 
     private func cancel(_ number: Int) {

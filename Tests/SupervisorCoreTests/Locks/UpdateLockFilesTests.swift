@@ -73,7 +73,10 @@ struct UpdateLockFilesTests {
                 return [inner] + ((TestFile.status(files[inner])?.st_mode ?? 0) & S_IFMT == S_IFDIR ? below(inner) : [])
             }
         }
-        let start = ["data/1", "data/2", "locks/1", "locks/1/main", "locks/2", "locks/2/main"]
+        let start = [
+            "data/1", "data/2", "locks/1", "locks/1/main", "locks/1/.spare-main", "locks/2", "locks/2/main",
+            "locks/2/.spare-main",
+        ]
         return (below("data") + below("locks")).filter { !start.contains($0) }
     }
 

@@ -51,6 +51,12 @@ int clinux_openat(int directory, const char *path, int flags, mode_t mode);
 /// link. The descriptor, or -1 with errno.
 int clinux_open_path(int directory, const char *name);
 
+/// The same for an object of any kind, a link itself included. The descriptor, or -1 with errno.
+int clinux_open_any_path(int directory, const char *path);
+
+/// Renames what is at `from`, unless something is at `to` (renameat2(2), RENAME_NOREPLACE). 0, or -1 with errno.
+int clinux_rename_noreplace(const char *from, const char *to);
+
 /// Whether `path`, through no link at its end, certainly names nothing, from what the kernel has in memory: no disk is
 /// asked (openat2(2) with RESOLVE_CACHED, Linux 5.12). 0 where something is there, or only who waits for the disk can tell.
 int clinux_is_known_absent(const char *path);

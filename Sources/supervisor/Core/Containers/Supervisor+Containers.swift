@@ -219,6 +219,7 @@ extension Supervisor {
         }
         if let state = detail?.container.state { inventory.setState(of: id, to: state) }
         guard detail?.container.state.isAlive != true else { return await containerRuns(key, id) }
+        await provideLockSpace(for: key.app)
         let directories = parts.directories
         let othersRun = inventory.othersRun(than: key)
         // With a predecessor that lives it shares the lock directory.

@@ -29,10 +29,8 @@ extension UpdateLockFiles {
             }
             for path in paths {
                 // After a swap something else may stand at the path.
-                guard let there = try? FileSystem.status(path),
-                    own.contains(where: { $0.st_ino == there.st_ino && $0.st_dev == there.st_dev })
-                else { continue }
-                unlink(path)
+                guard let entry = try? LockEntry(path), own.contains(where: entry.isSame) else { continue }
+                entry.remove(by: UpdateLockFiles.temporaryPrefix)
             }
             for descriptor in descriptors { close(descriptor) }
         }
@@ -70,7 +68,12 @@ extension UpdateLockFiles {
                     guard link(inode.temporary, place.path) == 0 else { throw SystemCallError("link", place.path) }
                     paths.append(place.path)
                 } catch {
-                    if let obstacle = obstacle(error, at: place) { obstacles.append(obstacle) }
+                    if place.service != nil, error.code == ENOSPC || error.code == EDQUOT {
+                        // Another application may have done that, where all share the space; that one is refused instead.
+                        if let own = overfull(scope), !obstacles.contains(own) { obstacles.append(own) }
+                    } else if let obstacle = obstacle(error, at: place) {
+                        obstacles.append(obstacle)
+                    }
                 }
             }
             for inode in inodes { unlink(inode.temporary) }

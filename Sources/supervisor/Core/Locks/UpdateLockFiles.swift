@@ -31,7 +31,17 @@ struct UpdateLockFiles: Sendable {
 
     /// The locks held on an application whose listed services run; our own are not among them.
     func held(_ scope: Scope) -> [HeldLock] {
-        places(of: scope).compactMap { look(at: $0) }
+        let seen = places(of: scope).compactMap { look(at: $0) }
+        return seen.isEmpty ? overfull(scope).map { [$0] } ?? [] : seen
+    }
+
+    /// Where an application has filled its lock directory neither it nor we can take a lock there: that counts as held.
+    func overfull(_ scope: Scope) -> HeldLock? {
+        guard let service = scope.services.min(), let reason = directories.overfullLocks(of: scope.app) else {
+            return nil
+        }
+        let path = directories.locks(of: ServiceKey(app: scope.app, service: service))
+        return HeldLock(app: scope.app, service: service, path: path, reason: reason)
     }
 
     /// Which of the directories are in memory.
@@ -54,7 +64,7 @@ struct UpdateLockFiles: Sendable {
     func areFree(_ scope: Scope, _ inMemory: InMemory) -> Bool {
         places(of: scope).allSatisfy {
             FileSystem.isKnownAbsent($0.path, inMemory: inMemory.holds($0))
-        }
+        } && (!inMemory.locks || !directories.isFull(scope.app))
     }
 
     /// What is known without a disk: a path that only the disk could answer for counts as held, for the given reason.
@@ -91,14 +101,14 @@ struct UpdateLockFiles: Sendable {
 
     func look(at place: Place) -> HeldLock? {
         do throws(SystemCallError) {
-            guard let status = try FileSystem.status(place.path) else { return nil }
-            if isOurs(place.path, status) { return nil }
+            guard let entry = try LockEntry(place.path) else { return nil }
+            if isOurs(entry) { return nil }
             return HeldLock(
                 app: place.app,
                 service: place.service,
                 path: place.path,
-                owner: status.st_uid,
-                since: Int64(status.st_mtim.tv_sec)
+                owner: entry.status.st_uid,
+                since: Int64(entry.status.st_mtim.tv_sec)
             )
         } catch {
             return unreadable(place, error)
@@ -113,11 +123,9 @@ struct UpdateLockFiles: Sendable {
 
     var mark: String { "supervisor \(bootID) \(token)\n" }
 
-    private func isOurs(_ path: String, _ status: stat) -> Bool {
-        guard status.isRegular, status.st_uid == geteuid(), status.st_size < 256,
-            let bytes = try? FileSystem.read(path, limit: 256)
-        else { return false }
-        let words = String(decoding: bytes, as: UTF8.self).split(separator: " ")
+    private func isOurs(_ entry: LockEntry) -> Bool {
+        guard let content = entry.content(ownedBy: geteuid(), limit: 256) else { return false }
+        let words = String(decoding: content, as: UTF8.self).split(separator: " ")
         guard words.count == 3, words[0] == "supervisor" else { return false }
         return words[1] != bootID || words[2] == token + "\n"
     }
@@ -151,7 +159,7 @@ struct UpdateLockFiles: Sendable {
     }
 
     private func removeIfOurs(_ path: String) {
-        guard let status = try? FileSystem.status(path), isOurs(path, status) else { return }
-        unlink(path)
+        guard let entry = try? LockEntry(path), isOurs(entry) else { return }
+        entry.remove(by: Self.temporaryPrefix)
     }
 }

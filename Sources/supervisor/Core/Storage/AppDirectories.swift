@@ -56,7 +56,10 @@ public struct AppDirectories: Sendable, Hashable {
         try prepareData(of: key.app)
         try prepareLocks(of: key.app)
         let path = locks(of: key)
-        guard let status = try FileSystem.status(path) else { return try makeLocks(path) }
+        guard let status = try FileSystem.status(path) else {
+            try makeLocks(path)
+            return makeSpare(of: key)
+        }
         if !status.isDirectory {
             try swapLocks(of: key)
             return
@@ -68,6 +71,7 @@ public struct AppDirectories: Sendable, Hashable {
             return
         }
         if status.permissions != Self.lockMode, chmod(path, Self.lockMode) != 0 { throw SystemCallError("chmod", path) }
+        makeSpare(of: key)
     }
 
     private func prepareData(of app: AppID) throws(SystemCallError) {
@@ -108,19 +112,48 @@ public struct AppDirectories: Sendable, Hashable {
     func swapLocks(of key: ServiceKey, for replacement: String? = nil) throws(SystemCallError) -> String? {
         let path = locks(of: key)
         try prepareLocks(of: key.app)
-        var former: String?
-        if try FileSystem.status(path) != nil {
-            let away = locks(of: key.app) + "/" + FileSystem.uniqueName(LeftoverPrefix.stale)
-            try FileSystem.rename(path, away)
-            former = away
+        let away = locks(of: key.app) + "/" + FileSystem.uniqueName(LeftoverPrefix.stale)
+        let isThere = try FileSystem.status(path) != nil
+        if isThere { try FileSystem.rename(path, away) }
+        if let replacement {
+            try FileSystem.rename(replacement, path)
+        } else {
+            try makeLocksWhereverThereIsRoom(key, insteadOf: isThere ? away : nil)
         }
-        if let replacement { try FileSystem.rename(replacement, path) } else { try makeLocks(path) }
-        return former
+        return isThere ? away : nil
+    }
+
+    /// - Parameter former: goes where that makes room.
+    private func makeLocksWhereverThereIsRoom(
+        _ key: ServiceKey,
+        insteadOf former: String?
+    ) throws(SystemCallError) {
+        let path = locks(of: key)
+        do throws(SystemCallError) {
+            try makeLocks(path)
+        } catch {
+            // Full: of what an application has left in its lock directory, as a rule.
+            guard error.code == ENOSPC || error.code == EDQUOT else { throw error }
+            if Glibc.rename(spare(of: key), path) != 0 {
+                var reaper = Reaper(limit: 10_000)
+                if let former { reaper.remove(former) }
+                try makeLocks(path)
+            }
+        }
+        makeSpare(of: key)
     }
 
     private func makeLocks(_ path: String) throws(SystemCallError) {
         try FileSystem.makeDirectory(path, mode: Self.lockMode)
     }
+
+    /// An empty directory that takes the place of the service's lock directory where there is no room for a new one.
+    private func spare(of key: ServiceKey) -> String { "\(locks(of: key.app))/\(Self.sparePrefix)\(key.service)" }
+
+    static let sparePrefix = ".spare-"
+
+    /// As far as that is possible now; the next change tries again.
+    private func makeSpare(of key: ServiceKey) { try? makeLocks(spare(of: key)) }
 
     /// Takes away a lock in /data after the stop of its application. Where an application has made its /data
     /// inaccessible, the lock stays.

@@ -135,12 +135,26 @@ public struct StateStore: Sendable {
     ///
     /// Returns what was wrong, one line each, and whether every directory is there: a damaged state file is reported,
     /// and is no failure.
-    public func prepare(_ directories: AppDirectories, targetFile: String) -> (problems: [String], isDone: Bool) {
+    ///
+    /// - Parameters:
+    ///   - bootID: locks of another boot are removed.
+    ///   - lockSpaces: mounts the file system for an application's lock directories, and returns what went wrong; nil
+    ///     where nothing can do that.
+    public func prepare(
+        _ directories: AppDirectories,
+        targetFile: String,
+        bootID: String,
+        lockSpaces: ((String) -> String?)? = nil
+    ) -> (problems: [String], isDone: Bool) {
         var problems: [String] = []
+        var remarks: [String] = []
         func attempt(_ body: () throws(SystemCallError) -> Void) {
             do throws(SystemCallError) { try body() } catch { problems.append(error.description) }
         }
         attempt { () throws(SystemCallError) in try directories.prepare() }
+        attempt { () throws(SystemCallError) in
+            try directories.clearLocksOfEarlierBoot(bootID, containersMayRun: false)
+        }
         problems += makeDirectory()
         var wanted: TargetState?
         let kept = target.load(Self.parseTarget)
@@ -151,13 +165,20 @@ public struct StateStore: Sendable {
             wanted = try? parser.parse(bytes).target
         }
         for app in wanted?.apps ?? [] {
+            // Where the directory is there, containers may have it already.
+            if let lockSpaces, access(directories.locks(of: app.id), F_OK) != 0, errno == ENOENT {
+                attempt { () throws(SystemCallError) in try directories.makeRoomForLockSpace(app.id) }
+                if let fault = lockSpaces(app.id.description) {
+                    remarks.append("The lock directory of application \(app.id) shares its space with others: \(fault)")
+                }
+            }
             for service in app.services {
                 attempt { () throws(SystemCallError) in
                     try directories.ensure(ServiceKey(app: app.id, service: service.name))
                 }
             }
         }
-        return (kept.problems + problems, problems.isEmpty)
+        return (kept.problems + problems + remarks, problems.isEmpty)
     }
 
     /// Replaces both generations of the key: when this returns, no file holds the former one.
