@@ -60,12 +60,16 @@ extension AppDirectories {
         var isOutOfFiles: Bool
         var isFull: Bool
 
+        private static let fewestFiles: fsfilcnt_t = 8
+        private static let fewestBlocks: fsblkcnt_t = 2
+
         init?(_ path: String) {
             var status = statvfs()
             guard statvfs(path, &status) == 0 else { return nil }
-            // A file system without a limit on files says that it has none.
-            isOutOfFiles = status.f_files > 0 && status.f_favail == 0
-            isFull = isOutOfFiles || status.f_blocks > 0 && status.f_bavail == 0
+            // A file system without a limit on files says that it has none. A few are left over where a directory has
+            // just been replaced: taking a lock needs more.
+            isOutOfFiles = status.f_files > 0 && status.f_favail < Self.fewestFiles
+            isFull = isOutOfFiles || status.f_blocks > 0 && status.f_bavail < Self.fewestBlocks
             let blocks = Int(clamping: status.f_blocks &- status.f_bfree) * Int(clamping: status.f_frsize)
             used = blocks + Int(clamping: status.f_files &- status.f_ffree) * LockUsage.entry
         }
