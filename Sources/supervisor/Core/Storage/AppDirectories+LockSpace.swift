@@ -31,8 +31,10 @@ extension AppDirectories {
     /// where something can, and where another application fills the file system that they share.
     ///
     /// What cannot be looked into is put down to those whose it is. Blocks, though hardly ever on a disk.
-    func overfullLocks(of app: AppID) -> String? {
-        guard let room = Room(locks(of: app)), room.isFull else { return nil }
+    ///
+    /// - Parameter hasFailed: an attempt to create something has just failed for that.
+    func overfullLocks(of app: AppID, hasFailed: Bool = false) -> String? {
+        guard let room = Room(locks(of: app)), room.isFull || hasFailed else { return nil }
         let isOwn = hasOwnLockSpace(app)
         guard isOwn || isLargest(app, in: room) else { return nil }
         let what = room.isOutOfFiles ? "files" : "data"
