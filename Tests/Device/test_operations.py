@@ -149,3 +149,23 @@ def test_the_whole_target_stops_and_starts(untouched: Machine) -> None:
     assert untouched.run("systemctl", "is-active", "device-supervisor").out.strip() == "inactive"
     untouched.sh("systemctl start device-supervisor.target")
     untouched.wait_pings()
+
+
+def test_each_app_has_a_lock_space_that_host_and_core_see(device: Machine) -> None:
+    device.wait_app()
+    place = f"/run/device-supervisor-locks/{APP}"
+
+    def is_there() -> bool:
+        return device.run("mountpoint", "-q", place).status == 0
+
+    if not is_there():
+        # Installed while the app ran: it gets one at its next start.
+        device.sh(f"superctl restart {APP}")
+        wait_until(is_there, 30, "the plugin has had it mounted")
+        device.wait_app()
+    assert f" {place} " in device.sh(f"cat /proc/{device.pid()}/mounts"), "the core sees it"
+    assert int(device.sh(f"stat -f -c %c {place}")) <= 1024
+    device.in_app("i=0; while : > /tmp/balena/f$i; do i=$((i+1)); done 2>/dev/null; true")
+    assert f"application {APP} has filled" in device.sh("superctl locks")
+    device.in_app("rm -f /tmp/balena/f*")
+    assert "has filled" not in device.sh("superctl locks")

@@ -85,6 +85,27 @@ def test_python_and_node_show_the_device_under_their_lock(running: Supervisor, t
     assert running.held_locks() == [], "and it is gone at the end"
 
 
+@pytest.mark.parametrize("program", ["sh", "python", "js"])
+def test_an_example_killed_under_its_lock_takes_it_again(running: Supervisor, tools: Path, program: str) -> None:
+    command = {"sh": ["sh", "-c"], "python": [sys.executable, "-c"], "js": ["node", "-e"]}[program]
+    given = environment(running, tools)
+    lock = Path(given["RESIN_APP_LOCK_PATH"])
+    example = snippets("docs/apps.md", program)[0]
+    at, death = {
+        "sh": ("do-what-must-not-be-interrupted\n", "kill -9 $$\n"),
+        "python": ("    print(supervisor(", "    os.kill(os.getpid(), 9)\n    print(supervisor("),
+        "js": ("  request.end();", "  process.kill(process.pid, 'SIGKILL');"),
+    }[program]
+    assert at in example
+    killed = subprocess.run([*command, example.replace(at, death)], env=given, timeout=60)
+    assert killed.returncode == -9 and lock.exists(), "it was killed under its lock"
+    # In a container the holder dies with it.
+    wait_until(lambda: subprocess.run(["flock", "-n", lock, "true"]).returncode == 0, 10, "its holder has ended")
+    done = subprocess.run([*command, example], env=given, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    wait_until(lambda: running.held_locks() == [], 10, "it has released the lock")
+
+
 # ---- handing over
 
 

@@ -235,6 +235,25 @@ def test_prepare_makes_the_directories_before_the_engine_does(mortal: Engine, mo
     assert mortal.running(target.APP)["Id"] == before
 
 
+def test_a_lock_in_data_outlives_a_restart_but_no_boot(mortal: Engine, mortal_device: Supervisor) -> None:
+    device = mortal_device
+    device.start()
+    device.wait_settled(release="a")
+    lock, outside = device.data_folder() / "resin-updates.lock", device.data_folder() / "outside"
+    outside.write_text("stays")
+    lock.symlink_to(outside)
+    for _ in range(2):
+        assert device.prepare().returncode == 0
+        device.restart()
+        device.wait_settled(release="a")
+        assert lock.is_symlink() and device.api("POST", "/v1/restart", {"appId": target.APP}).status == 423
+    boot(device, prepare_first=True)
+    assert not lock.is_symlink() and outside.read_text() == "stays"
+    device.start(prepare=False)
+    device.wait_settled(release="a", deadline=40)
+    assert device.api("POST", "/v1/restart", {"appId": target.APP}, timeout=60).status == 200
+
+
 def test_an_engine_that_was_there_before_prepare_is_put_right(mortal: Engine, mortal_device: Supervisor) -> None:
     device = mortal_device
     device.start()

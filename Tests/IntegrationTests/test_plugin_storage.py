@@ -490,7 +490,8 @@ def mounted(path: Path) -> bool:
 @pytest.fixture
 def spaces(host: Host) -> Iterator[Host]:
     (host.locks / "8").mkdir()
-    os.chown(host.locks / "8", CORE_UID, CORE_UID)
+    for name in ("7", "8"):
+        os.chown(host.locks / name, CORE_UID, CORE_UID)
     yield host
     for name in ("7", "8"):
         if mounted(host.locks / name):
@@ -514,7 +515,16 @@ def test_an_app_gets_a_small_file_system_of_the_core_s(spaces: Host) -> None:
         assert plugin.call("storage.reap") == {"removed": 1}
 
 
-@pytest.mark.parametrize("kind", ["in use", "link", "file", "missing", "foreign"])
+REASONS = {
+    "in use": "not empty",
+    "link": "Not a directory|symbolic links",
+    "file": "Not a directory",
+    "missing": "No such file",
+    "foreign": "not permitted",
+}
+
+
+@pytest.mark.parametrize("kind", REASONS)
 def test_nothing_else_is_mounted_on(spaces: Host, kind: str) -> None:
     place = spaces.locks / "8"
     if kind != "foreign":
@@ -529,7 +539,7 @@ def test_nothing_else_is_mounted_on(spaces: Host, kind: str) -> None:
     elif kind == "foreign":
         os.chown(place, 0, 0)
     with spaces.plugin([]) as plugin:
-        with pytest.raises(PluginFailure):
+        with pytest.raises(PluginFailure, match=REASONS[kind]):
             plugin.call("storage.lock-space", {"appId": int(place.name)})
     assert not mounted(place) and not mounted(spaces.outside / "empty")
     spaces.check_canaries()

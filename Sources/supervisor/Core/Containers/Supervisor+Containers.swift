@@ -213,13 +213,13 @@ extension Supervisor {
     /// Starts a container that does not run, with nothing in its lock directory.
     func startContainer(_ key: ServiceKey, _ id: String) async throws(SupervisorError) {
         progress.begin(.starting)
+        await provideLockSpace(for: key.app)
         // Others may have started it since it was listed: then its lock directory is in use.
         let detail = try await engineStep("looking at a container", limit: .seconds(60)) { engine throws(EngineError) in
             try await engine.inspect(container: id)
         }
         if let state = detail?.container.state { inventory.setState(of: id, to: state) }
         guard detail?.container.state.isAlive != true else { return await containerRuns(key, id) }
-        await provideLockSpace(for: key.app)
         let directories = parts.directories
         let othersRun = inventory.othersRun(than: key)
         // With a predecessor that lives it shares the lock directory.

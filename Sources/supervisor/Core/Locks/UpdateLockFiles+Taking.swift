@@ -70,7 +70,9 @@ extension UpdateLockFiles {
                 } catch {
                     if place.service != nil, error.code == ENOSPC || error.code == EDQUOT {
                         // Another application may have done that, where all share the space; that one is refused instead.
-                        if let own = overfull(scope), !obstacles.contains(own) { obstacles.append(own) }
+                        if let own = overfull(scope, hasFailed: true), !obstacles.contains(own) {
+                            obstacles.append(own)
+                        }
                     } else if let obstacle = obstacle(error, at: place) {
                         obstacles.append(obstacle)
                     }

@@ -36,10 +36,12 @@ struct UpdateLockFiles: Sendable {
     }
 
     /// Where an application has filled its lock directory neither it nor we can take a lock there: that counts as held.
-    func overfull(_ scope: Scope) -> HeldLock? {
-        guard let service = scope.services.min(), let reason = directories.overfullLocks(of: scope.app) else {
-            return nil
-        }
+    ///
+    /// - Parameter hasFailed: taking it has just failed for that.
+    func overfull(_ scope: Scope, hasFailed: Bool = false) -> HeldLock? {
+        guard let service = scope.services.min(),
+            let reason = directories.overfullLocks(of: scope.app, hasFailed: hasFailed)
+        else { return nil }
         let path = directories.locks(of: ServiceKey(app: scope.app, service: service))
         return HeldLock(app: scope.app, service: service, path: path, reason: reason)
     }

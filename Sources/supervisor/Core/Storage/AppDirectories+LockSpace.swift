@@ -31,8 +31,10 @@ extension AppDirectories {
     /// where something can, and where another application fills the file system that they share.
     ///
     /// What cannot be looked into is put down to those whose it is. Blocks, though hardly ever on a disk.
-    func overfullLocks(of app: AppID) -> String? {
-        guard let room = Room(locks(of: app)), room.isFull else { return nil }
+    ///
+    /// - Parameter hasFailed: an attempt to create something has just failed for that.
+    func overfullLocks(of app: AppID, hasFailed: Bool = false) -> String? {
+        guard let room = Room(locks(of: app)), room.isFull || hasFailed else { return nil }
         let isOwn = hasOwnLockSpace(app)
         guard isOwn || isLargest(app, in: room) else { return nil }
         let what = room.isOutOfFiles ? "files" : "data"
@@ -60,12 +62,16 @@ extension AppDirectories {
         var isOutOfFiles: Bool
         var isFull: Bool
 
+        private static let fewestFiles: fsfilcnt_t = 8
+        private static let fewestBlocks: fsblkcnt_t = 2
+
         init?(_ path: String) {
             var status = statvfs()
             guard statvfs(path, &status) == 0 else { return nil }
-            // A file system without a limit on files says that it has none.
-            isOutOfFiles = status.f_files > 0 && status.f_favail == 0
-            isFull = isOutOfFiles || status.f_blocks > 0 && status.f_bavail == 0
+            // A file system without a limit on files says that it has none. A few are left over where a directory has
+            // just been replaced: taking a lock needs more.
+            isOutOfFiles = status.f_files > 0 && status.f_favail < Self.fewestFiles
+            isFull = isOutOfFiles || status.f_blocks > 0 && status.f_bavail < Self.fewestBlocks
             let blocks = Int(clamping: status.f_blocks &- status.f_bfree) * Int(clamping: status.f_frsize)
             used = blocks + Int(clamping: status.f_files &- status.f_ffree) * LockUsage.entry
         }
