@@ -85,3 +85,25 @@ def test_labels_of_an_image_break_nothing(supervisor: Supervisor, engine: Engine
     supervisor.write_target(target.app(target.OTHER, stop_grace_period="1s"))
     wait_until(lambda: not engine.containers(target.APP), 20, "it is removed")
     assert "is away" not in supervisor.log
+
+
+@pytest.mark.parametrize(
+    ("members", "place", "bound"),
+    [
+        ({"environment": {"A": "x" * 131_072}}, "environment.A", "131071"),
+        ({"command": ["x" * 131_072]}, "command", "131071"),
+        ({"environment": {f"A{n}": "x" * 100_000 for n in range(11)}}, "services.1", "1048576"),
+        ({"labels": {f"a{n}": "x" * 100_000 for n in range(11)}}, "services.1", "1048576"),
+        ({"command": "a " * 1_000_000}, "services.1", "1048576"),
+        ({"command": "\u0301" * 200_000}, "command", "131071"),
+    ],
+    ids=["variable", "word", "environment", "labels", "words", "marks"],
+)
+def test_what_is_too_large_is_refused_with_its_bound(
+    running: Supervisor, members: dict[str, Any], place: str, bound: str
+) -> None:
+    before = running.settled(release="a")["Id"]
+    running.write_target(app("b", **members))
+    error = wait_until(lambda: running.device()["update_error"], 10, "the error is reported")
+    assert f"apps.{target.APP}.services.1" in error and place in error and bound in error and len(error) < 1000, error
+    assert running.settled(release="a")["Id"] == before

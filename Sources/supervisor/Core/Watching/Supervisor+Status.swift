@@ -50,7 +50,9 @@ extension Supervisor {
         guard services <= 1 else { throw Self.severalServices(id, services) }
         let container = containers.first(where: \.state.isAlive) ?? containers.first
         let app =
-            container.flatMap { TargetState.recovered(from: [$0], networks: inventory.networks)[id] } ?? target?[id]
+            container.flatMap {
+                TargetState.recovered(from: [inventory.complete($0) ?? $0], networks: inventory.networks)[id]
+            } ?? target?[id]
         let service = app?.services.first
         return [
             "appId": .integer(id.number),
