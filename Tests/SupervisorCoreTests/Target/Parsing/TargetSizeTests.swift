@@ -4,7 +4,7 @@ import Testing
 @testable import SupervisorCore
 
 /// Targets of a size that no device has: read in time that grows with their size, or refused with the bound.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(3)))
 struct TargetSizeTests {
     struct Large: Sendable, CustomTestStringConvertible {
         var name: String
