@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from harness import target
+from harness import images, target
+from harness.engine import Engine
 from harness.supervisor import Supervisor
 from harness.waiting import stays, wait_until
 
@@ -90,3 +91,30 @@ def test_a_file_that_does_not_parse_is_a_failed_update(supervisor: Supervisor) -
     assert done.returncode == 1 and "line 1" in done.stderr
     assert supervisor.device()["update_failed"] is True
     assert supervisor.engine.running(target.OTHER)["Id"] == before
+
+
+def test_labels_of_ours_are_refused_in_a_target(supervisor: Supervisor) -> None:
+    before = start_two(supervisor)
+    supervisor.write_target(main("b"), other("b", labels={"io.supervisor.multi-service": "true"}))
+    supervisor.wait_settled(release="b")
+    assert supervisor.engine.running(target.OTHER)["Id"] == before
+    place = f"apps.{target.OTHER}.services.{target.OTHER % 1000}.labels.io.supervisor.multi-service"
+    assert place in supervisor.device()["update_error"]
+
+
+def test_labels_of_ours_that_an_image_has_are_overridden(supervisor: Supervisor, engine: Engine) -> None:
+    labels = ["multi-service=true", "trial=1", 'variables=["A"]', "service-name=../../victim", "app-id=5", "config=x"]
+    changes = images.changes(*(f"LABEL io.supervisor.{label}" for label in labels))
+    engine.import_image(images.base_layer(), "claims:1", changes)
+    supervisor.write_target(target.app(image="claims:1", stop_grace_period="1s"))
+    supervisor.start()
+    before = supervisor.wait_settled(release="a")
+    assert before["Config"]["Labels"]["io.supervisor.multi-service"] == "false"
+    assert before["Config"]["Labels"]["io.supervisor.trial"] == ""
+    assert supervisor.api("POST", "/v1/restart", {"appId": target.APP}).status == 200
+    after = supervisor.wait_settled(release="a")
+    assert after["Id"] != before["Id"]
+    assert after["Config"]["Labels"] == before["Config"]["Labels"]
+    supervisor.write_target(target.app(release="b", image="claims:1", stop_grace_period="1s"))
+    supervisor.wait_settled(release="b")
+    assert len(engine.containers()) == 1, "nothing is made twice, nothing is left"

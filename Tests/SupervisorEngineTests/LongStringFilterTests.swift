@@ -10,7 +10,8 @@ struct LongStringFilterTests {
         let bytes = Array(text.utf8)
         var result: [UInt8] = []
         for start in stride(from: 0, to: bytes.count, by: size) {
-            result += filter.filter(bytes[start..<min(start + size, bytes.count)])
+            let piece = Array(bytes[start..<min(start + size, bytes.count)])
+            result += piece.withUnsafeBytes { filter.filter($0) }
         }
         return String(decoding: result, as: UTF8.self)
     }

@@ -5,20 +5,23 @@ internal import UnixHTTP
 /// us from the others, or from stopping it.
 struct AnswerConsumer: BodyConsumer {
     /// Bytes that a string of an answer may have: more than any variable that Linux hands to a process, however it is written.
-    private static let stringLimit = 1 << 20
+    static let stringLimit = 1 << 20
 
     private let limit: Int
-    private var strings = LongStringFilter(limit: Self.stringLimit)
+    private var strings: LongStringFilter
     private(set) var body: [UInt8] = []
     private(set) var isTooLarge = false
 
-    /// - Parameter limit: bytes of the answer, without what is cut from it.
-    init(limit: Int) {
+    /// - Parameters:
+    ///   - limit: bytes of the answer, without what is cut from it.
+    ///   - stringLimit: bytes of a string in it.
+    init(limit: Int, stringLimit: Int) {
         self.limit = limit
+        strings = LongStringFilter(limit: stringLimit)
     }
 
     mutating func receive(_ bytes: ByteBuffer) -> BodyDecision {
-        body += strings.filter(bytes.readableBytesView)
+        body += bytes.withUnsafeReadableBytes { strings.filter($0) }
         guard body.count > limit else { return .proceed }
         (isTooLarge, body) = (true, [])
         return .stop

@@ -8,7 +8,7 @@ extension DockerEngine {
         let image = try ImageReference(reference)
         let attempt = "inspect image \(image)"
         let target = EnginePath(["images"] + image.segments + ["json"])
-        let response = try await call(.GET, target, timeout: timeouts.query, attempting: attempt)
+        let response = try await call(.GET, target, timeout: timeouts.query, stringLimit: 4096, attempting: attempt)
         if response.status == 404 { return nil }
         guard response.isSuccess else { throw EngineError(response, attempting: attempt) }
         let answer = try response.json(limit: Limit.other, attempting: attempt)

@@ -60,9 +60,12 @@ public actor DockerEngine: ContainerEngine {
         body: JSONValue? = nil,
         timeout: Duration,
         limit: Int = Limit.other,
+        stringLimit: Int = AnswerConsumer.stringLimit,
         attempting attempt: String
     ) async throws(EngineError) -> UnixHTTPResponse {
-        if method == .GET { return try await query(target, timeout: timeout, limit: limit, attempting: attempt) }
+        if method == .GET {
+            return try await query(target, timeout, limit: limit, stringLimit: stringLimit, attempting: attempt)
+        }
         return try await versioned(target, attempting: attempt) { client, target throws(UnixHTTPError) in
             try await client.request(
                 method,
@@ -79,8 +82,9 @@ public actor DockerEngine: ContainerEngine {
 
     private func query(
         _ target: EnginePath,
-        timeout: Duration,
+        _ timeout: Duration,
         limit: Int,
+        stringLimit: Int,
         attempting attempt: String
     ) async throws(EngineError) -> UnixHTTPResponse {
         var (response, consumer) = try await stream(
@@ -89,7 +93,7 @@ public actor DockerEngine: ContainerEngine {
             headTimeout: timeout,
             idleTimeout: timeout,
             attempting: attempt,
-            into: AnswerConsumer(limit: limit)
+            into: AnswerConsumer(limit: limit, stringLimit: stringLimit)
         )
         if consumer.isTooLarge {
             throw EngineError(.malformedAnswer, "cannot \(attempt): the answer is larger than \(limit) bytes")

@@ -24,7 +24,7 @@ struct EventConsumer: BodyConsumer {
     }
 
     mutating func receive(_ bytes: ByteBuffer) -> BodyDecision {
-        lines.append(strings.filter(bytes.readableBytesView))
+        lines.append(bytes.withUnsafeReadableBytes { strings.filter($0) })
         while failure == nil {
             do {
                 guard let line = try lines.next() else { break }

@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Shortens the strings of a JSON text while it arrives: what we need of an answer is short, and what an image or a container
 /// brings along (labels, variables) has any size.
 ///
@@ -18,16 +20,40 @@ struct LongStringFilter: Sendable {
         self.limit = limit
     }
 
-    mutating func filter(_ bytes: some Sequence<UInt8>) -> [UInt8] {
+    mutating func filter(_ bytes: UnsafeRawBufferPointer) -> [UInt8] {
         var kept: [UInt8] = []
-        kept.reserveCapacity(bytes.underestimatedCount)
-        for byte in bytes where keeps(byte) { kept.append(byte) }
+        kept.reserveCapacity(bytes.count)
+        var position = 0
+        while position < bytes.count {
+            let run = plainRun(bytes, from: position)
+            if run > 0, !isDropping { kept.append(contentsOf: bytes[position..<position + run]) }
+            if run > 0, isInString { length += run }
+            position += run
+            guard position < bytes.count else { break }
+            if keeps(bytes[position]) { kept.append(bytes[position]) }
+            position += 1
+        }
         return kept
+    }
+
+    /// How many of the next bytes are all kept, or all dropped, and change nothing but the length.
+    private func plainRun(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+        guard escape == nil, !needsLowSurrogate, let base = bytes.baseAddress else { return 0 }
+        // A window: an end that is far away is not looked for at each escape again.
+        var count = min(bytes.count - start, 512)
+        if isInString, !isDropping { count = min(count, limit - length) }
+        guard count > 0 else { return 0 }
+        let ends = isInString ? [UInt8(ascii: "\""), UInt8(ascii: "\\")] : [UInt8(ascii: "\"")]
+        for end in ends {
+            guard let found = memchr(base + start, Int32(end), count) else { continue }
+            count = UnsafeRawPointer(found) - (base + start)
+        }
+        return count
     }
 
     private mutating func keeps(_ byte: UInt8) -> Bool {
         guard isInString else {
-            if byte == UInt8(ascii: "\"") { (isInString, length, isDropping) = (true, 0, false) }
+            if byte == UInt8(ascii: "\"") { (isInString, length) = (true, 0) }
             return true
         }
         if escape != nil {
@@ -36,7 +62,7 @@ struct LongStringFilter: Sendable {
             return !isDropping
         }
         if byte == UInt8(ascii: "\"") {
-            (isInString, needsLowSurrogate) = (false, false)
+            (isInString, isDropping, needsLowSurrogate) = (false, false, false)
             return true
         }
         let isInCharacter = byte & 0xC0 == 0x80

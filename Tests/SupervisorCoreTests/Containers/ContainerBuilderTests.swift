@@ -94,8 +94,8 @@ struct ContainerBuilderTests {
         )
     }
 
-    @Test func `labels of the target are kept, ours win`() throws {
-        let app = try Self.app(["labels": ["mine": "x", "io.supervisor.app-id": "9", "io.supervisor.config": "0"]])
+    @Test func `labels of the target are kept, and each of ours has a value, whatever the image has`() throws {
+        let app = try Self.app(["labels": ["mine": "x"]])
         let labels = try Self.specification(app).labels
         #expect(labels["mine"] == "x")
         #expect(labels[ContainerLabel.app] == "2167")
@@ -105,6 +105,8 @@ struct ContainerBuilderTests {
         #expect(labels[ContainerLabel.commit] == "c1")
         #expect(labels[ContainerLabel.release] == "7")
         #expect(labels[ContainerLabel.configuration]?.utf8.count == 32)
+        #expect(labels[ContainerLabel.multiService] == "false")
+        #expect(labels[ContainerLabel.trial] == "" && labels[ContainerLabel.variables] == "")
     }
 
     @Test func `no label holds the key`() throws {

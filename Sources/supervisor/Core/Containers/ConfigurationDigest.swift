@@ -15,7 +15,7 @@ struct ConfigurationDigest {
         add(value.sortedByName.encoded())
     }
 
-    private mutating func add(_ bytes: [UInt8]) {
+    mutating func add(_ bytes: [UInt8]) {
         for shift in stride(from: 0, to: 64, by: 8) { mix(UInt8(truncatingIfNeeded: UInt64(bytes.count) >> shift)) }
         for byte in bytes { mix(byte) }
     }
@@ -37,8 +37,8 @@ extension JSONValue {
             .object(
                 JSONObject(
                     object.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
-                        .map { ($0.name, $0.value.sortedByName) }
-                )
+                        .map { JSONObject.Member(name: $0.name, value: $0.value.sortedByName) }
+                ) ?? object
             )
         default: self
         }

@@ -37,7 +37,7 @@ struct ContainerBuilder: Sendable {
             ]
             + composition.binds.map { bind in
                 var bind = bind
-                if !bind.source.hasPrefix("/") { bind.source = app.id.engineName(bind.source) }
+                if !bind.source.isAbsolutePath { bind.source = app.id.engineName(bind.source) }
                 return bind
             }
         result.networks = composition.networks.map { membership in
@@ -193,10 +193,13 @@ struct ContainerBuilder: Sendable {
             ContainerLabel.commit: app.commit,
             ContainerLabel.release: app.releaseID,
             ContainerLabel.configuration: digest,
+            // Each label of ours has a value: the image's would hold otherwise.
+            ContainerLabel.multiService: String(app.isMultiService),
+            ContainerLabel.trial: "",
+            ContainerLabel.variables: "",
         ]
         let ours = variables(app: app, service: service, host: host)
         labels.merge(DefinitionLabels.labels(of: service.definition) { ours[$0] != nil }) { _, new in new }
-        if app.isMultiService { labels[ContainerLabel.multiService] = "true" }
         return labels
     }
 }

@@ -13,6 +13,9 @@ public enum ContainerLabel {
     public static let multiService = "io.supervisor.multi-service"
     /// On a container or network that was made only to see whether the engine accepts it.
     public static let trial = "io.supervisor.trial"
+    /// Whether it was made only for that; every container of ours has the label.
+    static func isTrial(_ labels: [String: String]) -> Bool { labels[trial] == "1" }
+
     /// A network's name in the target.
     public static let network = "io.supervisor.network"
     /// A volume's name in the target.

@@ -6,6 +6,9 @@ import LinuxSupport
 /// A label alone proves nothing: `docker commit` copies the labels into an image, and every container of that image
 /// inherits them. The name cannot be inherited.
 enum ContainerName {
+    /// Of a container that is made only to see whether the engine accepts it.
+    static let trialPrefix = "trial_"
+
     /// In the order in which they are tried.
     static func candidates(_ key: ServiceKey, digest: String) -> [String] {
         let base = base(key, digest: digest)

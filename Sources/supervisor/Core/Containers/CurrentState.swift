@@ -125,7 +125,7 @@ extension CurrentState.Instance {
     /// nil for a container that is not ours: whose labels are not complete, or whose name is not the one that we gave.
     init?(_ container: EngineContainer) {
         guard let text = container.labels[ContainerLabel.app], let app = AppID(digits: text),
-            let service = container.labels[ContainerLabel.service]
+            let service = container.labels[ContainerLabel.service], TargetMember.isName(service)
         else { return nil }
         let key = ServiceKey(app: app, service: service)
         let digest = container.labels[ContainerLabel.configuration] ?? ""
@@ -151,7 +151,7 @@ extension CurrentState.Network {
         guard let text = network.labels[ContainerLabel.app], let app = AppID(digits: text),
             let digest = network.labels[ContainerLabel.configuration],
             let name = network.labels[ContainerLabel.network],
-            network.name == app.engineName(name) || network.labels[ContainerLabel.trial] != nil
+            TargetMember.isName(name), network.name == app.engineName(name) || ContainerLabel.isTrial(network.labels)
         else { return nil }
         self.init(id: network.id, app: app, name: network.name, digest: digest)
     }

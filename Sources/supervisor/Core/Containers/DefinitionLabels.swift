@@ -19,7 +19,7 @@ enum DefinitionLabels {
 
     /// The names of the variables whose values are not in the definition; nil where a label cannot be read.
     static func variables(of container: EngineContainer) -> [String]? {
-        guard let text = container.labels[ContainerLabel.variables] else { return [] }
+        guard let text = container.labels[ContainerLabel.variables], !text.utf8.isEmpty else { return [] }
         return (try? JSONValue(parsing: text))?.arrayValue?.compactMap(\.stringValue)
     }
 
@@ -34,8 +34,8 @@ enum DefinitionLabels {
     }
 
     private static func definition(of container: EngineContainer, _ environment: [String]) -> String? {
-        // That of a container of a former version is whole.
-        guard container.labels[ContainerLabel.variables] != nil else {
+        // That of a container without variables, or of a former version, is whole.
+        guard container.labels[ContainerLabel.variables]?.utf8.isEmpty == false else {
             return container.labels[ContainerLabel.definition]
         }
         guard let names = variables(of: container), let text = container.labels[ContainerLabel.definition],

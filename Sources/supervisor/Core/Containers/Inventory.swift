@@ -31,6 +31,8 @@ struct Inventory: Sendable {
     }
     /// Those of the containers whose labels are complete, in the same order.
     private(set) var instances: [CurrentState.Instance] = []
+    /// The whole definitions of containers that have only a part of it in their labels, as JSON, as far as they are known.
+    private var definitions: [String: String] = [:]
     /// Whether the engine has listed the containers at least once.
     private(set) var hasListed = false
     private(set) var networks: [EngineNetwork] = []
@@ -65,7 +67,9 @@ struct Inventory: Sendable {
             change.apply(to: &containers)
         }
         self.containers = containers
-        containersWeStop.formIntersection(containers.map(\.id))
+        let ids = Set(containers.map(\.id))
+        containersWeStop.formIntersection(ids)
+        definitions = definitions.filter { ids.contains($0.key) }
         hasListed = true
     }
 
@@ -90,6 +94,21 @@ struct Inventory: Sendable {
             change = .added(container)
         }
         changes[change.id] = (lastChange, change)
+    }
+
+    // MARK: Definitions
+
+    mutating func setDefinition(of id: String, to text: String?) {
+        definitions[id] = text
+    }
+
+    /// The container with its whole definition in its label, as far as that is known.
+    func complete(_ container: EngineContainer) -> EngineContainer? {
+        guard container.labels[ContainerLabel.variables]?.utf8.isEmpty == false else { return container }
+        guard let text = definitions[container.id] else { return nil }
+        var result = container
+        result.labels[ContainerLabel.definition] = text
+        return result
     }
 
     // MARK: Gateways
@@ -124,7 +143,13 @@ struct Inventory: Sendable {
     var own: [EngineContainer] { containers.filter { CurrentState.Instance($0) != nil } }
 
     /// Ids of containers that were made to see whether the engine accepts them, and that a killed supervisor left.
-    var trials: [String] { containers.filter { $0.labels[ContainerLabel.trial] != nil }.map(\.id) }
+    var trials: [String] {
+        containers.filter { container in
+            // The label may be that of an image, the name is not.
+            ContainerLabel.isTrial(container.labels) && container.name.utf8.starts(with: ContainerName.trialPrefix.utf8)
+        }
+        .map(\.id)
+    }
 
     /// The applications of which there is a container.
     var apps: Set<AppID> { Set(instances.map(\.key.app)) }

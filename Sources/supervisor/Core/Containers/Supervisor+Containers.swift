@@ -1,3 +1,4 @@
+import JSON
 import Logging
 
 /// The single steps that every action consists of. The caller holds the application's gate.
@@ -130,6 +131,7 @@ extension Supervisor {
         let digest = specification.labels[ContainerLabel.configuration] ?? ""
         let id = try await create(&specification, names: ContainerName.candidates(key, digest: digest))
         forgetCrashes(of: key)
+        inventory.setDefinition(of: id, to: JSONValue.object(service.definition).text)
         logger.notice("Created the container from \(service.image)", metadata: metadata(key, id))
         inventory.add(
             EngineContainer(
@@ -182,7 +184,7 @@ extension Supervisor {
         guard let (app, service) = cycle.releasesToRun[key] else { return }
         let host = try await hostAddress(service.composition, of: app.id)
         var specification = builder().specification(app: app, service: service, host: host)
-        specification.name = "trial_" + specification.name
+        specification.name = ContainerName.trialPrefix + specification.name
         specification.labels = [ContainerLabel.app: app.id.description, ContainerLabel.trial: "1"]
         if let image { specification.image = image }
         if !onNetworks, !specification.networks.isEmpty {

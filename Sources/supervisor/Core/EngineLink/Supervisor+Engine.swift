@@ -66,7 +66,7 @@ extension Supervisor {
         _ name: String
     ) {
         guard let text = labels[ContainerLabel.app], let app = AppID(digits: text),
-            let service = labels[ContainerLabel.service]
+            let service = labels[ContainerLabel.service], TargetMember.isName(service)
         else { return }
         let key = ServiceKey(app: app, service: service)
         // A container of an image that was made of one of ours has its labels, but not its name.

@@ -49,28 +49,32 @@ extension Supervisor {
     /// in it that is wrong the last good one of that application; both are remembered in `targetInForce`.
     func loadTarget() async throws(SupervisorError) {
         let path = settings.targetFile
-        let bytes: [UInt8]?
+        let known = targetInForce.reading
+        let file: TargetFile?
         do throws(SupervisorError) {
-            bytes = try await readDisk { try FileSystem.read(path, limit: Self.targetLimit) }
+            file = try await readDisk { try TargetFile(path, limit: Self.targetLimit, known: known) }
         } catch {
+            targetInForce.reading = nil
             return targetIsWrong("\(error)")
         }
-        guard let bytes else {
+        guard let file else {
+            targetInForce.reading = nil
             // No file is no wish: what ran continues, as on a device whose target is yet to come.
             return targetIsWrong(target == nil ? nil : "\(path) is missing")
         }
-        var parser = TargetParser()
+        targetInForce.reading = file.fingerprint
+        guard let reading = file.reading else { return }
         let parsed: (target: TargetState, json: JSONValue)
         do throws(TargetError) {
-            parsed = try parser.parse(bytes)
+            parsed = try reading.get()
         } catch {
             return targetIsWrong("\(path): \(error)")
         }
-        let kept = targetInForce.accept(parsed.target, parsed.json, parser.rejections)
-        if !parser.rejections.isEmpty { targetIsWrong(Self.message(path, parser.rejections), wholeFile: false) }
+        let kept = targetInForce.accept(parsed.target, parsed.json, file.rejections)
+        if !file.rejections.isEmpty { targetIsWrong(Self.message(path, file.rejections), wholeFile: false) }
         progress.targetIsWrong(targetInForce.error)
         guard let kept, let target else { return }
-        for warning in parser.warnings { logger.warning("\(path): \(warning)") }
+        for warning in file.warnings { logger.warning("\(path): \(warning)") }
         logger.notice("New target: \(Self.summary(of: target))")
         publish(.targetChanged(Self.summary(of: target)))
         cycle.targetChanged()

@@ -15,6 +15,8 @@ struct TargetInForce: Sendable {
     private var rejected: Set<AppID> = []
     /// Whether the target file has an application whose id cannot be read: it may be any that the file does not name.
     private var hasUnknownApp = false
+    /// The fingerprint of the target file as it was read last; nil where it has to be read again.
+    var reading: String?
     /// Of the target file's directory.
     private var watch: WatchToken?
 
@@ -48,7 +50,7 @@ struct TargetInForce: Sendable {
             kept = json.withApps(of: Set(target.apps.map(\.id)), andFrom: self.json, Set(stay.map(\.id)))
         }
         state = merged
-        guard kept != self.json else { return nil }
+        guard kept.encoded() != self.json?.encoded() else { return nil }
         self.json = kept
         return kept
     }
@@ -99,7 +101,8 @@ struct TargetInForce: Sendable {
     func isOverridden(_ app: AppID) -> Bool {
         func isOn(_ variables: [String: String]) -> Bool {
             ["RESIN_SUPERVISOR_OVERRIDE_LOCK", "BALENA_SUPERVISOR_OVERRIDE_LOCK"].contains { name in
-                ["1", "true", "on", "yes"].contains(variables[name]?.lowercased())
+                guard let value = variables[name], value.isKeyword else { return false }
+                return ["1", "true", "on", "yes"].contains(value.lowercased())
             }
         }
         guard let state else { return false }

@@ -11,7 +11,9 @@ extension TargetState {
         }
         var target = TargetState()
         for (id, containers) in byApp {
-            let own = networks.filter { $0.labels[ContainerLabel.app] == id.description }
+            let own = networks.filter {
+                CurrentState.Network($0)?.app == id && !ContainerLabel.isTrial($0.labels)
+            }
             if let app = AppTarget(recovered: id, from: containers, own) { target.apps.append(app) }
         }
         target.apps.sort { $0.id < $1.id }
@@ -43,7 +45,7 @@ extension AppTarget {
             services[serviceID] = definition
             names.insert(name)
             source = source ?? container
-            if labels[ContainerLabel.multiService] != nil { isMultiService = true }
+            if labels[ContainerLabel.multiService] == "true" { isMultiService = true }
         }
         guard let source else { return nil }
         self.init(id, source, services, definitions, isMultiService: isMultiService || services.count > 1)
@@ -81,8 +83,8 @@ extension Supervisor {
     func completeDefinitions(_ containers: [EngineContainer]) async throws(SupervisorError) -> [EngineContainer] {
         var result: [EngineContainer] = []
         for container in containers {
-            guard container.labels[ContainerLabel.variables] != nil else {
-                result.append(container)
+            if let complete = inventory.complete(container) {
+                result.append(complete)
                 continue
             }
             let detail = try await engineStep("looking at a container", limit: .seconds(60)) {
@@ -90,7 +92,9 @@ extension Supervisor {
                 try await engine.inspect(container: container.id)
             }
             guard let detail else { continue }
-            result.append(DefinitionLabels.complete(container, environment: detail.environment))
+            let complete = DefinitionLabels.complete(container, environment: detail.environment)
+            inventory.setDefinition(of: container.id, to: complete.labels[ContainerLabel.definition])
+            result.append(complete)
         }
         return result
     }

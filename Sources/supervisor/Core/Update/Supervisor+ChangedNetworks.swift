@@ -94,7 +94,7 @@ extension Supervisor {
         withAddresses: Bool
     ) async throws(SupervisorError) {
         var specification = builder().specification(app: app, network: network, bridge: freeBridge())
-        specification.name = "trial_" + specification.name
+        specification.name = ContainerName.trialPrefix + specification.name
         specification.labels = [
             ContainerLabel.app: app.description, ContainerLabel.network: network.name, ContainerLabel.trial: "1",
             ContainerLabel.configuration: "trial",

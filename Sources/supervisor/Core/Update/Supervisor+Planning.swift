@@ -7,6 +7,8 @@ extension Supervisor {
     func plan(failed: inout [UpdateSubject: SupervisorError]) async throws(SupervisorError) -> UpdatePlan {
         var current = CurrentState(instances: try await refreshContainers())
         try await removeTrials()
+        // Their variables may be asked for at any time; each container is looked at once.
+        _ = try? await completeDefinitions(inventory.own)
         try await refreshNetworks()
         current.networks = inventory.networks.compactMap(CurrentState.Network.init)
         if current.instances.contains(where: { target == nil || targetInForce.isUnknown($0.key.app) }) {
@@ -97,7 +99,7 @@ extension Supervisor {
             strategy: service.strategy,
             restart: service.composition.restart,
             networks: service.composition.networks.map { app.id.engineName($0.network) },
-            volumes: service.composition.binds.filter { !$0.source.hasPrefix("/") }
+            volumes: service.composition.binds.filter { !$0.source.isAbsolutePath }
                 .map { app.id.engineName($0.source) },
             dependencies: service.composition.dependencies
         )

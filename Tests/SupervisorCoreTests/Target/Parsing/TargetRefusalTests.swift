@@ -128,6 +128,24 @@ struct TargetRefusalTests {
         .service(#""environment":{"A":{}}"#, "environment.A", "expected a string, found an object"),
         .service(#""environment":{"A":"x\u0000"}"#, "environment.A", "NUL"),
         .service(#""labels":[]"#, "labels", "expected an object"),
+        .service(#""environment":{"X=\u0301":"b"}"#, "environment", "contain ="),
+        .service(#""environment":{"é":"a","e\u0301":"b"}"#, "environment.e\u{301}", "another name differs"),
+        .service(#""labels":{"io.supervisor.app-id":"9"}"#, "labels.io.supervisor.app-id", "belong to the supervisor"),
+        .service(
+            #""labels":{"io.supervisor.multi-service":"true"}"#,
+            "labels.io.supervisor.multi-service",
+            "only io.supervisor.healthy-after"
+        ),
+        .app(
+            #""commit":"c","services":{},"volumes":{"v":{"labels":{"io.supervisor.volume":"x"}}}"#,
+            ".volumes.v.labels.io.supervisor.volume",
+            "belong to the supervisor"
+        ),
+        .service(#""volumes":["/etc:/data/"]"#, "volumes.0", "/data/ is reserved"),
+        .service(#""volumes":["/etc://tmp/./x/../balena"]"#, "volumes.0", "is reserved"),
+        .service(#""volumes":["/etc:\u0301/data"]"#, "volumes.0", "/HOST/PATH:/PATH[:ro|rw]"),
+        .service(#""tmpfs":["/data:size=1m"]"#, "tmpfs", "/data is reserved"),
+        .service(#""depends_on":{"\u0301":null}"#, "depends_on.\u{301}", "letters, digits, _ - and ."),
         .service(
             #""labels":{"io.balena.update.strategy":"handover"}"#,
             "labels.io.balena.update.strategy",

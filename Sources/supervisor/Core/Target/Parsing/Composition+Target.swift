@@ -1,4 +1,5 @@
 import JSON
+import LinuxSupport
 
 /// Reading the compose keys of a service, in the forms of the Compose file format that a target state uses.
 extension Composition {
@@ -33,11 +34,15 @@ extension Composition {
         capabilitiesAdded = try service["cap_add"]?.strings() ?? []
         capabilitiesDropped = try service["cap_drop"]?.strings() ?? []
         for entry in try service["tmpfs"]?.stringOrStrings() ?? [] {
-            let parts = entry.split(separator: ":", maxSplits: 1)
-            guard let path = parts.first, path.hasPrefix("/") else {
-                throw TargetError(place: service.path(of: "tmpfs"), reason: "\(entry) is not an absolute path")
+            let parts = entry.parts(at: ":", most: 2)
+            guard parts[0].isAbsolutePath, parts[0].utf8.count <= 4096, parts[0].utf8.allSatisfy({ $0 < 0x80 }) else {
+                throw TargetError(
+                    place: service.path(of: "tmpfs"),
+                    reason: "\(entry.cut(toBytes: 100)) is not an absolute path of ASCII characters"
+                )
             }
-            tmpfs[String(path)] = parts.count > 1 ? String(parts[1]) : ""
+            try TargetMember.refuseReserved(parts[0], at: service.path(of: "tmpfs"))
+            tmpfs[parts[0]] = parts.count > 1 ? parts[1] : ""
         }
         workingDirectory = try service["working_dir"]?.string()
         user = try service["user"]?.text()
@@ -63,8 +68,11 @@ extension Composition {
 extension TargetMember {
     fileprivate func oneOf(_ allowed: [String]) throws(TargetError) -> String {
         let value = try string()
-        guard allowed.contains(value) else {
-            throw TargetError(place: path, reason: "\(value) is not one of \(allowed.joined(separator: ", "))")
+        guard value.isKeyword, allowed.contains(value) else {
+            throw TargetError(
+                place: path,
+                reason: "\(value.cut(toBytes: 100)) is not one of \(allowed.joined(separator: ", "))"
+            )
         }
         return value
     }
@@ -72,8 +80,9 @@ extension TargetMember {
     /// A list of names, or an object from name to null or {aliases, ipv4_address}.
     fileprivate func memberships() throws(TargetError) -> [NetworkMembership] {
         var result: [NetworkMembership] = []
+        var names: Set<String> = []
         func add(_ membership: NetworkMembership, _ place: String) throws(TargetError) {
-            guard !result.contains(where: { $0.network == membership.network }) else {
+            guard names.insert(membership.network).inserted else {
                 throw TargetError(place: place, reason: "the network \(membership.network) is listed twice")
             }
             result.append(membership)
@@ -83,7 +92,7 @@ extension TargetMember {
             return result
         }
         for (name, member) in try object().members {
-            var membership = NetworkMembership(network: name)
+            var membership = NetworkMembership(network: try TargetMember(.string(name), member.path).name())
             if !member.json.isNull {
                 let details = try member.object()
                 try details.refuseUnknown(known: ["aliases", "ipv4_address"])
@@ -99,15 +108,16 @@ extension TargetMember {
     fileprivate func dependencies() throws(TargetError) -> [Dependency] {
         guard case .object = json else {
             var names: [String] = []
+            var known: Set<String> = []
             for member in try list() {
                 let name = try member.name()
-                if !names.contains(name) { names.append(name) }
+                if known.insert(name).inserted { names.append(name) }
             }
             return names.map { Dependency(service: $0) }
         }
         var result: [Dependency] = []
         for (name, member) in try object().members {
-            var dependency = Dependency(service: name)
+            var dependency = Dependency(service: try TargetMember(.string(name), member.path).name())
             if !member.json.isNull, let condition = try member.object()["condition"] {
                 dependency.needsHealth =
                     try condition.oneOf(["service_started", "service_healthy"]) == "service_healthy"
@@ -120,49 +130,55 @@ extension TargetMember {
     /// A list, or a string that is split into words as a shell does: white space separates, single and double quotes
     /// group, a backslash escapes.
     fileprivate func words() throws(TargetError) -> [String] {
-        guard case .string(let text) = json else { return try strings() }
+        guard case .string = json else { return try strings() }
         var words: [String] = []
-        var word: String?
-        var quote: Character?
+        var word: [UInt8] = []
+        // An empty word is one that is quoted.
+        var isInWord = false
+        var quote: UInt8?
         var escaped = false
-        for character in text {
+        func end() {
+            if isInWord { words.append(String(decoding: word, as: UTF8.self)) }
+            (word, isInWord) = ([], false)
+        }
+        for byte in try string().utf8 {
             if escaped {
-                word = (word ?? "") + String(character)
-                escaped = false
-            } else if character == "\\", quote != "'" {
+                word.append(byte)
+                (escaped, isInWord) = (false, true)
+            } else if byte == UInt8(ascii: "\\"), quote != UInt8(ascii: "'") {
                 escaped = true
             } else if let open = quote {
-                if character == open { quote = nil } else { word = (word ?? "") + String(character) }
-            } else if character == "\"" || character == "'" {
-                quote = character
-                word = word ?? ""
-            } else if character.isWhitespace {
-                if let finished = word { words.append(finished) }
-                word = nil
+                if byte == open { quote = nil } else { word.append(byte) }
+            } else if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") {
+                (quote, isInWord) = (byte, true)
+            } else if byte == 0x20 || (0x09...0x0D).contains(byte) {
+                end()
             } else {
-                word = (word ?? "") + String(character)
+                word.append(byte)
+                isInWord = true
             }
         }
         guard quote == nil, !escaped else { throw TargetError(place: path, reason: "a quote is not closed") }
-        if let finished = word { words.append(finished) }
+        end()
         return words
     }
 
     fileprivate func restartPolicy() throws(TargetError) -> ContainerSpecification.RestartPolicy {
         if case .bool(false) = json { return .no }
         let value = try string()
-        switch value {
+        switch value.isKeyword ? value : "" {
         case "no": return .no
         case "always": return .always
         case "unless-stopped": return .unlessStopped
         case "on-failure": return .onFailure(maximumRetries: nil)
         default:
-            if value.hasPrefix("on-failure:"), let count = Int(value.dropFirst(11)), count >= 0 {
+            if value.isKeyword, value.hasPrefix("on-failure:"), let count = Int(value.dropFirst(11)), count >= 0 {
                 return .onFailure(maximumRetries: count)
             }
             throw TargetError(
                 place: path,
-                reason: "\(value) is not one of no, always, unless-stopped, on-failure, on-failure:COUNT"
+                reason:
+                    "\(value.cut(toBytes: 100)) is not one of no, always, unless-stopped, on-failure, on-failure:COUNT"
             )
         }
     }
@@ -174,10 +190,11 @@ extension TargetMember {
             reason: "expected [[ADDRESS:]HOST:]CONTAINER[/tcp|udp|sctp] with ports from 1 to 65535 and no ranges"
         )
         let text = try text()
-        let halves = text.split(separator: "/", omittingEmptySubsequences: false)
-        let transport = halves.count > 1 ? String(halves[1]) : "tcp"
+        guard text.isKeyword else { throw wrong }
+        let halves = text.parts(at: "/")
+        let transport = halves.count > 1 ? halves[1] : "tcp"
         guard halves.count <= 2, ["tcp", "udp", "sctp"].contains(transport) else { throw wrong }
-        var parts = halves[0].split(separator: ":", omittingEmptySubsequences: false)
+        var parts = halves[0].parts(at: ":")
         guard let last = parts.popLast(), let container = Self.port(last) else { throw wrong }
         var host: UInt16?
         if let published = parts.popLast(), !published.isEmpty {
@@ -189,34 +206,45 @@ extension TargetMember {
         return .init(hostAddress: address, host: host, container: container, transport: transport)
     }
 
-    private static func port(_ text: Substring) -> UInt16? {
-        guard text.allSatisfy({ $0.isASCII && $0.isNumber }), let number = UInt16(text), number > 0 else { return nil }
+    private static func port(_ text: String) -> UInt16? {
+        guard text.utf8.isDecimal, let number = UInt16(text), number > 0 else { return nil }
         return number
     }
 
     /// `/HOST/PATH:/CONTAINER/PATH[:ro|rw]` or `VOLUME:/CONTAINER/PATH[:ro|rw]`.
     fileprivate func bind() throws(TargetError) -> ContainerSpecification.Bind {
-        let parts = try string().split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        let parts = try string().parts(at: ":", most: 4)
         let mode = parts.count > 2 ? parts[2] : "rw"
-        guard (2...3).contains(parts.count), parts[1].hasPrefix("/"), mode == "ro" || mode == "rw" else {
+        guard (2...3).contains(parts.count), parts[1].isAbsolutePath, mode.isKeyword, mode == "ro" || mode == "rw"
+        else {
             throw TargetError(place: path, reason: "expected /HOST/PATH:/PATH[:ro|rw] or VOLUME:/PATH[:ro|rw]")
         }
-        if !parts[0].hasPrefix("/") { _ = try TargetMember(.string(parts[0]), path).name() }
-        guard !["/data", "/tmp/balena", "/tmp/resin"].contains(parts[1]) else {
+        if !parts[0].isAbsolutePath { _ = try TargetMember(.string(parts[0]), path).name() }
+        try Self.refuseReserved(parts[1], at: path)
+        return .init(source: parts[0], target: parts[1], readOnly: mode == "ro")
+    }
+
+    /// Refuses a place in the container where something of ours is mounted, however its path is written.
+    fileprivate static func refuseReserved(_ target: String, at path: String) throws(TargetError) {
+        var names: [[UInt8]] = []
+        for name in target.utf8.split(separator: UInt8(ascii: "/")).map(Array.init) where name != [UInt8(ascii: ".")] {
+            if name == Array("..".utf8) { _ = names.popLast() } else { names.append(name) }
+        }
+        let reserved = [["data"], ["tmp", "balena"], ["tmp", "resin"]].map { $0.map { Array($0.utf8) } }
+        guard !reserved.contains(names) else {
             throw TargetError(
                 place: path,
-                reason: "\(parts[1]) is reserved for the supervisor: /data, /tmp/balena, /tmp/resin"
+                reason: "\(target.cut(toBytes: 100)) is reserved for the supervisor: /data, /tmp/balena, /tmp/resin"
             )
         }
-        return .init(source: parts[0], target: parts[1], readOnly: mode == "ro")
     }
 
     /// `HOST-PATH[:CONTAINER-PATH[:PERMISSIONS]]`.
     fileprivate func device() throws(TargetError) -> ContainerSpecification.Device {
-        let parts = try string().split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        let parts = try string().parts(at: ":", most: 4)
         let permissions = parts.count > 2 ? parts[2] : "rwm"
-        guard parts.count <= 3, parts.prefix(2).allSatisfy({ $0.hasPrefix("/") }), !permissions.isEmpty,
-            permissions.allSatisfy({ "rwm".contains($0) })
+        guard parts.count <= 3, parts.prefix(2).allSatisfy(\.isAbsolutePath), !permissions.isEmpty,
+            permissions.utf8.allSatisfy({ "rwm".utf8.contains($0) })
         else {
             throw TargetError(place: path, reason: "expected /dev/NAME[:/dev/NAME[:PERMISSIONS]], permissions of r w m")
         }
@@ -231,8 +259,9 @@ extension TargetMember {
             return Int(value)
         }
         var milliseconds = 0
-        var rest = Substring(try string())
-        guard !rest.isEmpty else { throw wrong }
+        let text = try string()
+        guard text.isKeyword, !text.utf8.isEmpty else { throw wrong }
+        var rest = Substring(text)
         while !rest.isEmpty {
             let digits = rest.prefix { $0.isASCII && $0.isNumber }
             rest = rest.dropFirst(digits.count)
@@ -250,6 +279,7 @@ extension TargetMember {
     fileprivate func byteCount() throws(TargetError) -> Int64 {
         let wrong = TargetError(place: path, reason: "expected a number of bytes, such as 67108864, 64m or 1g")
         if let value = json.integerValue, value >= 0 { return value }
+        guard try self.text().isKeyword else { throw wrong }
         let text = try self.text().lowercased()
         let digits = text.prefix { $0.isASCII && $0.isNumber }
         let factors: [String: Int64] = [

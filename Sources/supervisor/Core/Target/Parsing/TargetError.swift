@@ -4,5 +4,33 @@ struct TargetError: Error, Sendable, Hashable, CustomStringConvertible {
     var place: String
     var reason: String
 
+    /// Both are cut to a bearable size: they quote what was written.
+    init(place: String, reason: String) {
+        self.place = place.cut(toBytes: 500)
+        self.reason = reason.cut(toBytes: 400)
+    }
+
     var description: String { place.isEmpty ? reason : "\(place): \(reason)" }
+}
+
+extension String {
+    /// At most that many bytes, cut between scalars; what is cut ends with "…".
+    func cut(toBytes limit: Int) -> String {
+        guard utf8.count > limit else { return self }
+        var end = utf8.index(utf8.startIndex, offsetBy: limit)
+        while end > utf8.startIndex, utf8[end] & 0xC0 == 0x80 { end = utf8.index(before: end) }
+        return String(self[..<end]) + "…"
+    }
+
+    /// Whether it is made of some ASCII characters at most, as words are that we know. Others are compared with none: String
+    /// compares by canonical equivalence, which takes time that grows with the square of a run of combining marks.
+    var isKeyword: Bool { utf8.count <= 64 && utf8.allSatisfy { $0 < 0x80 } }
+
+    var isAbsolutePath: Bool { utf8.first == UInt8(ascii: "/") }
+
+    /// Cut at a byte, with what is empty between two of them.
+    func parts(at separator: Unicode.Scalar, most count: Int = .max) -> [String] {
+        utf8.split(separator: UInt8(ascii: separator), maxSplits: count - 1, omittingEmptySubsequences: false)
+            .map { String(Substring($0)) }
+    }
 }

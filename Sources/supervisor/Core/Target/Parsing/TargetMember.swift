@@ -81,14 +81,51 @@ struct TargetMember {
 
     func stringMap() throws(TargetError) -> [String: String] {
         var result: [String: String] = [:]
-        for (name, member) in try object().members { result[name] = try member.scalar() }
+        for (name, member) in try object().members {
+            try member.checkKey(name)
+            guard result.updateValue(try member.scalar(), forKey: name) == nil else {
+                throw TargetError(
+                    place: member.path,
+                    reason: "another name differs from it only in how its characters are composed"
+                )
+            }
+        }
         return result
+    }
+
+    /// Names by which we look something up have a bearable size.
+    private func checkKey(_ name: String) throws(TargetError) {
+        let limit = name.utf8.allSatisfy { $0 < 0x80 } ? 1024 : 64
+        guard name.utf8.count <= limit else {
+            throw TargetError(
+                place: path,
+                reason:
+                    "the name has \(name.utf8.count) bytes; a name may have 1024, one with characters outside ASCII 64"
+            )
+        }
+    }
+
+    func shortString() throws(TargetError) -> String {
+        guard case .string = json else { throw wrong("a string") }
+        let value = try shortText()
+        guard !value.utf8.contains(0) else { throw TargetError(place: path, reason: "a string that contains NUL") }
+        return value
+    }
+
+    /// A string of at most 255 bytes; names and versions, which are kept, compared and shown in many places.
+    func shortText() throws(TargetError) -> String {
+        let value = try text()
+        guard value.utf8.count <= 255 else {
+            throw TargetError(place: path, reason: "it has \(value.utf8.count) bytes; 255 are allowed")
+        }
+        return value
     }
 
     /// Variables of an environment: a name is not empty and has no `=` and no NUL.
     func environment() throws(TargetError) -> [String: String] {
         let result = try stringMap()
-        for name in result.keys where name.isEmpty || name.contains("=") || name.utf8.contains(0) {
+        for name in result.keys where name.isEmpty || name.utf8.contains(where: { $0 == UInt8(ascii: "=") || $0 == 0 })
+        {
             throw TargetError(place: path, reason: "a variable's name must not be empty or contain =")
         }
         return result
@@ -98,17 +135,19 @@ struct TargetMember {
     /// `[a-zA-Z0-9][a-zA-Z0-9_.-]+`.
     func name() throws(TargetError) -> String {
         let value = try string()
-        let safe = value.utf8.allSatisfy { byte in
-            byte.isASCIILetter || byte.isASCIIDigit || "_-.".utf8.contains(byte)
-        }
-        let first = value.utf8.first.map { !".-_".utf8.contains($0) } ?? false
-        guard safe, first, value.utf8.count <= 63 else {
+        guard Self.isName(value) else {
             throw TargetError(
                 place: path,
                 reason: "a name must have 1 to 63 letters, digits, _ - and . and must start with a letter or a digit"
             )
         }
         return value
+    }
+
+    /// Whether it is a name as `name()` takes it; those in labels come from anywhere.
+    static func isName(_ text: String) -> Bool {
+        guard let first = text.utf8.first, text.utf8.count <= 63, !".-_".utf8.contains(first) else { return false }
+        return text.utf8.allSatisfy { $0.isASCIILetter || $0.isASCIIDigit || "_-.".utf8.contains($0) }
     }
 
     func imageReference() throws(TargetError) -> String {

@@ -5,7 +5,11 @@ struct TargetObject {
     let json: JSONObject
     let path: String
 
-    func path(of name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
+    /// A name that is long is cut: a path is to be read.
+    func path(of name: String) -> String {
+        let name = name.cut(toBytes: 100)
+        return path.isEmpty ? name : "\(path).\(name)"
+    }
 
     var members: [(name: String, member: TargetMember)] {
         json.map { ($0.name, TargetMember($0.value, path(of: $0.name))) }
@@ -24,8 +28,11 @@ struct TargetObject {
 
     /// For unknown members that would change what runs if they were understood.
     func refuseUnknown(known: [String]) throws(TargetError) {
-        for (name, member) in members where !known.contains(name) {
-            throw TargetError(place: member.path, reason: "\(name) is not one of \(known.joined(separator: ", "))")
+        for (name, member) in members where !name.isKeyword || !known.contains(name) {
+            throw TargetError(
+                place: member.path,
+                reason: "\(name.cut(toBytes: 100)) is not one of \(known.joined(separator: ", "))"
+            )
         }
     }
 }

@@ -68,14 +68,22 @@ struct TargetParser {
         let object = try member.object()
         var app = AppTarget(
             id: id,
-            name: try object["name"]?.string() ?? "app-\(id)",
-            commit: try object.required("commit").string(),
-            releaseID: try object["releaseId"]?.text() ?? "",
+            name: try object["name"]?.shortString() ?? "app-\(id)",
+            commit: try object.required("commit").shortString(),
+            releaseID: try object["releaseId"]?.shortText() ?? "",
             services: []
         )
-        for (serviceID, value) in try object.required("services").object().members {
+        let services = try object.required("services").object().members
+        guard services.count <= Self.serviceLimit else {
+            throw TargetError(
+                place: "\(member.path).services",
+                reason: "the application has \(services.count) services; \(Self.serviceLimit) are allowed"
+            )
+        }
+        var names: Set<String> = []
+        for (serviceID, value) in services {
             let service = try service(serviceID, value)
-            guard !app.services.contains(where: { $0.name == service.name }) else {
+            guard names.insert(service.name).inserted else {
                 throw TargetError(place: value.path, reason: "two services are called \(service.name)")
             }
             app.services.append(service)
@@ -95,22 +103,29 @@ struct TargetParser {
         return app
     }
 
+    private static let serviceLimit = 1000
+    /// Bytes of the definition of a service, and of a network or volume.
+    private static let serviceSizeLimit = 1 << 20
+    private static let partSizeLimit = 1 << 16
+
     // MARK: Networks and volumes
 
     private func volume(_ name: String, _ member: TargetMember) throws(TargetError) -> VolumeTarget {
         let object = try member.objectOrNull()
+        try checkSize(object, atMost: Self.partSizeLimit)
         try object.refuseUnknown(known: ["driver", "driver_opts", "labels"])
         return VolumeTarget(
             name: try TargetMember(.string(name), member.path).name(),
             driver: try object["driver"]?.string() ?? "local",
             options: try object["driver_opts"]?.stringMap() ?? [:],
-            labels: try object["labels"]?.stringMap() ?? [:],
+            labels: try labels(object),
             definition: object.json
         )
     }
 
     private func network(_ name: String, _ member: TargetMember) throws(TargetError) -> NetworkTarget {
         let object = try member.objectOrNull()
+        try checkSize(object, atMost: Self.partSizeLimit)
         try object.refuseUnknown(known: ["driver", "driver_opts", "internal", "enable_ipv6", "ipam", "labels"])
         if let driver = object["driver"], try driver.string() != "bridge" {
             throw TargetError(place: driver.path, reason: "the only driver is bridge")
@@ -122,7 +137,7 @@ struct TargetParser {
         network.isInternal = try object["internal"]?.bool() ?? false
         network.enablesIPv6 = try object["enable_ipv6"]?.bool() ?? false
         network.options = try object["driver_opts"]?.stringMap() ?? [:]
-        network.labels = try object["labels"]?.stringMap() ?? [:]
+        network.labels = try labels(object)
         if let ipam = try object["ipam"]?.object() {
             try ipam.refuseUnknown(known: ["config"])
             for entry in try ipam["config"]?.list() ?? [] {
@@ -170,6 +185,7 @@ struct TargetParser {
     /// The engine gives a container an address of its own choice only in a subnet that was asked for.
     private func checkAddresses(_ app: AppTarget, _ path: String) throws(TargetError) {
         if isRecovering { return }
+        let networks = Dictionary(app.networks.map { ($0.name, $0) }) { first, _ in first }
         for service in app.services {
             for membership in service.composition.networks {
                 guard let text = membership.ipv4Address else { continue }
@@ -177,7 +193,7 @@ struct TargetParser {
                 guard let address = AddressBlock(address: text), address.isIPv4 else {
                     throw TargetError(place: place, reason: "expected an IPv4 address, found \(text)")
                 }
-                let subnets = app.networks.first { $0.name == membership.network }?.subnets ?? []
+                let subnets = networks[membership.network]?.subnets ?? []
                 guard subnets.contains(where: { AddressBlock(subnet: $0.subnet)?.contains(address) == true }) else {
                     throw TargetError(
                         place: place,
@@ -190,6 +206,7 @@ struct TargetParser {
 
     /// The services of an application that has several share its network `default`, unless they say otherwise.
     private func joinNetworks(_ app: inout AppTarget, _ path: String) throws(TargetError) {
+        var known = Set(app.networks.map(\.name))
         for index in app.services.indices {
             let service = app.services[index]
             if app.isMultiService, service.composition.networks.isEmpty, service.definition["network_mode"] == nil {
@@ -198,7 +215,7 @@ struct TargetParser {
                 app.services[index].definition["networks"] = [.string(Self.defaultNetwork)]
             }
             for membership in app.services[index].composition.networks
-            where !app.networks.contains(where: { $0.name == membership.network }) {
+            where known.insert(membership.network).inserted {
                 guard membership.network == Self.defaultNetwork || isRecovering else {
                     throw TargetError(
                         place: "\(path).services.\(service.id).networks",
@@ -214,9 +231,9 @@ struct TargetParser {
 
     private func findVolumes(_ app: AppTarget, _ path: String) throws(TargetError) {
         if isRecovering { return }
+        let known = Set(app.volumes.map(\.name))
         for service in app.services {
-            for bind in service.composition.binds
-            where !bind.source.hasPrefix("/") && !app.volumes.contains(where: { $0.name == bind.source }) {
+            for bind in service.composition.binds where !bind.source.isAbsolutePath && !known.contains(bind.source) {
                 throw TargetError(
                     place: "\(path).services.\(service.id).volumes",
                     reason: "the application has no volume \(bind.source)"
@@ -235,10 +252,12 @@ struct TargetParser {
         // Without recursion: a target of a thousand services in a row is no reason to run out of stack.
         for service in app.services where !done.contains(service.name) {
             var open: [(service: ServiceTarget, next: Int)] = [(service, 0)]
+            var waiting: Set<String> = [service.name]
             while let (current, next) = open.last {
                 let dependencies = current.composition.dependencies
                 guard next < dependencies.count else {
                     open.removeLast()
+                    waiting.remove(current.name)
                     if done.insert(current.name).inserted { ordered.append(current) }
                     continue
                 }
@@ -249,11 +268,14 @@ struct TargetParser {
                     if isRecovering { continue }
                     throw TargetError(place: place, reason: "the application has no service \(name)")
                 }
-                if let start = open.firstIndex(where: { $0.service.name == name }) {
+                if waiting.contains(name), let start = open.firstIndex(where: { $0.service.name == name }) {
                     let circle = (open[start...].map(\.service.name) + [name]).joined(separator: " -> ")
                     throw TargetError(place: place, reason: "services wait for each other: \(circle)")
                 }
-                if !done.contains(name) { open.append((other, 0)) }
+                if !done.contains(name) {
+                    open.append((other, 0))
+                    waiting.insert(name)
+                }
             }
         }
         return ordered
@@ -263,37 +285,62 @@ struct TargetParser {
 
     private mutating func service(_ id: String, _ member: TargetMember) throws(TargetError) -> ServiceTarget {
         let object = try member.object()
+        try checkSize(object, atMost: Self.serviceSizeLimit)
         var service = ServiceTarget(
             id: id,
             name: try object.required("serviceName").name(),
-            imageID: try object["imageId"]?.text() ?? "",
+            imageID: try object["imageId"]?.shortText() ?? "",
             image: try object.required("image").imageReference(),
             running: try object["running"]?.bool() ?? true,
             environment: try object["environment"]?.environment() ?? [:],
-            labels: try object["labels"]?.stringMap() ?? [:],
+            labels: try labels(object, allowed: ServiceTarget.healthyAfterLabel),
             definition: object.json
         )
         try check(service, member.path)
         service.composition = try Composition(object)
+        if !isRecovering { try service.checkSize(member.path) }
         try checkHandOver(service, member.path)
         let own: Set<String> = ["serviceName", "imageId", "image", "running", "environment", "labels"]
         warnUnknown(object, known: own.union(Composition.keys))
         return service
     }
 
+    private func checkSize(_ object: TargetObject, atMost limit: Int) throws(TargetError) {
+        // What is there already stays.
+        if !isRecovering { try object.checkSize(atMost: limit) }
+    }
+
+    /// - Parameter allowed: the one of our own namespace that may be set.
+    private func labels(_ object: TargetObject, allowed: String? = nil) throws(TargetError) -> [String: String] {
+        guard let member = object["labels"] else { return [:] }
+        let labels = try member.stringMap()
+        guard !isRecovering else { return labels }
+        for name in labels.keys where name.utf8.starts(with: "io.supervisor.".utf8) && name != allowed {
+            let hint = allowed.map { "; only \($0) may be set" } ?? ""
+            throw TargetError(
+                place: "\(member.path).\(name)",
+                reason: "labels that begin with io.supervisor. belong to the supervisor\(hint)"
+            )
+        }
+        return labels
+    }
+
     /// The labels that say how it is updated.
     private func check(_ service: ServiceTarget, _ path: String) throws(TargetError) {
         for prefix in ["io.resin.", "io.balena."] {
             let strategy = prefix + "update.strategy"
-            if let value = service.labels[strategy], UpdateStrategy(rawValue: value) == nil {
+            if let value = service.labels[strategy], !value.isKeyword || UpdateStrategy(rawValue: value) == nil {
                 let allowed = UpdateStrategy.allCases.map(\.rawValue).joined(separator: ", ")
-                throw TargetError(place: "\(path).labels.\(strategy)", reason: "\(value) is not one of \(allowed)")
+                throw TargetError(
+                    place: "\(path).labels.\(strategy)",
+                    reason: "\(value.cut(toBytes: 100)) is not one of \(allowed)"
+                )
             }
             let timeout = prefix + "update.handover-timeout"
             if let value = service.labels[timeout], !Self.isNumber(value, in: 0...86_400_000) {
                 throw TargetError(
                     place: "\(path).labels.\(timeout)",
-                    reason: "expected whole milliseconds from 0 to 86400000, found \(value)"
+                    reason: "expected whole milliseconds from 0 to 86400000, found \(value.cut(toBytes: 100))"
                 )
             }
         }
@@ -301,7 +348,7 @@ struct TargetParser {
         if let value = service.labels[label], !Self.isNumber(value, in: 1...3600) {
             throw TargetError(
                 place: "\(path).labels.\(label)",
-                reason: "expected whole seconds from 1 to 3600, found \(value)"
+                reason: "expected whole seconds from 1 to 3600, found \(value.cut(toBytes: 100))"
             )
         }
     }
@@ -335,7 +382,9 @@ struct TargetParser {
     }
 
     private mutating func warnUnknown(_ object: TargetObject, known: Set<String>) {
-        for (name, member) in object.members where !known.contains(name) {
+        for (name, member) in object.members where !name.isKeyword || !known.contains(name) {
+            // Enough to find what is wrong with a file of thousands.
+            guard warnings.count < 50 else { return }
             warnings.append("\(member.path): unknown, ignored")
         }
     }
