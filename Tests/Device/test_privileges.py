@@ -44,6 +44,7 @@ FILES = {
     "-w /run/device-supervisor/control.sock": {CORE},
     "-w /run/docker.sock": set(),
     "-x /etc/device-supervisor/proxy": {"supervisor-redsocks"},
+    "-w /etc/device-supervisor/proxy": {"supervisor-redsocks"},
     "-w /etc/hostname": set(),
     "-w /etc/device-supervisor": set(),
     "-w /run/supervisor-plugins": set(),

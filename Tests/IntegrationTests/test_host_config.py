@@ -202,7 +202,7 @@ def test_a_bad_value_is_a_400_that_names_it_and_changes_nothing(config: HostConf
 MERGES: list[tuple[dict[str, Any], Any, list[tuple[str, Any]]]] = [
     ({}, {}, []),
     ({}, {"network": {}}, []),
-    ({}, {"other": {"hostname": "x"}, "network": {"unknown": 1}}, []),
+    ({}, {"other": {"hostname": "x"}, "network": {}}, []),
     ({}, {"network": {"hostname": "kiosk"}}, [("hostname.set", {"hostname": "kiosk"})]),
     ({}, {"network": {"hostname": "device"}}, []),
     ({}, {"network": {"hostname": "a" * 63}}, [("hostname.set", {"hostname": "a" * 63})]),
@@ -217,7 +217,8 @@ MERGES: list[tuple[dict[str, Any], Any, list[tuple[str, Any]]]] = [
     (FULL, {"network": {"proxy": {"login": None, "password": None}}}, [("proxy.set", {k: v for k, v in FULL.items() if k not in ("login", "password")})]),
     (FULL, {"network": {"proxy": {"noProxy": None}}}, [("proxy.set", {k: v for k, v in FULL.items() if k != "noProxy"})]),
     (FULL, {"network": {"proxy": {"noProxy": ["1.2.3.4"]}}}, [("proxy.set", {**FULL, "noProxy": ["1.2.3.4"]})]),
-    (FULL, {"network": {"proxy": {"unknown": "x"}}}, []),
+    (FULL, {"network": {"proxy": {"dns": False}}}, []),
+    (FULL, {"network": {"proxy": {"dns": True}}}, [("proxy.set", {**FULL, "dns": "8.8.8.8:53"})]),
     (FULL, {"network": {"proxy": None}}, [("proxy.clear", {})]),
     (FULL, {"network": {"proxy": {}}}, [("proxy.clear", {})]),
     ({}, {"network": {"proxy": None}}, []),

@@ -116,8 +116,12 @@ def test_a_block_inhibitor_is_named(bus: SystemBus, user: User, as_root: bool) -
         # logind lets root ignore root's inhibitors; then it is the plugin that refuses.
         assert error.source == (None if as_root else "org.freedesktop.DBus.Error.AccessDenied"), error
         assert bus.calls == []
-        assert plugin.call("power.status") == {"preparing": "none"}
+        status = plugin.call("power.status")
+        assert status["preparing"] == "none"
+        assert status["inhibited"].startswith(f"blocked by apt (upgrades the system), process {os.getpid()} of"), status
+        assert "player" not in status["inhibited"]
         os.close(held)
+        wait_until(lambda: plugin.call("power.status") == {"preparing": "none"}, 5, "no one blocks any more")
         if as_root:
             wait_until(lambda: plugin.call("power.reboot") == {}, 5, "nobody blocks any more")
         os.close(other)

@@ -238,6 +238,36 @@ BAD = [
 ]  # fmt: skip
 
 
+def test_dns_is_refused_by_the_redsocks_of_debian_and_nothing_changes(
+    service: RedsocksService, plugin: Plugin
+) -> None:
+    plugin.call("proxy.set", proxy(1080))
+    before, pid, restarts = service.files, service.pid, service.restarts
+    for value in (True, "9.9.9.9:53"):
+        with pytest.raises(PluginFailure) as failure:
+            plugin.call("proxy.set", proxy(1080, dns=value))
+        assert failure.value.reason == "invalid-argument"
+        assert failure.value.message.startswith("dns is wrong, allowed: false"), failure.value.message
+    assert (service.files, service.pid, service.restarts) == (before, pid, restarts)
+    plugin.call("proxy.set", proxy(1080, dns=False))
+    assert service.restarts == restarts
+
+
+def test_a_section_by_hand_is_kept_and_redsocks_runs_with_it(service: RedsocksService, plugin: Plugin) -> None:
+    hand = "redsocks { /* by hand */ local_ip = 127.0.0.1; local_port = 12399; ip = 127.0.0.1; port = 9; type = socks4; }"
+    service.folder.mkdir()
+    service.config.write_text(f"{RESIN_OS}{hand}\n")
+    plugin.call("proxy.set", proxy(1080))
+    assert hand in service.config.read_text() and service.pid
+    with socket.create_connection(("127.0.0.1", 12399), 5):
+        pass
+    plugin.call("proxy.clear")
+    assert plugin.call("proxy.get") == {} and service.pid is None
+    plugin.call("proxy.set", proxy(1081))
+    assert hand in service.config.read_text() and plugin.call("proxy.get") == proxy(1081)
+    assert_only_files(service)
+
+
 def test_nothing_changes_for_a_bad_value(service: RedsocksService, plugin: Plugin) -> None:
     plugin.call("proxy.set", proxy(1080, password=SECRET, login="joe"))
     before, pid, restarts = service.files, service.pid, service.restarts

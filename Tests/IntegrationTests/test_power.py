@@ -61,6 +61,20 @@ def test_a_lock_refuses_it_and_nothing_is_stopped(powered: Powered, kind: str, o
     assert powered.asked() == []
 
 
+@pytest.mark.parametrize("body", [None, {"force": True}])
+@pytest.mark.parametrize("kind, operation", KINDS)
+def test_an_inhibitor_is_named_and_nothing_is_stopped(powered: Powered, kind: str, operation: str, body: object) -> None:
+    who = "blocked by apt (upgrades the system), process 7 of user 0"
+    powered.logind.script({"power.status": [{"reply": {"preparing": "none", "inhibited": who}}]})
+    before = powered.supervisor.settled(release="a")
+    answer = powered.power(kind, body)
+    is_error_object(answer, 503)
+    assert who in answer.text and int(answer.headers["retry-after"]) > 0
+    after = powered.supervisor.settled(release="a")
+    assert (after["Id"], after["State"]["StartedAt"]) == (before["Id"], before["State"]["StartedAt"])
+    assert powered.asked() == []
+
+
 @pytest.mark.parametrize("command, kind, operation", [("reboot", *KINDS[0]), ("power-off", *KINDS[1])])
 def test_superctl_passes_the_same_gate(powered: Powered, command: str, kind: str, operation: str) -> None:
     supervisor = powered.supervisor

@@ -14,7 +14,9 @@ import Testing
     static let good: [(String, JSONValue)] = [
         ("type", "socks4"), ("type", "http-connect"), ("type", "http-relay"),
         ("ip", "0.0.0.0"), ("ip", "255.255.255.255"), ("ip", "a"), ("ip", "proxy"), ("ip", "my-proxy.example.com"),
-        ("ip", "3com.example"), ("ip", "10.example"), ("ip", "PROXY"), ("ip", "xn--bcher-kva.example"), ("ip", "a1.b2"),
+        ("ip", "3com.example"), ("ip", "10.example"), ("ip", "PROXY"), ("ip", "web_proxy.corp.example"),
+        ("ip", "_proxy"), ("ip", "a_"), ("dns", .null), ("dns", false), ("dns", "9.9.9.9:53"),
+        ("dns", "10.0.0.1:65535"), ("ip", "xn--bcher-kva.example"), ("ip", "a1.b2"),
         ("port", 1), ("port", 65535),
         ("login", .null), ("login", "a"), ("login", #"us er"#), ("login", #"a"; } redsocks { type = "socks4"#),
         ("password", "p#a;s"), ("password", "//a"), ("password", "{}"), ("password", "/*a*/"), ("password", " "),
@@ -38,7 +40,9 @@ import Testing
         ("ip", "010.0.0.1"), ("ip", "1.2.3.04"), ("ip", "256.0.0.1"), ("ip", "1.2.3."), ("ip", ".1.2.3"),
         ("ip", "1..2.3"),
         ("ip", "0x7f.1"), ("ip", "0x7f000001"), ("ip", "1.2.3.0x4"), ("ip", "1.2.3.4 x"), ("ip", "1.2.3.4\n"),
-        ("ip", "::1"), ("ip", "[::1]"), ("ip", "-a"), ("ip", "a-"), ("ip", "a..b"), ("ip", "a."), ("ip", "a_b"),
+        ("ip", "::1"), ("ip", "[::1]"), ("ip", "-a"), ("ip", "a-"), ("ip", "a..b"), ("ip", "a."),
+        ("ip", "1_2"), ("dns", 1), ("dns", ""), ("dns", "9.9.9.9"), ("dns", "9.9.9.9:0"), ("dns", "9.9.9.9:65536"),
+        ("dns", "dns.example:53"), ("dns", "9.9.9.9:053"), ("dns", "9.9.9.9:53:1"), ("dns", "::1:53"),
         ("ip", "a b"),
         ("ip", "a;b"), ("ip", "a\"b"), ("ip", "b\u{FC}cher.example"), ("ip", "\u{661}.2.3.4"), ("ip", "{"),
         ("ip", "//"),
@@ -70,6 +74,10 @@ import Testing
         if member == "login" || member == "password", let text = value.stringValue, text.utf8.count > 2 {
             #expect(error?.message.contains(text) == false)
         }
+    }
+
+    @Test func `dns true is the standard resolver`() throws {
+        #expect(try Self.settings("dns", true).dns == "8.8.8.8:53")
     }
 
     @Test func `an address is one of four plain decimals`() {

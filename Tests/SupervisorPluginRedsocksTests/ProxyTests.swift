@@ -114,6 +114,80 @@ final class FakeServices: ServiceManager {
         #expect(folder.read("no_proxy") == "10.0.0.0/8\n")
     }
 
+    /// A redsocks that notes each check of the section for DNS, and knows the section or not.
+    private func redsocks(knowsDNS: Bool) -> String {
+        folder.write(
+            """
+            #!/bin/sh
+            grep -q dnsu2t "$3" || exit 0
+            grep -q '^redsocks' "$3" || echo asked >> \(folder.path)/asked
+            \(knowsDNS ? "exit 0" : "echo 'unknown section <dnsu2t>' >&2; exit 1")
+
+            """,
+            as: "redsocks",
+            mode: 0o755
+        )
+        return "\(folder.path)/redsocks"
+    }
+
+    private static func withDNS(_ resolver: String?) throws -> ProxySettings {
+        try ProxySettings(type: "socks5", ip: "10.0.0.1", port: 1, dns: resolver)
+    }
+
+    @Test func `DNS is refused by name where redsocks does not know it, which is asked once`() async throws {
+        let proxy = proxy(program: redsocks(knowsDNS: false))
+        try await proxy.set(try Self.withDNS(nil))
+        let before = folder.read("redsocks.conf")
+        for _ in 0..<2 {
+            let error = await failure { try await proxy.set(try Self.withDNS("8.8.8.8:53")) }
+            #expect(error?.reason == .invalidArgument)
+            #expect(error?.message.hasPrefix("dns is wrong, allowed: false") == true)
+        }
+        #expect(folder.read("asked") == "asked\n")
+        #expect(folder.read("redsocks.conf") == before)
+        #expect(services.restarts.count == 1)
+        #expect(folder.entries == ["asked", "redsocks", "redsocks.conf"])
+    }
+
+    @Test func `DNS goes through redsocks where it knows how`() async throws {
+        let proxy = proxy(program: redsocks(knowsDNS: true))
+        for resolver in ["8.8.8.8:53", "9.9.9.9:5353"] {
+            try await proxy.set(try Self.withDNS(resolver))
+            #expect(try await proxy.get()?.dns == resolver)
+            let parts = resolver.split(separator: ":")
+            let section = "remote_ip = \"\(parts[0])\";\n\tremote_port = \"\(parts[1])\";"
+            #expect(folder.read("redsocks.conf")?.contains(section) == true)
+        }
+        #expect(folder.read("asked") == "asked\n")
+        try await proxy.set(try Self.withDNS(nil))
+        #expect(folder.read("redsocks.conf")?.contains("dnsu2t") == false)
+    }
+
+    @Test func `a check that tells nothing is made again`() async throws {
+        folder.write("#!/bin/sh\nkill -9 $$\n", as: "redsocks", mode: 0o755)
+        let proxy = proxy(program: "\(folder.path)/redsocks")
+        let error = await failure { try await proxy.set(try Self.withDNS("8.8.8.8:53")) }
+        #expect(error?.reason == .failed)
+        _ = redsocks(knowsDNS: true)
+        try await proxy.set(try Self.withDNS("8.8.8.8:53"))
+    }
+
+    @Test func `a section by hand outlives changes and a time without a proxy`() async throws {
+        let hand = "redudp { /* ours */ local_port = 10053; }"
+        folder.write("\(RedsocksConfigurationTests.resinOS)\(hand)\n", as: "redsocks.conf")
+        let proxy = proxy()
+        try await proxy.set(try Self.settings(1))
+        #expect(folder.read("redsocks.conf")?.contains(hand) == true)
+        try await proxy.clear()
+        #expect(try await proxy.get() == nil)
+        #expect(folder.entries == [".redsocks.conf.kept"])
+        try await proxy.clear()
+        try await proxy.set(try Self.settings(2))
+        #expect(folder.read("redsocks.conf")?.contains(hand) == true)
+        #expect(try await proxy.get() == Self.settings(2))
+        #expect(folder.entries == ["redsocks.conf"])
+    }
+
     @Test func `the same again restarts nothing while the service runs`() async throws {
         let proxy = proxy()
         try await proxy.set(try Self.settings(1))

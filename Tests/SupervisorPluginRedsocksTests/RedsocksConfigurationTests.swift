@@ -197,6 +197,26 @@ import Testing
         )
     }
 
+    @Test func `what is written by hand stays, as it stands`() throws {
+        let hand = """
+            base { log_info = on; rlimit_nofile = 4096; }
+            redudp { /* by hand */ local_port = 10053; "odd" = "a\\"b"; } redsocks { local_port = 1; ip = 10.9.9.9; }
+            redsocks { type = socks5; ip = 10.0.0.1; port = 1; local_port = 12345; listenq = 256; }
+
+            """
+        let former = try Self.parse(hand)
+        let other = #"redudp { /* by hand */ local_port = 10053; "odd" = "a\"b"; }"# + "\n"
+        #expect(former.foreign == Array((other + "redsocks { local_port = 1; ip = 10.9.9.9; }\n").utf8))
+        let settings = try ProxySettings(type: "socks4", ip: "10.0.0.2", port: 2, dns: "9.9.9.9:53")
+        let file = RedsocksConfiguration(settings, user: "u", group: "g", former: former)
+        let read = try RedsocksConfiguration(parsing: file.encoded + former.foreign)
+        #expect(try read.settings(noProxy: []) == settings)
+        #expect(read.foreign == former.foreign)
+        #expect(read.sections[0].entry("rlimit_nofile")?.value == Array("4096".utf8))
+        #expect(read.sections[0].entry("log_info")?.value == Array("off".utf8))
+        #expect(read.sections[1].entry("listenq")?.value == Array("256".utf8))
+    }
+
     @Test func `every value of bytes comes back as it was written`() throws {
         var generator = SeededGenerator(seed: 11)
         let punctuation = ["{", "}", "=", ";", "//", "/*"].map { Array($0.utf8) }

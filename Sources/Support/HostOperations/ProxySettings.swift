@@ -11,7 +11,7 @@ public struct ProxySettings: PluginPayload, Hashable {
     }
 
     public let type: Kind
-    /// A host name of RFC 1123 or an IPv4 address of four plain decimals.
+    /// A host name, in which underscores are allowed as well, or an IPv4 address of four plain decimals.
     public let ip: String
     public let port: UInt16
     /// At most 255 bytes, free of control characters. A secret like the password.
@@ -19,6 +19,11 @@ public struct ProxySettings: PluginPayload, Hashable {
     public let password: String?
     /// IPv4 addresses and subnets (`a.b.c.d/n`) that are reached directly.
     public let noProxy: [String]
+    /// The resolver that DNS queries are sent to over TCP through the proxy, `a.b.c.d:port`; nil for none.
+    public let dns: String?
+
+    /// What `dns` true stands for.
+    public static let standardResolver = "8.8.8.8:53"
 
     /// Throws `invalidArgument` that names the member and says what is allowed, and never shows a value.
     public init(
@@ -27,7 +32,8 @@ public struct ProxySettings: PluginPayload, Hashable {
         port: Int64,
         login: String? = nil,
         password: String? = nil,
-        noProxy: [String] = []
+        noProxy: [String] = [],
+        dns: String? = nil
     ) throws(PluginError) {
         guard let kind = Kind.allCases.first(where: { $0.rawValue.utf8.elementsEqual(type.utf8) }) else {
             throw Self.error("type", "one of \(Kind.allCases.map(\.rawValue).joined(separator: ", "))")
@@ -44,12 +50,14 @@ public struct ProxySettings: PluginPayload, Hashable {
         for (index, exception) in noProxy.enumerated() where !IPv4Network.isValid(exception) {
             throw Self.error("noProxy[\(index)]", "an IPv4 address, or a subnet such as 10.0.0.0/8")
         }
+        if let dns, !Self.isResolver(dns) { throw Self.error("dns", Self.allowedResolvers) }
         self.type = kind
         self.ip = ip
         self.port = UInt16(port)
         self.login = login
         self.password = password
         self.noProxy = noProxy
+        self.dns = dns
     }
 
     /// `port` is a number.
@@ -68,7 +76,8 @@ public struct ProxySettings: PluginPayload, Hashable {
             port: try json.integer("port", in: 1...65535),
             login: try Self.optional("login", json),
             password: try Self.optional("password", json),
-            noProxy: exceptions
+            noProxy: exceptions,
+            dns: try Self.resolver(json["dns"])
         )
     }
 
@@ -77,6 +86,7 @@ public struct ProxySettings: PluginPayload, Hashable {
         if let login { json["login"] = .string(login) }
         if let password { json["password"] = .string(password) }
         if !noProxy.isEmpty { json["noProxy"] = .array(noProxy.map(JSONValue.string)) }
+        if let dns { json["dns"] = .string(dns) }
         return json
     }
 
@@ -107,11 +117,34 @@ public struct ProxySettings: PluginPayload, Hashable {
         }
     }
 
+    private static let allowedResolvers =
+        "true, false, or the IPv4 address and the port of a resolver, such as 8.8.8.8:53"
+
+    private static func resolver(_ value: JSONValue?) throws(PluginError) -> String? {
+        switch value {
+        case nil, .null?, .bool(false)?: return nil
+        case .bool(true)?: return standardResolver
+        case .string(let text)?: return text
+        default: throw error("dns", allowedResolvers)
+        }
+    }
+
+    private static func isResolver(_ text: String) -> Bool {
+        let parts = text.utf8.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
+        guard parts.count == 2, IPv4Network.isAddress(String(Substring(parts[0]))), (1...5).contains(parts[1].count),
+            parts[1].first != UInt8(ascii: "0"), parts[1].allSatisfy(\.isASCIIDigit),
+            let port = Int(Substring(parts[1]))
+        else { return false }
+        return (1...65535).contains(port)
+    }
+
     private static func isHost(_ text: String) -> Bool {
         // A text of digits and dots is meant as an address, and inet_aton accepts many that are not one.
         let isNumeric = text.utf8.allSatisfy { $0 == UInt8(ascii: ".") || $0.isASCIIDigit }
         if isNumeric { return IPv4Network.isAddress(text) }
-        guard Hostname.isValid(text), let last = text.utf8.split(separator: UInt8(ascii: ".")).last else {
+        // Names of hosts inside of companies have underscores, whatever RFC 1123 says, and resolvers take them.
+        let plain = String(decoding: text.utf8.map { $0 == UInt8(ascii: "_") ? UInt8(ascii: "a") : $0 }, as: UTF8.self)
+        guard Hostname.isValid(plain), let last = text.utf8.split(separator: UInt8(ascii: ".")).last else {
             return false
         }
         // RFC 1123: the highest label is alphabetic, which keeps out 0x7f.1 and 1.2.3.0x4 too.

@@ -58,7 +58,7 @@ final class Power: Sendable {
             guard preparation.isPreparing else {
                 // It failed, or was cancelled.
                 accepted.withLock { $0 = nil }
-                return PowerStatus.Reply(preparing: .none)
+                return PowerStatus.Reply(preparing: .none, inhibited: Self.inhibition(await blockers()))
             }
             if let action = preparation.kind.flatMap(PowerAction.init(kind:)) ?? accepted.withLock({ $0 }) {
                 return PowerStatus.Reply(preparing: action.preparing)
@@ -114,14 +114,20 @@ final class Power: Sendable {
 
     /// nil if no program blocks it.
     static func refusal(of action: PowerAction, blockers: [Inhibitor], source: String?) -> PluginError? {
-        guard let first = blockers.first else { return nil }
-        let others = blockers.count == 1 ? "" : " and \(blockers.count - 1) more"
+        guard let inhibition = inhibition(blockers) else { return nil }
         return PluginError(
             .busy,
-            "cannot \(action.words): blocked by \(first.description)\(others)",
+            "cannot \(action.words): \(inhibition)",
             detail: blockers.map { "\($0.what) \($0.mode): \($0.description)" }.joined(separator: "; "),
             source: source
         )
+    }
+
+    /// The first of them, and how many more; nil if there is none.
+    static func inhibition(_ blockers: [Inhibitor]) -> String? {
+        guard let first = blockers.first else { return nil }
+        let others = blockers.count == 1 ? "" : " and \(blockers.count - 1) more"
+        return "blocked by \(first.description)\(others)"
     }
 
     /// What CanReboot says, in words.

@@ -41,6 +41,8 @@ actor Proxy {
     private var last: Task<Void, Never>?
     /// A failed restart with restored files is not repeated by every query.
     private var hasTriedToRecover = false
+    /// Whether redsocks can send DNS through the proxy; nil until it was asked.
+    private var knowsDNS: Bool?
 
     private static let clock = ContinuousClock()
     private static let pause = Duration.milliseconds(50)
@@ -163,7 +165,8 @@ actor Proxy {
         let former = try Self.told { () throws(SystemCallError) in try files.current() }
         let state = try await state()
         guard !isSettled || !isInForce(wanted, former, state) else { return }
-        let content = content(for: wanted)
+        if wanted?.dns != nil { try requireDNS(files, call) }
+        let content = content(for: wanted, former, try Self.told { () throws(SystemCallError) in try files.kept() })
         let candidate = try Self.told { () throws(SystemCallError) in try files.prepare(content) }
         do throws(PluginError) {
             if let candidate {
@@ -188,6 +191,7 @@ actor Proxy {
             let wasRunning = former.configuration != nil && state == "active"
             throw await takeBack(files, error.cause, restarting: hasBegun || error.hasBegun, wasRunning)
         }
+        if wanted != nil { files.forgetKept() }
         if let wanted {
             let exceptions = wanted.noProxy.isEmpty ? "" : ", except for \(wanted.noProxy.count) addresses"
             PluginLog.notice("traffic goes through \(wanted.type.rawValue) at \(wanted.ip):\(wanted.port)\(exceptions)")
@@ -196,12 +200,41 @@ actor Proxy {
         }
     }
 
-    private func content(for settings: ProxySettings?) -> ProxyFiles.Content {
-        guard let settings else { return ProxyFiles.Content() }
-        let note = "// Written by the supervisor, which replaces the whole file. See redsocks(8).\n"
-        let configuration = RedsocksConfiguration(settings, user: options.user, group: options.group)
+    /// Throws `invalidArgument` where redsocks has no section for DNS. It is asked once.
+    private func requireDNS(_ files: borrowing ProxyFiles, _ call: Call) throws(PluginError) {
+        let isKnown: Bool
+        if let knowsDNS {
+            isKnown = knowsDNS
+        } else {
+            let probe = ProxyFiles.Content(configuration: RedsocksConfiguration.dnsProbe)
+            let path = try Self.told { () throws(SystemCallError) in try files.prepare(probe) }
+            defer { files.discard() }
+            isKnown = try options.check.knows(path ?? "") { call.isCancelled }
+            knowsDNS = isKnown
+        }
+        guard isKnown else {
+            throw PluginError(
+                .invalidArgument,
+                "dns is wrong, allowed: false (the redsocks of this device has no section dnsu2t)"
+            )
+        }
+    }
+
+    /// What is not ours in the former file comes after what is; where that file was removed, what was kept of it.
+    private func content(
+        for settings: ProxySettings?,
+        _ former: ProxyFiles.Content,
+        _ kept: [UInt8]?
+    ) -> ProxyFiles.Content {
+        // Of a file that cannot be read nothing can be kept.
+        let other = (former.configuration ?? kept).flatMap { try? RedsocksConfiguration(parsing: $0) }
+        guard let settings else {
+            return ProxyFiles.Content(kept: former.configuration == nil ? nil : other.flatMap(\.foreign.nonEmpty))
+        }
+        let note = "// Written by the supervisor, which keeps other sections and keys. See redsocks(8).\n"
+        let configuration = RedsocksConfiguration(settings, user: options.user, group: options.group, former: other)
         return ProxyFiles.Content(
-            configuration: Array(note.utf8) + configuration.encoded,
+            configuration: Array(note.utf8) + configuration.encoded + (other?.foreign ?? []),
             noProxy: NoProxyList.encode(settings.noProxy)
         )
     }
@@ -313,4 +346,8 @@ actor Proxy {
             throw ServiceError(error.pluginError, hasBegun: false)
         }
     }
+}
+
+extension Array {
+    fileprivate var nonEmpty: Self? { isEmpty ? nil : self }
 }

@@ -48,6 +48,24 @@ struct SupervisorPowerTests {
         }
     }
 
+    @Test(arguments: [false, true])
+    func `an inhibitor is named before anything is stopped, also with force`(force: Bool) async {
+        await Bench.run(target: Self.two) { bench in
+            bench.host.inhibited = "blocked by apt (upgrades\nthe system), process 7 of user 0"
+            let error = try await bench.refusal { try await $0.powerOff(force: force, requestID: nil) }
+            #expect(error.code == .busy)
+            #expect(error.retryAfter != nil)
+            let reason = "blocked by apt (upgrades the system), process 7 of user 0"
+            #expect(error.message == "The device cannot power off: \(reason)")
+            #expect(bench.engine.calls == [])
+            #expect(bench.host.calls == [])
+            #expect(!TestFile.exists(bench.lockPath(1)), "the locks are given back")
+            bench.host.inhibited = nil
+            try await bench.answer { try await $0.powerOff(force: force, requestID: nil) }
+            #expect(bench.host.calls == ["power.power-off"])
+        }
+    }
+
     @Test func `a shutdown asks for a power-off`() async {
         await Bench.run(target: Self.two) { bench in
             try await bench.answer { try await $0.powerOff(force: false, requestID: nil) }

@@ -72,7 +72,7 @@ final class FakeHost: HostOperations, @unchecked Sendable {
         _ parameters: Operation.Parameters,
         requestID: String?
     ) async throws(HostOperationError) -> Operation.Reply {
-        requestIDs.append(requestID)
+        if Operation.name != PowerStatus.name { requestIDs.append(requestID) }
         let reply = try await answer(Operation.name, parameters.json)
         do throws(PluginError) {
             return try Operation.Reply(json: reply)
@@ -81,7 +81,17 @@ final class FakeHost: HostOperations, @unchecked Sendable {
         }
     }
 
+    /// Who holds off a shutdown.
+    var inhibited: String?
+    /// How often that was asked for before an operation of power; not among `calls`.
+    private(set) var inhibitionQueries = 0
+
     private func answer(_ name: String, _ parameters: JSONObject) async throws(HostOperationError) -> JSONObject {
+        if name == PowerStatus.name, !calls.contains(where: [PowerReboot.name, PowerPowerOff.name].contains) {
+            inhibitionQueries += 1
+            guard let inhibited else { return ["preparing": "none"] }
+            return ["preparing": "none", "inhibited": .string(inhibited)]
+        }
         calls.append(name)
         requests.append("\(name) \(JSONValue.object(parameters).text)")
         onCall(name)

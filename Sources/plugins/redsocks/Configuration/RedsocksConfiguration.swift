@@ -26,6 +26,8 @@ struct RedsocksConfiguration: Hashable {
         var entries: [Entry]
         /// Where it begins, from 1; 0 for what comes from no file.
         var line = 0
+        /// What stands in the file, with its comments; empty for what comes from no file.
+        var text: [UInt8] = []
 
         /// Of a key that is given twice, redsocks takes the last.
         func entry(_ key: String) -> Entry? { entries.last { $0.key.isExactly(key) } }
@@ -44,7 +46,7 @@ struct RedsocksConfiguration: Hashable {
         var state = ParserState()
         while let token = try Self.next(&tokenizer, state) {
             do throws(RedsocksSyntaxError.Kind.Failure) {
-                try state.take(token, tokenizer.line)
+                try state.take(token, tokenizer.line, text, tokenizer.range)
             } catch {
                 throw RedsocksSyntaxError(kind: error.kind, line: tokenizer.line)
             }
@@ -71,25 +73,31 @@ struct RedsocksConfiguration: Hashable {
     private struct ParserState {
         var sections: [Section] = []
         /// A name whose brace has not come yet.
-        var name: (text: String, line: Int)?
+        var name: (text: String, line: Int, start: Int)?
+        /// Where the section that is open began.
+        var start = 0
         var section: Section?
         var key: String?
         var value: (bytes: [UInt8], line: Int)?
 
         mutating func take(
             _ token: RedsocksTokenizer.Token,
-            _ line: Int
+            _ line: Int,
+            _ text: [UInt8],
+            _ range: Range<Int>
         ) throws(RedsocksSyntaxError.Kind.Failure) {
             switch token {
-            case .word(let word): try take(word, line)
+            case .word(let word): try take(word, line, range)
             case .open:
                 guard section == nil else { throw .init(.sectionInSection) }
                 guard let name else { throw .init(.sectionWithoutName) }
                 section = Section(name: name.text, entries: [], line: name.line)
+                start = name.start
                 self.name = nil
             case .close:
-                guard let section else { throw .init(.nothingToClose) }
+                guard var section else { throw .init(.nothingToClose) }
                 guard key == nil else { throw .init(.missingSemicolon) }
+                section.text = Array(text[start..<range.upperBound])
                 sections.append(section)
                 self.section = nil
             case .assign:
@@ -106,10 +114,14 @@ struct RedsocksConfiguration: Hashable {
             }
         }
 
-        private mutating func take(_ word: [UInt8], _ line: Int) throws(RedsocksSyntaxError.Kind.Failure) {
+        private mutating func take(
+            _ word: [UInt8],
+            _ line: Int,
+            _ range: Range<Int>
+        ) throws(RedsocksSyntaxError.Kind.Failure) {
             if section == nil {
                 guard name == nil else { throw .init(.nameWithoutSection) }
-                name = (String(decoding: word, as: UTF8.self), line)
+                name = (String(decoding: word, as: UTF8.self), line, range.lowerBound)
             } else if key == nil {
                 key = String(decoding: word, as: UTF8.self)
             } else {

@@ -20,6 +20,9 @@ struct RedsocksTokenizer {
     /// Of the token that comes next or was the last, from 1.
     private(set) var line = 1
     private var nextLine = 1
+    private var start = 0
+    /// Where the token that came last stands in the text.
+    var range: Range<Int> { start..<index }
 
     init(_ text: [UInt8]) {
         bytes = text[..<((text.lastIndex(of: UInt8(ascii: "\n")) ?? -1) + 1)]
@@ -31,6 +34,7 @@ struct RedsocksTokenizer {
         while true {
             skipSpace()
             line = nextLine
+            start = index
             guard let byte = peek() else { return nil }
             switch byte {
             case UInt8(ascii: "\""):

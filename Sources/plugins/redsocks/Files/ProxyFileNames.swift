@@ -22,6 +22,7 @@ struct ProxyFileNames: Sendable, Hashable {
         var path: String { "\(folder)/\(name)" }
         var candidate: String { ".\(name).candidate" }
         var former: String { ".\(name).former" }
+        var kept: String { ".\(name).kept" }
     }
 
     let configuration: Name

@@ -13,6 +13,9 @@ import SupervisorPluginAPI
 ///   It is written after the former files are saved and before the first is replaced, and removed when the change is
 ///   confirmed. A process that finds it restores the former files: the new ones were never reported to be in effect.
 ///
+/// When the proxy is cleared, sections that somebody else wrote into redsocks.conf are kept in a file with the ending `.kept`,
+/// which the next proxy takes up. It says nothing by itself, so nothing rolls it back.
+///
 /// The former files are renamed back, so that their owner, mode and bytes are as they were; a note that says that there was
 /// a file, without a `.former` of it, is of a restore that has been through.
 struct ProxyFiles: ~Copyable {
@@ -20,6 +23,8 @@ struct ProxyFiles: ~Copyable {
     struct Content: Hashable {
         var configuration: [UInt8]?
         var noProxy: [UInt8]?
+        /// With no configuration: what is to be kept of the former one until there is one again.
+        var kept: [UInt8]?
     }
 
     /// What the note says.
@@ -71,6 +76,11 @@ struct ProxyFiles: ~Copyable {
         return ProxyFiles(names, configurations, lists)
     }
 
+    /// What was kept of a redsocks.conf that is gone.
+    func kept() throws(SystemCallError) -> [UInt8]? { try configurations.read(names.configuration.kept) }
+
+    func forgetKept() { try? configurations.remove(names.configuration.kept) }
+
     func tryLock() throws(SystemCallError) -> Bool { try configurations.tryLock() }
 
     func current() throws(SystemCallError) -> Content {
@@ -88,6 +98,7 @@ struct ProxyFiles: ~Copyable {
             if let bytes = content.configuration {
                 try configurations.write(bytes, as: names.configuration.candidate)
             }
+            if let bytes = content.kept { try configurations.write(bytes, as: names.configuration.kept) }
             if let bytes = content.noProxy { try lists.write(bytes, as: names.noProxy.candidate) }
         } catch {
             discard()

@@ -5,11 +5,14 @@ import LinuxSupport
 /// One directory whose files are replaced whole: written beside, synced, renamed.
 ///
 /// Everything goes through one descriptor, so a directory that is swapped meanwhile does not matter. Files are readable by
-/// their owner and, where this process may give them away, by one group.
+/// their owner and, where this process may give them away, by one group. In a directory with the set-group-ID bit that is
+/// the directory's group, without any right to give files away.
 struct ReplacedFiles: ~Copyable {
     let path: String
     private let descriptor: Int32
     private let group: gid_t?
+    /// Whether new files get the directory's group.
+    private let inheritsGroup: Bool
 
     private static let sizeLimit = 256 << 10
 
@@ -17,6 +20,8 @@ struct ReplacedFiles: ~Copyable {
         self.path = path
         self.descriptor = descriptor
         self.group = group
+        var status = stat()
+        inheritsGroup = fstat(descriptor, &status) == 0 && status.st_mode & S_ISGID != 0
     }
 
     /// nil where there is no such directory and `creates` is false.
@@ -86,7 +91,7 @@ struct ReplacedFiles: ~Copyable {
         do throws(SystemCallError) {
             try Descriptor.writeAll(bytes, to: file, path(of: name))
             // Group first: the mode must never open the file to another group.
-            let isShared = group.map { fchown(file, uid_t.max, $0) == 0 } ?? false
+            let isShared = inheritsGroup || group.map { fchown(file, uid_t.max, $0) == 0 } ?? false
             guard fchmod(file, isShared ? 0o640 : 0o600) == 0 else { throw SystemCallError("write", path(of: name)) }
             guard fsync(file) == 0 else { throw SystemCallError("write", path(of: name)) }
         } catch {

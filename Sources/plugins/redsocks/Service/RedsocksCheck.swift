@@ -29,6 +29,16 @@ struct RedsocksCheck: Sendable {
         )
     }
 
+    /// Whether redsocks knows what stands in the file: false if it ended with a status of its own other than 0. Blocks the
+    /// thread.
+    func knows(_ path: String, isCancelled: () -> Bool = { false }) throws(PluginError) -> Bool {
+        let (status, _) = try spawn(["-t", "-c", path], isCancelled)
+        guard status & 0x7F == 0 else {
+            throw PluginError(.failed, "\(program) was ended by signal \(status & 0x7F)", source: program)
+        }
+        return status == 0
+    }
+
     /// A complaint without secrets and in one line, or nothing where one is too short to be replaced.
     private static func shown(_ output: [UInt8], _ secrets: [String]) -> String? {
         var text = output

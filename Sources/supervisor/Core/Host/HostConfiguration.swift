@@ -23,6 +23,7 @@ struct HostConfiguration: Sendable, Hashable {
         if let login = proxy.login { json["login"] = .string(login) }
         if let password = proxy.password { json["password"] = .string(password) }
         if !proxy.noProxy.isEmpty { json["noProxy"] = .array(proxy.noProxy.map(JSONValue.string)) }
+        if let dns = proxy.dns { json["dns"] = .string(dns) }
         return .object(json)
     }
 }

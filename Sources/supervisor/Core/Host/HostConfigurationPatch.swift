@@ -5,7 +5,8 @@ import LinuxSupport
 /// What PATCH /v1/device/host-config asks for: a JSON merge over what is set.
 ///
 /// What is absent stays. In `proxy` a given field replaces that field and null removes it; `proxy` null or {} is no proxy,
-/// and so is a proxy of which nothing is left. Unknown members are ignored: a `proxy` of nothing else changes nothing.
+/// and so is a proxy of which nothing is left. An unknown member of `network` or `proxy` is an error: its writer meant
+/// something by it.
 /// `hostname` null or "" is the device's default. A value that exists is valid by itself, whatever it is merged into.
 struct HostConfigurationPatch: Sendable, Hashable {
     enum Proxy: Sendable, Hashable {
@@ -24,12 +25,13 @@ struct HostConfigurationPatch: Sendable, Hashable {
     var proxy = Proxy.unchanged
     var hostname = Name.unchanged
 
-    private static let members = ["ip", "port", "type", "login", "password", "noProxy"]
+    private static let members = ["ip", "port", "type", "login", "password", "noProxy", "dns"]
 
     /// Throws `invalidArgument` that names the field and never shows a value.
     init(_ body: JSONObject) throws(SupervisorError) {
         guard let network = body["network"] else { return }
         guard let network = network.objectValue else { throw Self.error("network", "an object") }
+        try Self.refuseUnknown(in: network, "network", ["proxy", "hostname"])
         if let value = network["proxy"] { proxy = try Self.proxy(value) }
         if let value = network["hostname"] { hostname = try Self.hostname(value) }
     }
@@ -44,16 +46,37 @@ struct HostConfigurationPatch: Sendable, Hashable {
         return .given(hostname.text)
     }
 
+    /// Names the member as far as it is short and plain: it comes from outside.
+    private static func refuseUnknown(
+        in object: JSONObject,
+        _ path: String,
+        _ known: [String]
+    ) throws(SupervisorError) {
+        for member in object where !known.contains(where: { $0.utf8.elementsEqual(member.name.utf8) }) {
+            let name = String(
+                decoding: member.name.utf8.prefix(64).map { (0x20..<0x7F).contains($0) ? $0 : 0x3F },
+                as: UTF8.self
+            )
+            let list = known.joined(separator: ", ")
+            throw SupervisorError(.invalidArgument, "\(path).\(name) is unknown, allowed: \(list)")
+        }
+    }
+
     private static func proxy(_ value: JSONValue) throws(SupervisorError) -> Proxy {
         if value.isNull { return .none }
         guard let object = value.objectValue else { throw error("network.proxy", "an object or null") }
         if object.isEmpty { return .none }
+        try refuseUnknown(in: object, "network.proxy", members)
         var patch: JSONObject = [:]
         for name in members {
             guard let value = object[name] else { continue }
-            patch[name] = name == "port" ? try port(value) : value
+            switch name {
+            case "port": patch[name] = try port(value)
+            // No resolver is none, whether there is a proxy or not.
+            case "dns": patch[name] = value.boolValue == false ? .null : value
+            default: patch[name] = value
+            }
         }
-        guard !patch.isEmpty else { return .unchanged }
         // Any valid proxy shows what is wrong with a field by itself.
         let sample: JSONObject = ["type": "socks5", "ip": "192.0.2.1", "port": 1080]
         _ = try settings(sample.merging(patch, removing: false))

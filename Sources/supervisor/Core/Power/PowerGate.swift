@@ -17,6 +17,14 @@ struct PowerGate: Sendable {
             case .powerOff: "shutdown"
             }
         }
+
+        /// Completes "cannot …".
+        var verb: String {
+            switch self {
+            case .reboot: "reboot"
+            case .powerOff: "power off"
+            }
+        }
     }
 
     enum Phase: String, Sendable, Hashable {

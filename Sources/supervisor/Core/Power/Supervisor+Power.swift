@@ -81,6 +81,7 @@ extension Supervisor {
     /// Waits for what is under way, and takes the locks of all applications or none.
     private func enterForPower(force: Bool) async -> PowerGate.Event {
         do throws(SupervisorError) {
+            let isTold = try await refuseWhileInhibited()
             do throws(SupervisorError) {
                 try await requireDisk(within: force ? DiskWatch.shortPatience : DiskWatch.patience)
             } catch {
@@ -91,10 +92,34 @@ extension Supervisor {
             }
             try await enterAllGates(force: force)
             power.hold(try await takeLocks(of: power.entered, force: force))
+            // Whatever has come while we waited for gates and locks: no application is stopped yet.
+            if isTold { try await refuseWhileInhibited() }
             return .entered
         } catch {
             return .failed(Self.engineError(error))
         }
+    }
+
+    /// Throws `busy` where the host would refuse because a program holds it off. `force` is for the locks of applications: as
+    /// with logind, it does not override what another program of the host asks for. A host that does not say is asked for the
+    /// operation itself. Returns whether it says.
+    @discardableResult
+    private func refuseWhileInhibited() async throws(SupervisorError) -> Bool {
+        guard parts.host.provides(PowerStatus.name), let kind = power.state?.kind else { return false }
+        let reply: PowerStatus.Reply
+        do throws(HostOperationError) {
+            reply = try await parts.host.call(PowerStatus.self, EmptyPayload(), requestID: power.requestID)
+        } catch {
+            logger.info("Not known whether a program inhibits the \(kind.apiText): \(error)", metadata: power.metadata)
+            return false
+        }
+        guard let inhibited = reply.inhibited else { return true }
+        // It comes from a program on the host, by way of a plugin.
+        let reason = String(
+            decoding: inhibited.utf8.prefix(1000).map { $0 < 0x20 || $0 == 0x7F ? 0x20 : $0 },
+            as: UTF8.self
+        )
+        throw SupervisorError(.busy, "The device cannot \(kind.verb): \(reason)", retryAfter: 15)
     }
 
     private func enterAllGates(force: Bool) async throws(SupervisorError) {
