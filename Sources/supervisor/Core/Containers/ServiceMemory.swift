@@ -9,6 +9,9 @@ struct ServiceMemory: Sendable {
     /// The container of a service that the engine failed to start. It stays the first one until one has started.
     private var failedToStart: [ServiceKey: String] = [:]
 
+    /// The journal says once that applications share the space for their locks.
+    var hasWarnedOfSharedLocks = false
+
     init(boot: BootMemory) {
         self.boot = boot
         savedBoot = boot
