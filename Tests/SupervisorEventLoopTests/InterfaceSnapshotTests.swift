@@ -31,7 +31,8 @@ import Testing
     @Test(
         "Interfaces of containers, virtual machines and VPNs are not the device's",
         arguments: [
-            "lo", "docker0", "br-0123456789ab", "balena0", "veth12ab", "tun0", "resin-vpn", "resin0", "supervisor0", "virbr0",
+            "lo", "docker0", "br-0123456789ab", "balena0", "veth12ab", "tun0", "resin-vpn", "resin0", "supervisor0",
+            "virbr0",
             "podman0",
             "cni-podman0", "cni0",
         ]
