@@ -20,6 +20,7 @@ import Testing
             ([interface("eth0", 2, ["192.168.0.1", "192.168.0.2"])], "192.168.0.1 192.168.0.2"),
             ([interface("eth0", 2, ["192.168.0.1"]), interface("eth1", 3, ["192.168.0.1"])], "192.168.0.1"),
             ([interface("eth0", 2, ["192.168.0.1"], isUp: false), interface("eth1", 3, [])], ""),
+            ([interface("br-lan", 2, ["10.0.0.1"]), interface("br-1234", 3, ["10.0.0.2"])], "10.0.0.1 10.0.0.2"),
             ([interface("lan-docker", 2, ["10.0.0.1"]), interface("br0", 3, ["10.0.0.2"])], "10.0.0.1 10.0.0.2"),
         ]
     )
@@ -30,7 +31,8 @@ import Testing
     @Test(
         "Interfaces of containers, virtual machines and VPNs are not the device's",
         arguments: [
-            "lo", "docker0", "br-1234", "balena0", "veth12ab", "tun0", "resin-vpn", "resin0", "supervisor0", "virbr0",
+            "lo", "docker0", "br-0123456789ab", "balena0", "veth12ab", "tun0", "resin-vpn", "resin0", "supervisor0",
+            "virbr0",
             "podman0",
             "cni-podman0", "cni0",
         ]

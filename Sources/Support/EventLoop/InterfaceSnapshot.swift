@@ -74,9 +74,16 @@ public struct InterfaceSnapshot: Sendable, Hashable {
 
     private static func isInternal(_ name: String) -> Bool {
         let prefixes = [
-            "docker", "br-", "balena", "veth", "tun", "resin", AppBridge.prefix, "virbr", "podman", "cni",
+            "docker", "balena", "veth", "tun", "resin", AppBridge.prefix, "virbr", "podman", "cni",
         ]
-        return name == "lo" || prefixes.contains { name.hasPrefix($0) }
+        return name == "lo" || isNetworkBridge(name) || prefixes.contains { name.hasPrefix($0) }
+    }
+
+    /// Docker calls the bridge of a network `br-` and 12 hexadecimal digits. Other names, such as br-lan, are the host's.
+    private static func isNetworkBridge(_ name: String) -> Bool {
+        let digits = name.utf8.dropFirst(3)
+        return name.utf8.starts(with: "br-".utf8) && digits.count == 12
+            && digits.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
     }
 }
 

@@ -9,6 +9,9 @@ public enum ContainerLabel {
     public static let release = "io.supervisor.release-id"
     /// The configuration's digest: if it differs from the target's, the container is recreated.
     public static let configuration = "io.supervisor.config"
+    /// A number, higher than that of every container of the service that was there when this one was made. No clock tells
+    /// which is the successor: a device without a battery begins in the past.
+    public static let generation = "io.supervisor.generation"
     /// On a container of an application with several services.
     public static let multiService = "io.supervisor.multi-service"
     /// On a container or network that was made only to see whether the engine accepts it.

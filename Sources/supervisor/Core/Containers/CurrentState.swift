@@ -9,8 +9,9 @@ package struct CurrentState: Sendable, Hashable {
         package var image: String
         package var imageID: String
         package var state: ContainerState
-        /// When it was made, in seconds since 1970; 0 where that is not known.
-        package var created: Int64
+        /// Of two containers of a service the one with the higher number was made later. 0 where that is not known, of a
+        /// container of an earlier version.
+        package var generation: Int
         package var health: ContainerHealth
         /// The networks that it is on, by the engine's name, with their ids as far as the engine reports them.
         package var networks: [String: String]
@@ -23,7 +24,7 @@ package struct CurrentState: Sendable, Hashable {
             image: String,
             imageID: String,
             state: ContainerState,
-            created: Int64 = 0,
+            generation: Int = 0,
             health: ContainerHealth = .none,
             networks: [String: String] = [:]
         ) {
@@ -34,7 +35,7 @@ package struct CurrentState: Sendable, Hashable {
             self.image = image
             self.imageID = imageID
             self.state = state
-            self.created = created
+            self.generation = generation
             self.health = health
             self.networks = networks
         }
@@ -56,7 +57,7 @@ package struct CurrentState: Sendable, Hashable {
         }
     }
 
-    /// As the engine lists them, the newest first.
+    /// As the engine lists them, which is by a clock that may have been set: their order means nothing.
     package var instances: [Instance]
     package var networks: [Network]
     /// The engine's names of volumes of ours.
@@ -104,18 +105,12 @@ package struct CurrentState: Sendable, Hashable {
     /// Containers of a service that live and were there when `successor` was made: what hands over to it. One that came
     /// later was to succeed it, and is no longer wanted.
     ///
-    /// Of two that were made within one second the engine lists the newer one first.
+    /// Of those of which it is not known, each counts as one that was there: it stays until the other says that it may go.
     func predecessors(of successor: Instance) -> [Instance] {
-        var isOlder = false
-        return instances.filter { instance in
-            guard instance.id != successor.id else {
-                isOlder = true
-                return false
-            }
-            let wasThere =
-                instance.created == successor.created
-                ? isOlder || instance.created == 0 : instance.created < successor.created
-            return wasThere && instance.key == successor.key && instance.state.isAlive
+        instances.filter { instance in
+            instance.id != successor.id && instance.key == successor.key && instance.state.isAlive
+                && (instance.generation < successor.generation || instance.generation == 0
+                    || successor.generation == 0)
                 && !rejected.contains(instance.digest)
         }
     }
@@ -138,7 +133,7 @@ extension CurrentState.Instance {
             image: container.image,
             imageID: container.imageID,
             state: container.state,
-            created: container.created,
+            generation: container.labels[ContainerLabel.generation].flatMap { Int($0) }.map { max($0, 0) } ?? 0,
             health: container.health,
             networks: container.networks
         )

@@ -125,6 +125,7 @@ extension Supervisor {
         let host = try await hostAddress(service.composition, of: app.id)
         var specification = builder().specification(app: app, service: service, host: host)
         if let image { specification.image = image }
+        specification.labels[ContainerLabel.generation] = String(nextGeneration(of: key))
         let directories = parts.directories
         // The engine refuses a container whose directories are missing.
         try await onWorker { try directories.ensure(key) }
@@ -145,6 +146,12 @@ extension Supervisor {
             )
         )
         return id
+    }
+
+    private func nextGeneration(of key: ServiceKey) -> Int {
+        let generations = instances.lazy.filter { $0.key == key }.map(\.generation)
+        let (next, isTooLarge) = (generations.max() ?? 0).addingReportingOverflow(1)
+        return isTooLarge ? 0 : next
     }
 
     /// Makes a container under the first of the names that is not taken.
