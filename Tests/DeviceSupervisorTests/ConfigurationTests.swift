@@ -142,7 +142,7 @@ import UnitFile
             """
         )
         let file = "\(root.path)/etc/device-supervisor.conf"
-        #expect(configuration.sources.count == 14)
+        #expect(configuration.sources.count == 15)
         #expect(configuration.sources["[Supervisor] StateDirectory"]?.map(\.description) == ["\(file):2"])
         let search = configuration.sources["[Plugins] SearchPath"]?.map(\.line) ?? []
         #expect(search.count == 2 && search[1] == search[0] + 1, "a list has all of its lines")

@@ -392,9 +392,9 @@ def test_an_app_id_that_is_none_is_refused(device: Supervisor, container: str, p
 
 @pytest.mark.parametrize("text", ["1000001.0", "1.000001e6", "10000010e-1", "1000001.000e0"])
 def test_a_whole_number_is_one_however_it_is_written(device: Supervisor, container: str, text: str) -> None:
-    for body in (b'{"appId":%s}', b'\xef\xbb\xbf{"appId":%s}'):
-        answer = device.api("POST", "/v1/restart", body % text.encode(), headers=[("Content-Type", JSON)])
-        assert answer.status == 200, answer
+    body = f'{{"appId":{text}}}'.encode()
+    answer = device.api("POST", "/v1/restart", body, headers=[("Content-Type", JSON)])
+    assert answer.status == 200, answer
 
 
 @pytest.mark.parametrize("path", ["/v1/restart", "/v1/purge"])

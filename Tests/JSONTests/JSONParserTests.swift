@@ -76,7 +76,7 @@ import Testing
         ("1 2", "nothing but white space may follow the value", 2),
         ("[]]", "nothing but white space may follow the value", 2),
         ("{}\0", "nothing but white space may follow the value", 2),
-        ("\u{FEFF}\u{FEFF}{}", "expected a value", 3),
+        ("\u{FEFF}{}", "a byte order mark is not allowed", 0),
         ("\u{A0}1", "expected a value", 0),
         ("\u{C}1", "expected a value", 0),
         ("/**/1", "expected a value", 0),

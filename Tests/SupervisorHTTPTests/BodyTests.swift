@@ -35,12 +35,13 @@ import Testing
     }
 
     @Test(
-        "An appId is an integer literal, or a string, of digits only",
+        "An appId is a whole number, or a string of digits only",
         arguments: [
             (#"{"appId":2167}"#, 2167), (#"{"appId":"2167"}"#, 2167), (#"{"appId":0}"#, 0), (#"{"appId":"007"}"#, 7),
             (#"{"appId":9223372036854775807}"#, .max),
-            (#"{"appId":-1}"#, nil), (#"{"appId":"-1"}"#, nil), (#"{"appId":"+1"}"#, nil), (#"{"appId":1.0}"#, nil),
-            (#"{"appId":1e3}"#, nil), (#"{"appId":" 1"}"#, nil), (#"{"appId":""}"#, nil), (#"{"appId":"0x1"}"#, nil),
+            (#"{"appId":-1}"#, nil), (#"{"appId":"-1"}"#, nil), (#"{"appId":"+1"}"#, nil), (#"{"appId":1.0}"#, 1),
+            (#"{"appId":1e3}"#, 1000), (#"{"appId":1.5}"#, nil), (#"{"appId":1e300}"#, nil), (#"{"appId":" 1"}"#, nil),
+            (#"{"appId":""}"#, nil), (#"{"appId":"0x1"}"#, nil),
             (#"{"appId":"\u0661"}"#, nil), (#"{"appId":9223372036854775808}"#, nil), (#"{"appId":true}"#, nil),
             (#"{"appId":null}"#, nil), (#"{"appId":[1]}"#, nil), (#"{"appid":1}"#, nil), ("{}", nil), ("", nil),
         ] as [(String, Int64?)]

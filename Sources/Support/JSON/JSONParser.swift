@@ -18,7 +18,7 @@ struct JSONParser {
         guard bytes.count <= limits.size else {
             throw failure("the input is longer than \(limits.size) bytes", at: max(0, limits.size))
         }
-        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { offset = 3 }
+        guard !bytes.starts(with: [0xEF, 0xBB, 0xBF]) else { throw failure("a byte order mark is not allowed") }
         skipWhiteSpace()
         let value = try parseValue(depth: 0)
         skipWhiteSpace()

@@ -16,7 +16,7 @@ extension JSONValue {
     /// Parses one JSON text as RFC 8259 defines it; anything but white space after it is an error.
     ///
     /// Where the RFC leaves a choice:
-    /// - The text is UTF-8. A byte order mark before it, which editors write, is ignored (RFC 8259, section 8.1). Overlong forms, encoded surrogates and truncated sequences are
+    /// - The text is UTF-8 without a byte order mark. Overlong forms, encoded surrogates and truncated sequences are
     ///   refused, never repaired.
     /// - Two members of one object with the same name are refused. Names are the same if their code units are, so é
     ///   composed and é decomposed are two names.
@@ -31,6 +31,13 @@ extension JSONValue {
     /// Parses one JSON text in UTF-8.
     public init(parsing text: String, limits: Limits = Limits()) throws(JSONParseError) {
         try self.init(parsing: text.utf8, limits: limits)
+    }
+
+    /// Parses the JSON text of a file that people write: a byte order mark before it, which some editors write, is ignored (RFC
+    /// 8259, section 8.1). Lines and columns of errors are those after it.
+    public init(parsingFile bytes: [UInt8], limits: Limits = Limits()) throws(JSONParseError) {
+        let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+        try self.init(parsing: bytes.starts(with: mark) ? bytes[mark.count...] : bytes[...], limits: limits)
     }
 
     /// The input, or so much of it that it is seen to be too long: a sequence need not have an end.

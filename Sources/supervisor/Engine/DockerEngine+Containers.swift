@@ -72,6 +72,7 @@ extension DockerEngine {
         return id
     }
 
+    @discardableResult
     public func start(container id: String) async throws(EngineError) -> Bool {
         let name = try EngineName(id, of: "container")
         let target = EnginePath(["containers", name.text, "start"])

@@ -66,7 +66,10 @@ struct InventoryTests {
     }
 
     @Test func `what happens while the engine lists is newer than its list`() {
-        var inventory = Self.inventory(Self.container("a", Self.main, .running), Self.container("b", Self.other, .running))
+        var inventory = Self.inventory(
+            Self.container("a", Self.main, .running),
+            Self.container("b", Self.other, .running)
+        )
         let before = [Self.container("a", Self.main, .running), Self.container("b", Self.other, .running)]
         let mark = inventory.beginListing()
         inventory.setState(of: "a", to: .exited)

@@ -101,4 +101,10 @@ struct SupervisorTargetTests {
             #expect(bench.engine.images == ["app:2"])
         }
     }
+
+    @Test func `a byte order mark before a target is no part of it`() throws {
+        let text = Array(Sample.document(service: "").utf8)
+        var parser = TargetParser()
+        #expect(try parser.parse([0xEF, 0xBB, 0xBF] + text).target == parser.parse(text).target)
+    }
 }

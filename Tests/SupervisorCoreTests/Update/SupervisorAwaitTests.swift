@@ -53,7 +53,7 @@ struct SupervisorAwaitTests {
         bench.engine.images = ["app:1", "app:2", "app:3"]
         await bench.start(target: target("app:1", operation, "c1"))
         if operation == .start {
-            _ = await bench.call { try await $0.stop(AppID(1), force: false) }; await bench.settle()
+            _ = bench.call { try await $0.stop(AppID(1), force: false) }; await bench.settle()
         }
         let waits = Waits()
         let wait: @Sendable () -> Void = {
@@ -148,7 +148,8 @@ struct SupervisorAwaitTests {
         await bench.advance(.seconds(100))
     }
 
-    @Test(arguments: Operation.allCases, Change.allCases)
+    /// One after the other: each runs an operation as often as it waits, and others are about times.
+    @Test(.serialized, arguments: Operation.allCases, Change.allCases)
     func `whatever happens while an operation waits, no lock is broken and the target runs in the end`(
         operation: Operation,
         change: Change

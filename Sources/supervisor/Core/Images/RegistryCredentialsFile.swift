@@ -31,7 +31,7 @@ struct RegistryCredentialsFile: Sendable {
         guard let bytes = try read() else { return nil }
         let document: JSONValue
         do throws(JSONParseError) {
-            document = try JSONValue(parsing: bytes, limits: .init(size: Self.limit))
+            document = try JSONValue(parsingFile: bytes, limits: .init(size: Self.limit))
         } catch {
             throw problem("is damaged: \(error)")
         }

@@ -38,7 +38,7 @@ extension Composition {
             guard parts[0].isAbsolutePath, parts[0].utf8.count <= 4096, parts[0].utf8.allSatisfy({ $0 < 0x80 }) else {
                 throw TargetError(
                     place: service.path(of: "tmpfs"),
-                    reason: "\(entry.cut(toBytes: 100)) is not an absolute path of ASCII characters"
+                    reason: "\(entry.shortened(to: 100)) is not an absolute path of ASCII characters"
                 )
             }
             try TargetMember.refuseReserved(parts[0], at: service.path(of: "tmpfs"))
@@ -71,7 +71,7 @@ extension TargetMember {
         guard value.isKeyword, allowed.contains(value) else {
             throw TargetError(
                 place: path,
-                reason: "\(value.cut(toBytes: 100)) is not one of \(allowed.joined(separator: ", "))"
+                reason: "\(value.shortened(to: 100)) is not one of \(allowed.joined(separator: ", "))"
             )
         }
         return value
@@ -178,7 +178,7 @@ extension TargetMember {
             throw TargetError(
                 place: path,
                 reason:
-                    "\(value.cut(toBytes: 100)) is not one of no, always, unless-stopped, on-failure, on-failure:COUNT"
+                    "\(value.shortened(to: 100)) is not one of no, always, unless-stopped, on-failure, on-failure:COUNT"
             )
         }
     }
@@ -234,7 +234,7 @@ extension TargetMember {
         guard !reserved.contains(names) else {
             throw TargetError(
                 place: path,
-                reason: "\(target.cut(toBytes: 100)) is reserved for the supervisor: /data, /tmp/balena, /tmp/resin"
+                reason: "\(target.shortened(to: 100)) is reserved for the supervisor: /data, /tmp/balena, /tmp/resin"
             )
         }
     }

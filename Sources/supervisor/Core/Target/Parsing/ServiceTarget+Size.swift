@@ -10,7 +10,7 @@ extension ServiceTarget {
             let size = name.utf8.count + 1 + value.utf8.count
             guard size < Self.stringLimit else {
                 throw TargetError(
-                    place: "\(path).environment.\(name.cut(toBytes: 100))",
+                    place: "\(path).environment.\(name.shortened(to: 100))",
                     reason: "the variable has \(size) bytes with its name and =; \(Self.stringLimit - 1) are allowed"
                 )
             }

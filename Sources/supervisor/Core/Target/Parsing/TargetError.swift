@@ -1,3 +1,5 @@
+import LinuxSupport
+
 /// Where a target state is wrong.
 struct TargetError: Error, Sendable, Hashable, CustomStringConvertible {
     /// Line and column, or the path of the member, such as "apps.2167.services.1.image".
@@ -6,20 +8,17 @@ struct TargetError: Error, Sendable, Hashable, CustomStringConvertible {
 
     /// Both are cut to a bearable size: they quote what was written.
     init(place: String, reason: String) {
-        self.place = place.cut(toBytes: 500)
-        self.reason = reason.cut(toBytes: 400)
+        self.place = place.shortened(to: 500)
+        self.reason = reason.shortened(to: 400)
     }
 
     var description: String { place.isEmpty ? reason : "\(place): \(reason)" }
 }
 
 extension String {
-    /// At most that many bytes, cut between scalars; what is cut ends with "…".
-    func cut(toBytes limit: Int) -> String {
-        guard utf8.count > limit else { return self }
-        var end = utf8.index(utf8.startIndex, offsetBy: limit)
-        while end > utf8.startIndex, utf8[end] & 0xC0 == 0x80 { end = utf8.index(before: end) }
-        return String(self[..<end]) + "…"
+    /// The text, or where it has more than `limit` bytes its beginning, cut between scalars, and "…".
+    func shortened(to limit: Int) -> String {
+        utf8.count > limit ? cut(toBytes: limit) + "…" : self
     }
 
     /// Whether it is made of some ASCII characters at most, as words are that we know. Others are compared with none: String

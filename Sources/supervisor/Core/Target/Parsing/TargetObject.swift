@@ -7,7 +7,7 @@ struct TargetObject {
 
     /// A name that is long is cut: a path is to be read.
     func path(of name: String) -> String {
-        let name = name.cut(toBytes: 100)
+        let name = name.shortened(to: 100)
         return path.isEmpty ? name : "\(path).\(name)"
     }
 
@@ -31,7 +31,7 @@ struct TargetObject {
         for (name, member) in members where !name.isKeyword || !known.contains(name) {
             throw TargetError(
                 place: member.path,
-                reason: "\(name.cut(toBytes: 100)) is not one of \(known.joined(separator: ", "))"
+                reason: "\(name.shortened(to: 100)) is not one of \(known.joined(separator: ", "))"
             )
         }
     }

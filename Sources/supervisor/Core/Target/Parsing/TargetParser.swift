@@ -20,7 +20,7 @@ struct TargetParser {
     mutating func parse(_ bytes: [UInt8]) throws(TargetError) -> (target: TargetState, json: JSONValue) {
         let json: JSONValue
         do throws(JSONParseError) {
-            json = try JSONValue(parsing: bytes, limits: .init(depth: 32, size: 4 << 20))
+            json = try JSONValue(parsingFile: bytes, limits: .init(depth: 32, size: 4 << 20))
         } catch {
             throw TargetError(place: "line \(error.line), column \(error.column)", reason: error.reason)
         }
@@ -333,14 +333,14 @@ struct TargetParser {
                 let allowed = UpdateStrategy.allCases.map(\.rawValue).joined(separator: ", ")
                 throw TargetError(
                     place: "\(path).labels.\(strategy)",
-                    reason: "\(value.cut(toBytes: 100)) is not one of \(allowed)"
+                    reason: "\(value.shortened(to: 100)) is not one of \(allowed)"
                 )
             }
             let timeout = prefix + "update.handover-timeout"
             if let value = service.labels[timeout], !Self.isNumber(value, in: 0...86_400_000) {
                 throw TargetError(
                     place: "\(path).labels.\(timeout)",
-                    reason: "expected whole milliseconds from 0 to 86400000, found \(value.cut(toBytes: 100))"
+                    reason: "expected whole milliseconds from 0 to 86400000, found \(value.shortened(to: 100))"
                 )
             }
         }
@@ -348,7 +348,7 @@ struct TargetParser {
         if let value = service.labels[label], !Self.isNumber(value, in: 1...3600) {
             throw TargetError(
                 place: "\(path).labels.\(label)",
-                reason: "expected whole seconds from 1 to 3600, found \(value.cut(toBytes: 100))"
+                reason: "expected whole seconds from 1 to 3600, found \(value.shortened(to: 100))"
             )
         }
     }
