@@ -59,7 +59,6 @@ BAD_TARGETS = [
     pytest.param("{}", "apps", id="no apps"),
     pytest.param(broken("apps", []), "apps", id="apps is an array"),
     pytest.param(broken(f"apps/{target.APP}", "x"), f"apps.{target.APP}", id="an app is a string"),
-    pytest.param(broken("apps/abc", {}), "apps.abc", id="an app id that is none"),
     pytest.param(broken(f"apps/{target.APP}/commit", 5), "commit", id="a commit of another type"),
     pytest.param(broken(f"apps/{target.APP}/services", None), "services", id="no services"),
     pytest.param(broken(f"{SERVICE}/image", None), "image", id="no image"),

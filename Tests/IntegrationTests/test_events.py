@@ -102,8 +102,8 @@ def test_an_update_is_told_from_the_download_to_its_end(
     running.write_target(target.app(image=image.reference, release="b"))
     running.wait_settled(release="b", deadline=40)
     wanted = [
-        "target.changed", "download.began", "download.progress", "download.done", "container.stopped",
-        "container.removed", "container.created", "container.started", "update.succeeded",
+        "target.changed", "download.began", "download.progress", "download.done", "container.created",
+        "container.stopped", "container.started", "container.removed", "update.succeeded",
     ]  # fmt: skip
     events.wait_for(lambda: in_order(wanted, names(events.lines)))
     told = [json.loads(line) for line in events.lines]

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from harness import target
+from harness.engine import Engine
 from harness.supervisor import Supervisor
 from harness.waiting import wait_until
 
@@ -38,6 +39,16 @@ def networked(request: pytest.FixtureRequest, supervisor: Supervisor) -> Supervi
     supervisor.start()
     supervisor.wait_settled(release="a")
     return supervisor
+
+
+def test_an_engine_bridge_of_another_name_has_the_api(bridged: Engine, new_engine, new_supervisor) -> None:
+    engine = new_engine(bridge="brx0")
+    supervisor = new_supervisor(engine, settings={"API": {"Interfaces": "lo docker0 apps"}})
+    supervisor.write_target(target.app(network_mode="bridge"))
+    supervisor.start()
+    container = supervisor.wait_settled(release="a")
+    supervisor.logged("API on brx0")
+    assert engine.shell(container["Id"], wget("/ping")) == "OK"
 
 
 def test_ping_from_inside_says_ok(networked: Supervisor) -> None:

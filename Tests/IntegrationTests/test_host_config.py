@@ -129,7 +129,6 @@ BAD: list[tuple[Any, str]] = [
     (proxy(ip='a"; } base { daemon = on; } redsocks { ip = "b'), "ip"),
     (proxy(ip="proxy.example.com/path"), "ip"),
     (proxy(ip="http://proxy"), "ip"),
-    (proxy(ip="proxy_name"), "ip"),
     (proxy(ip="{"), "ip"),
     (proxy(ip=10), "ip"),
     # proxy: port

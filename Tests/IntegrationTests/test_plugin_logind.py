@@ -111,14 +111,14 @@ def test_a_block_inhibitor_is_named(bus: SystemBus, user: User, as_root: bool) -
     with Plugin("logind", environment=bus.environment, wrap=wrap) as plugin:
         error = refusal(plugin)
         assert error.reason == "busy" and error.retryable, error
-        assert error.message.startswith(f"cannot reboot: blocked by apt (upgrades the system), process {os.getpid()} of")
+        assert error.message.startswith(f"cannot reboot: blocked by apt: upgrades the system, process {os.getpid()} of")
         assert "player" not in (error.message + (error.detail or "")), error
         # logind lets root ignore root's inhibitors; then it is the plugin that refuses.
         assert error.source == (None if as_root else "org.freedesktop.DBus.Error.AccessDenied"), error
         assert bus.calls == []
         status = plugin.call("power.status")
         assert status["preparing"] == "none"
-        assert status["inhibited"].startswith(f"blocked by apt (upgrades the system), process {os.getpid()} of"), status
+        assert status["inhibited"].startswith(f"blocked by apt: upgrades the system, process {os.getpid()} of"), status
         assert "player" not in status["inhibited"]
         os.close(held)
         wait_until(lambda: plugin.call("power.status") == {"preparing": "none"}, 5, "no one blocks any more")

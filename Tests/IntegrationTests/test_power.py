@@ -64,7 +64,7 @@ def test_a_lock_refuses_it_and_nothing_is_stopped(powered: Powered, kind: str, o
 @pytest.mark.parametrize("body", [None, {"force": True}])
 @pytest.mark.parametrize("kind, operation", KINDS)
 def test_an_inhibitor_is_named_and_nothing_is_stopped(powered: Powered, kind: str, operation: str, body: object) -> None:
-    who = "blocked by apt (upgrades the system), process 7 of user 0"
+    who = "blocked by apt: upgrades the system, process 7 of user 0"
     powered.logind.script({"power.status": [{"reply": {"preparing": "none", "inhibited": who}}]})
     before = powered.supervisor.settled(release="a")
     answer = powered.power(kind, body)

@@ -114,7 +114,8 @@ def test_labels_of_ours_that_an_image_has_are_overridden(supervisor: Supervisor,
     assert supervisor.api("POST", "/v1/restart", {"appId": target.APP}).status == 200
     after = supervisor.wait_settled(release="a")
     assert after["Id"] != before["Id"]
-    assert after["Config"]["Labels"] == before["Config"]["Labels"]
+    generation = {"io.supervisor.generation": "2"}
+    assert after["Config"]["Labels"] == {**before["Config"]["Labels"], **generation}
     supervisor.write_target(target.app(release="b", image="claims:1", stop_grace_period="1s"))
     supervisor.wait_settled(release="b")
     assert len(engine.containers()) == 1, "nothing is made twice, nothing is left"

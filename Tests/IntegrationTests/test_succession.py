@@ -48,8 +48,7 @@ def test_a_release_that_the_engine_refuses_leaves_the_former_one_running(
         supervisor.logged("is good", 15)
     supervisor.write_target(target.app(release="b", labels=labels, stop_grace_period="1s", **REFUSED[what]))
     wait_until(lambda: failed(supervisor), 20, "the update has failed")
-    wait_until(lambda: supervisor.settled(release="a"), 20, "the former release runs")
-    after = supervisor.settled(release="a")
+    after = wait_until(lambda: supervisor.settled(release="a"), 20, "the former release runs")
     assert after["Id"] == before["Id"], "it is the very same container"
     assert failed(supervisor)["update_error"]
     supervisor.write_target(target.app(release="c", labels=labels, stop_grace_period="1s"))

@@ -46,6 +46,10 @@ import Testing
         #expect(names(["apps"]) == ["supervisor1", "supervisor0"])
         #expect(names(["supervisor0", "apps", "lo"]) == ["supervisor0", "supervisor1", "lo"])
         #expect(ListenPlan.targets(interfaces: ["apps"], present: [Self.lo, Self.docker]) == [])
+        let other = NetworkInterface(name: "br0", index: 77, isUp: true)
+        let named = ListenPlan.targets(interfaces: ["lo", "docker0"], present: [Self.lo, other], engineBridge: "br0")
+        #expect(named.map(\.name) == ["lo", "br0"])
+        #expect(ListenPlan.targets(interfaces: ["lo"], present: [Self.lo, other], engineBridge: "br0").count == 1)
     }
 
     @Test(

@@ -43,10 +43,10 @@ struct InhibitorTests {
         let blockers = [Self.inhibitor("shutdown"), Self.inhibitor("sleep:shutdown", who: "backup", why: "runs")]
         let error = Power.refusal(of: .reboot, blockers: blockers, source: "a.B")
         #expect(error?.reason == .busy)
-        #expect(error?.message == "cannot reboot: blocked by apt (upgrades), process 42 of user 0 and 1 more")
+        #expect(error?.message == "cannot reboot: blocked by apt: upgrades, process 42 of user 0 and 1 more")
         #expect(
-            error?.detail == "shutdown block: apt (upgrades), process 42 of user 0; "
-                + "sleep:shutdown block: backup (runs), process 42 of user 0"
+            error?.detail == "shutdown block: apt: upgrades, process 42 of user 0; "
+                + "sleep:shutdown block: backup: runs, process 42 of user 0"
         )
         #expect(error?.source == "a.B")
         #expect(Power.refusal(of: .reboot, blockers: [], source: nil) == nil)

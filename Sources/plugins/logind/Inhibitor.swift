@@ -37,7 +37,7 @@ struct Inhibitor: Sendable, Hashable {
 
     /// For people. What a program says about itself is cut, and kept on one line.
     var description: String {
-        let reason = why.isEmpty ? "" : " (\(Self.line(why)))"
+        let reason = why.isEmpty ? "" : ": \(Self.line(why))"
         return "\(who.isEmpty ? "a program" : Self.line(who))\(reason), process \(process) of user \(user)"
     }
 

@@ -227,14 +227,14 @@ actor Proxy {
         _ kept: [UInt8]?
     ) -> ProxyFiles.Content {
         // Of a file that cannot be read nothing can be kept.
-        let other = (former.configuration ?? kept).flatMap { try? RedsocksConfiguration(parsing: $0) }
-        guard let settings else {
-            return ProxyFiles.Content(kept: former.configuration == nil ? nil : other.flatMap(\.foreign.nonEmpty))
-        }
+        let other = former.configuration.flatMap { try? RedsocksConfiguration(parsing: $0) }
+        guard let settings else { return ProxyFiles.Content(kept: other.flatMap(\.foreign.nonEmpty)) }
+        // Nothing of what was kept is ours, whatever port it is on.
+        let foreign = former.configuration == nil ? kept : other?.foreign
         let note = "// Written by the supervisor, which keeps other sections and keys. See redsocks(8).\n"
         let configuration = RedsocksConfiguration(settings, user: options.user, group: options.group, former: other)
         return ProxyFiles.Content(
-            configuration: Array(note.utf8) + configuration.encoded + (other?.foreign ?? []),
+            configuration: Array(note.utf8) + configuration.encoded + (foreign ?? []),
             noProxy: NoProxyList.encode(settings.noProxy)
         )
     }

@@ -197,6 +197,7 @@ actor Daemon {
         parts.configuration = { self.assumeIsolated { $0.configurationReport } }
         // The code for working with a plugin is no longer needed, as after the start.
         parts.onIdle = { clinux_forget_code() }
+        parts.onEngineBridge = { name in self.assumeIsolated { $0.server?.engineBridgeChanged(name) } }
         return parts
     }
 

@@ -28,6 +28,9 @@ public struct SupervisorParts: Sendable {
     public var configuration: @Sendable () -> JSONValue = { [] }
     /// Called on the event loop when a plugin has been ended because it was not needed for a while.
     public var onIdle: @Sendable () -> Void = {}
+    /// Called on the event loop with the bridge of the engine's own network whenever the engine has been connected to; nil
+    /// where it names none.
+    public var onEngineBridge: @Sendable (String?) -> Void = { _ in }
 
     public init(
         engine: any ContainerEngine,

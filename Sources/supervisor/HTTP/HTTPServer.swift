@@ -75,6 +75,12 @@ public final class HTTPServer {
         listeners.update(present: interfaces.interfaces)
     }
 
+    /// The engine has named the bridge of its own network: containers on it reach the API there, where the interface `docker0`
+    /// is wanted.
+    public func engineBridgeChanged(_ name: String?) {
+        listeners.update(engineBridge: name)
+    }
+
     /// Takes over everything but the port. Connections of an interface that is no longer served end with the request
     /// that they are at.
     public func apply(_ settings: HTTPServerSettings) {

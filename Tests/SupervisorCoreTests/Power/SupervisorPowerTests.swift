@@ -51,11 +51,11 @@ struct SupervisorPowerTests {
     @Test(arguments: [false, true])
     func `an inhibitor is named before anything is stopped, also with force`(force: Bool) async {
         await Bench.run(target: Self.two) { bench in
-            bench.host.inhibited = "blocked by apt (upgrades\nthe system), process 7 of user 0"
+            bench.host.inhibited = "blocked by apt: upgrades\nthe system, process 7 of user 0"
             let error = try await bench.refusal { try await $0.powerOff(force: force, requestID: nil) }
             #expect(error.code == .busy)
             #expect(error.retryAfter != nil)
-            let reason = "blocked by apt (upgrades the system), process 7 of user 0"
+            let reason = "blocked by apt: upgrades the system, process 7 of user 0"
             #expect(error.message == "The device cannot power off: \(reason)")
             #expect(bench.engine.calls == [])
             #expect(bench.host.calls == [])

@@ -21,7 +21,7 @@ struct UpdatePlannerConvergenceTests {
         mutating func perform(_ step: UpdateStep) {
             switch step {
             case .download(_, let image): state.images.insert(image)
-            case .refresh(_, let image): state.imagesToRefresh.remove(image)
+            case .refresh(let key, _): state.servicesToRefresh.remove(key)
             case .remove(_, let ids), .retire(_, let ids): state.instances.removeAll { ids.contains($0.id) }
             case .makeWay(_, let ids, let removing):
                 if removing { state.instances.removeAll { ids.contains($0.id) } } else { stop(ids) }

@@ -74,9 +74,9 @@ package struct CurrentState: Sendable, Hashable {
     package var handedOver: Set<ServiceKey>
     /// Digests of containers of releases that were rolled back.
     package var rejected: Set<String>
-    /// Names of wanted images that are there, and that their registry is to be asked for once more: a new release may have
-    /// pushed another content under the same tag.
-    package var imagesToRefresh: Set<String> = []
+    /// Services whose image is there, and whose registry is to be asked for it once more: a new release may have pushed
+    /// another content under the same tag.
+    package var servicesToRefresh: Set<ServiceKey> = []
 
     package init(
         instances: [Instance] = [],

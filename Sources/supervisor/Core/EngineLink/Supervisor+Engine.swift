@@ -46,6 +46,7 @@ extension Supervisor {
                 "Connected to \(information.name) \(information.version), API \(information.apiVersion), at \(settings.engineSocket)"
             )
             publish(.engineConnected(name: information.name, version: information.version))
+            findEngineBridge()
             requestCheck()
             findCrashLoops()
             // What ended just before the stream was up may still be listed as running: the list is read again a second
@@ -113,6 +114,15 @@ extension Supervisor {
         default: return
         }
         if !isOurDoing { requestCheckSoon() }
+    }
+
+    /// docker calls its own network `bridge`, and names the interface: `docker0`, `balena0` or what it was started with. podman
+    /// names none in this interface.
+    private func findEngineBridge() {
+        own { supervisor in
+            guard let networks = try? await supervisor.parts.engine.networks(label: nil) else { return }
+            supervisor.parts.onEngineBridge(networks.first { $0.name == "bridge" }?.bridge)
+        }
     }
 
     private func isStoppedForGood(_ key: ServiceKey) -> Bool {

@@ -120,7 +120,7 @@ extension Supervisor {
         current.images.insert(service.image)
         // What is rolled back to is the release that was good, not what its tag stands for by now.
         let isRolledBack = target?[app.id].map { $0.release != app.release } ?? false
-        if !isRolledBack, hasToRefresh(app, service, image) { current.imagesToRefresh.insert(service.image) }
+        if !isRolledBack, hasToRefresh(app, service, image) { current.servicesToRefresh.insert(key) }
         // A name that somebody else has given to another image meanwhile says nothing of the release.
         if images.idOfRelease(.init(app: app.id, image: service.image), release: app.release) == image.id,
             let index = desired.services.lastIndex(where: { $0.key == key })

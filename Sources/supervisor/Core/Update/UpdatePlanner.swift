@@ -120,7 +120,7 @@ private struct Planning {
         guard !there.isEmpty else {
             if !imageIsThere {
                 plan.downloads.append(.download(key, image: service.image))
-            } else if current.imagesToRefresh.contains(service.image) {
+            } else if current.servicesToRefresh.contains(key) {
                 plan.downloads.append(.refresh(key, image: service.image))
             } else if hasAllParts(service), mayStart(service) {
                 plan.additions.append(.install(key))
@@ -131,7 +131,7 @@ private struct Planning {
             return
         }
         guard let kept = keeper(of: there, for: service) else { return succeed(service, there, imageIsThere) }
-        if current.imagesToRefresh.contains(service.image) {
+        if current.servicesToRefresh.contains(key) {
             plan.downloads.append(.refresh(key, image: service.image))
         }
         let others = there.filter { $0.id != kept.id }
@@ -186,7 +186,7 @@ private struct Planning {
             case .killThenDownload, .downloadThenKill, .handOver:
                 plan.downloads.append(.download(key, image: service.image))
             }
-        } else if current.imagesToRefresh.contains(service.image) {
+        } else if current.servicesToRefresh.contains(key) {
             plan.downloads.append(.refresh(key, image: service.image))
         } else if there.contains(where: isOnChangedNetwork) {
             // See `changeNetworks`.

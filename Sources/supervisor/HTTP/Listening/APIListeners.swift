@@ -22,6 +22,7 @@ final class APIListeners {
     private let port: UInt16
     private var interfaces: [String]
     private var present: [NetworkInterface] = []
+    private var engineBridge: String?
     private var listeners: [String: Listener] = [:]
     private var retry: Scheduled<Void>?
     private var isStopped = false
@@ -40,6 +41,11 @@ final class APIListeners {
         listeners.compactMapValues { listener in
             if case .open(_, let channel) = listener { channel.localAddress } else { nil }
         }
+    }
+
+    func update(engineBridge: String?) {
+        self.engineBridge = engineBridge
+        reconcile()
     }
 
     func update(interfaces: [String]? = nil, present: [NetworkInterface]? = nil) {
@@ -65,7 +71,7 @@ final class APIListeners {
     // MARK: Opening and closing
 
     private func reconcile() {
-        let wanted = isStopped ? [] : ListenPlan.targets(interfaces: interfaces, present: present)
+        let wanted = isStopped ? [] : ListenPlan.targets(interfaces: interfaces, present: present, engineBridge: engineBridge)
         // Closing one may come back here before the next one's turn: each is looked up when it is.
         for name in Array(listeners.keys) {
             guard let listener = listeners[name] else { continue }

@@ -11,15 +11,18 @@ enum ListenPlan {
         var index: UInt32?
     }
 
-    /// - Parameter interfaces: as the configuration names them.
+    /// - Parameters:
+    ///   - interfaces: as the configuration names them.
+    ///   - engineBridge: the bridge that the engine names as its own, which `docker0` stands for.
     /// - Returns: one target per interface that is there, in the order of the configuration; those that "apps" covers
     ///   in the order of `present`.
-    static func targets(interfaces: [String], present: [NetworkInterface]) -> [Target] {
+    static func targets(interfaces: [String], present: [NetworkInterface], engineBridge: String? = nil) -> [Target] {
         if interfaces.contains("*") { return [Target(name: "*", index: nil)] }
         var targets: [Target] = []
         for name in interfaces {
             for interface in present {
-                guard name == "apps" ? isApplicationBridge(interface.name) : name == interface.name else { continue }
+                let isNamed = name == interface.name || name == "docker0" && interface.name == engineBridge
+                guard name == "apps" ? isApplicationBridge(interface.name) : isNamed else { continue }
                 let target = Target(name: interface.name, index: interface.index)
                 if !targets.contains(target) { targets.append(target) }
             }
