@@ -34,7 +34,7 @@ struct InhibitorTests {
     @Test func whatAProgramSaysOfItselfStaysOnOneShortLine() {
         let long = String(repeating: "x", count: 5000)
         let text = Self.inhibitor("shutdown", who: "a\nb\u{1B}[31m", why: long).description
-        #expect(text.hasPrefix("a b [31m (xxx"))
+        #expect(text.hasPrefix("a b [31m: xxx"))
         #expect(text.utf8.count < 300)
         #expect(Self.inhibitor("shutdown", who: "", why: "").description == "a program, process 42 of user 0")
     }

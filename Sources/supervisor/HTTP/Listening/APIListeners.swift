@@ -71,7 +71,8 @@ final class APIListeners {
     // MARK: Opening and closing
 
     private func reconcile() {
-        let wanted = isStopped ? [] : ListenPlan.targets(interfaces: interfaces, present: present, engineBridge: engineBridge)
+        let wanted =
+            isStopped ? [] : ListenPlan.targets(interfaces: interfaces, present: present, engineBridge: engineBridge)
         // Closing one may come back here before the next one's turn: each is looked up when it is.
         for name in Array(listeners.keys) {
             guard let listener = listeners[name] else { continue }
