@@ -69,7 +69,7 @@ def test_an_inhibitor_is_named_and_nothing_is_stopped(powered: Powered, kind: st
     before = powered.supervisor.settled(release="a")
     answer = powered.power(kind, body)
     is_error_object(answer, 503)
-    assert who in answer.text and int(answer.headers["retry-after"]) > 0
+    assert who in answer.text and int(answer.header("Retry-After")) > 0
     after = powered.supervisor.settled(release="a")
     assert (after["Id"], after["State"]["StartedAt"]) == (before["Id"], before["State"]["StartedAt"])
     assert powered.asked() == []

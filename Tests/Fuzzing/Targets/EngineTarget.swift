@@ -34,7 +34,7 @@ struct EngineTarget: FuzzTarget {
         let entries = (try? JSONValue(parsing: content))?.arrayValue ?? []
         let containers = entries.compactMap { try? EngineContainer(listed: $0) }
         var inventory = Inventory()
-        inventory.replace(containers: containers)
+        inventory.replace(containers: containers, since: inventory.beginListing())
         for app in inventory.apps {
             _ = inventory.containers(of: app)
             for instance in inventory.instances(of: app) { _ = inventory.isShared(instance.key, with: "x") }
