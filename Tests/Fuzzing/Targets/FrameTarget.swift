@@ -38,10 +38,17 @@ struct FrameTarget: FuzzTarget {
         var splitter = FrameSplitter()
         let size = max(1, Int(first))
         var start = bytes.startIndex
-        while start < bytes.endIndex {
+        // A plugin that writes something else is ended at its first line of it.
+        var isBroken = false
+        while start < bytes.endIndex, !isBroken {
             let end = min(bytes.endIndex, start + size * 16)
             splitter.append(bytes[start..<end]) { line in
-                if case .success(let line) = line, let frame = try? Frame(parsing: line) { take(frame) }
+                guard !isBroken else { return }
+                if case .success(let line) = line, let frame = try? Frame(parsing: line) {
+                    take(frame)
+                } else {
+                    isBroken = true
+                }
             }
             start = end
         }
