@@ -459,7 +459,7 @@ def test_our_plugins_pass(name: str, led: Path, tmp_path: Path) -> None:
     (tmp_path / "redsocks.conf").write_text("")
     result = check(binary(f"supervisor-plugin-{name}"), f"--name={name}", *PLUGINS[name](tmp_path))
     only_named = {f"operation.{operation}{suffix}" for suffix in ("", ".arguments") for operation in (
-        "power.reboot", "power.power-off", "hostname.set", "proxy.set", "proxy.clear",
+        "power.reboot", "power.power-off", "hostname.set", "proxy.set", "proxy.clear", "storage.lock-space",
     )}  # fmt: skip
     passes(result, skipped=only_named)
 
