@@ -253,13 +253,13 @@ extension Supervisor {
             if error.code == .failed { memory.failedToStart(key, container: id) }
             throw error
         }
+        inventory.setState(of: id, to: .running)
         await containerRuns(key, id)
         logger.notice("Started the container", metadata: metadata(key, id))
     }
 
     private func containerRuns(_ key: ServiceKey, _ id: String) async {
         memory.started(key, container: id, endsByItself: endsByItself(key))
-        inventory.setState(of: id, to: .running)
         await saveBootMemory()
     }
 

@@ -68,22 +68,14 @@ extension Supervisor {
         for network in wanted {
             let blocks = network.subnets.compactMap { AddressBlock(subnet: $0.subnet) }
             for other in all where !replaced.contains(other.id) {
-                guard
-                    let taken = other.subnets.first(where: { text in
-                        AddressBlock(subnet: text).map { block in blocks.contains { $0.overlaps(block) } } == true
-                    })
-                else { continue }
+                guard let taken = other.firstSubnet(overlapping: blocks) else { continue }
                 throw SupervisorError(
                     .failed,
                     "the network \(app.engineName(network.name)) cannot be changed: its addresses overlap with \(taken) of the "
                         + "network \(other.name)"
                 )
             }
-            let overlapsFormer = former.contains { old in
-                old.subnets.contains { text in
-                    AddressBlock(subnet: text).map { block in blocks.contains { $0.overlaps(block) } } == true
-                }
-            }
+            let overlapsFormer = former.contains { $0.firstSubnet(overlapping: blocks) != nil }
             try await tryOut(app, network, withAddresses: !overlapsFormer)
         }
     }
@@ -122,6 +114,15 @@ extension Supervisor {
             }
         } catch {
             logger.error("A former network could not be restored: \(error)", metadata: ["app-id": "\(app)"])
+        }
+    }
+}
+
+extension EngineNetwork {
+    fileprivate func firstSubnet(overlapping blocks: [AddressBlock]) -> String? {
+        subnets.first { text in
+            guard let subnet = AddressBlock(subnet: text) else { return false }
+            return blocks.contains { $0.overlaps(subnet) }
         }
     }
 }
