@@ -12,7 +12,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_RUNS ?=
 FUZZ ?=
 
-.PHONY: help setup build release deb units-check run demo demo-check test unit-test integration-test fuzz measure bench fresh-deb device board \
+.PHONY: help setup build release deb units-check run fleet fleet-check demo demo-check test unit-test integration-test fuzz measure bench fresh-deb device board \
 	device-test format lint clean
 
 help: ## show this list
@@ -39,6 +39,17 @@ run: ## a virtual device that runs all of it and a demo app, in the foreground; 
 	@scripts/setup deb device
 	@$(MAKE) --no-print-directory fresh-deb
 	@scripts/device run
+
+fleet: ## the fleet service and three virtual devices that it commands, in the foreground; Ctrl-C ends it
+	@scripts/first-run
+	@scripts/setup deb device fleet
+	@$(MAKE) --no-print-directory fresh-deb
+	@scripts/fleet
+
+fleet-check: ## the same, non-interactively: commands the devices, exits 0 or 1
+	@scripts/setup deb device fleet
+	@$(MAKE) --no-print-directory fresh-deb
+	@scripts/fleet --check
 
 demo: ## the supervisor alone with the demo app, without packages and systemd; Ctrl-C ends and cleans up
 	@scripts/setup demo
