@@ -8,7 +8,7 @@ struct Configuration: Sendable, Hashable {
 
     /// Identity, target and flags are kept here, the API key among them.
     var stateDirectory: String
-    /// Holds `control.sock`.
+    /// Holds `control.sock` and `api.sock`.
     var runtimeDirectory: String
 
     // MARK: [Device]
@@ -25,6 +25,8 @@ struct Configuration: Sendable, Hashable {
     var maxConnections: Int
     /// Whether GET /ping asks for the API key.
     var pingRequiresKey: Bool
+    /// The user whose programs, besides root's, may use `api.sock`.
+    var uplinkUser: String
     /// What clients are given as the version of the supervisor.
     var reportedVersion: String
 
@@ -81,6 +83,7 @@ extension Configuration {
             ("[Supervisor] RuntimeDirectory", old.runtimeDirectory != new.runtimeDirectory),
             ("[Device] UUID", old.uuid != new.uuid),
             ("[API] Port", old.port != new.port),
+            ("[API] UplinkUser", old.uplinkUser != new.uplinkUser),
             // That another engine is there by now is no change of the configuration.
             ("[Engine] Socket", old.engineSocket != new.engineSocket && !isSocketFoundAnew),
             ("[Applications] DataDirectory", old.dataDirectory != new.dataDirectory),

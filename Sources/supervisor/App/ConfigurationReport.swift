@@ -48,6 +48,7 @@ struct ConfigurationReport {
             ("API", "Interfaces", configuration.interfaces.joined(separator: " ")),
             ("API", "MaxConnections", "\(configuration.maxConnections)"),
             ("API", "PingRequiresKey", configuration.pingRequiresKey ? "yes" : "no"),
+            ("API", "UplinkUser", configuration.uplinkUser),
             ("API", "ReportedVersion", configuration.reportedVersion),
             ("Engine", "Socket", configuration.engineSocket),
             ("Applications", "Target", configuration.target),
