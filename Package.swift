@@ -181,6 +181,13 @@ let package = Package(
         plugin("led", ["LinuxSupport", "CLinux"]),
         plugin("tcp-ping", ["LinuxSupport", "CLinux"]),
         plugin("storage", ["LinuxSupport"]),
+        plugin(
+            "uplink",
+            [
+                "CLinux", "JSON", "LinuxSupport", "NameResolution", "NATSClient", "NATSKeys", "SupervisorEventLoop",
+                "SupervisorPorts", "UnitFile", "UnixHTTP", nioHTTP, nioSSL,
+            ] + nio
+        ),
         program(
             "supervisor-plugin-check",
             "plugins/check",

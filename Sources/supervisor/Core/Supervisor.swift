@@ -33,6 +33,7 @@ public actor Supervisor: DeviceAPI {
 
     // What the user chose, and what plugins say.
     var heartbeat: Heartbeat
+    var cloudLink = CloudLink()
 
     // The current activity.
     var progress = UpdateProgress()

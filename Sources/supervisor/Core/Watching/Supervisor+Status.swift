@@ -114,6 +114,7 @@ extension Supervisor {
             "locks": locks,
             "power": power.json(at: now),
             "connectivity": connectivity,
+            "uplink": uplink,
         ]
     }
 

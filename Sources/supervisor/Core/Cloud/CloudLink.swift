@@ -1,0 +1,23 @@
+import HostOperations
+import JSON
+
+/// The remote service, as the uplink reports it.
+struct CloudLink {
+    /// nil while no uplink is connected.
+    private(set) var state: UplinkState?
+
+    /// Returns whether it differs from before.
+    mutating func set(_ state: UplinkState) -> Bool {
+        defer { self.state = state }
+        return self.state != state
+    }
+
+    /// The uplink is gone.
+    mutating func forget() { state = nil }
+
+    /// null where there is no uplink, or none has connected.
+    func json(isProvided: Bool) -> JSONValue {
+        guard isProvided, let state else { return .null }
+        return .object(state.json)
+    }
+}

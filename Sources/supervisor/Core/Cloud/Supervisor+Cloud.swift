@@ -1,0 +1,41 @@
+import HostOperations
+import JSON
+import Logging
+
+/// What passes between the core and the uplink: the state of the connection, and reports of the device.
+extension Supervisor {
+    /// An uplink has connected: it needs to know who the device is.
+    func uplinkIsReady() async {
+        let report = CloudReport.Parameters(
+            uuid: identity.uuid,
+            deviceType: identity.deviceType,
+            state: [
+                "os_version": .string(identity.osVersion),
+                "supervisor_version": .string(settings.reportedVersion),
+                "ip_address": .string(parts.addresses()),
+                "api_port": .integer(Int64(settings.apiPort)),
+            ]
+        )
+        do throws(HostOperationError) {
+            _ = try await parts.host.call(CloudReport.self, report, requestID: nil)
+        } catch {
+            logger.warning("The uplink was not informed about the device: \(error)")
+        }
+    }
+
+    func uplinkChanged(_ parameters: JSONObject) {
+        guard let new = try? UplinkState(json: parameters) else {
+            return logger.warning("A plugin sent \(UplinkState.changedNotification) without its state")
+        }
+        let former = cloudLink.state
+        guard cloudLink.set(new) else { return }
+        if former?.isRegistered != new.isRegistered || former?.isConnected != new.isConnected {
+            let server = new.server ?? "no server"
+            logger.info(
+                "The device is \(new.isRegistered ? "registered with" : "not registered with") \(server)\(new.isConnected ? " and connected" : "")"
+            )
+        }
+    }
+
+    var uplink: JSONValue { cloudLink.json(isProvided: parts.host.provides(UplinkStatus.name)) }
+}
