@@ -77,16 +77,20 @@ class Uplink:
     # ---- the process
 
     def start(self, environment: dict[str, str] | None = None) -> None:
-        command = [executable("uplink"), "--config", self.config_file, "--socket", self.socket]
+        # Under its name it has the right owner from the first moment, as a socket of systemd has.
+        made = self.socket.with_suffix(".new")
+        made.unlink(missing_ok=True)
+        command = [executable("uplink"), "--config", self.config_file, "--socket", made]
         self.process = Process(command, self.log_file, environment)
 
         def listens() -> bool:
             assert self.process and self.process.running, f"the uplink has ended:\n{self.log}"
-            return self.socket.exists()
+            return made.exists()
 
         wait_until(listens, 10, "the uplink listens")
-        os.chown(self.socket, 0, self.supervisor.user.gid)
-        self.socket.chmod(0o660)
+        os.chown(made, 0, self.supervisor.user.gid)
+        made.chmod(0o660)
+        made.rename(self.socket)
 
     def stop(self) -> None:
         if self.process:
