@@ -36,6 +36,7 @@ import UnitFile
                     engineSocket: "\(root.path)/docker.sock",
                     engineSocketIsGiven: false,
                     target: "/var/lib/device-supervisor/apps.json",
+                    cloudTarget: "/var/lib/supervisor-uplink/target/target.json",
                     dataDirectory: "/var/lib/device-supervisor/data",
                     lockDirectory: "/run/device-supervisor-locks",
                     pollInterval: .seconds(60),
@@ -134,6 +135,7 @@ import UnitFile
             Socket=/e.sock
             [Applications]
             Target=/t.json
+            CloudTarget=/c.json
             DataDirectory=/d
             LockDirectory=/l
             PollIntervalSec=1min 30s
@@ -144,7 +146,7 @@ import UnitFile
             """
         )
         let file = "\(root.path)/etc/device-supervisor.conf"
-        #expect(configuration.sources.count == 16)
+        #expect(configuration.sources.count == 17)
         #expect(configuration.sources["[Supervisor] StateDirectory"]?.map(\.description) == ["\(file):2"])
         let search = configuration.sources["[Plugins] SearchPath"]?.map(\.line) ?? []
         #expect(search.count == 2 && search[1] == search[0] + 1, "a list has all of its lines")
@@ -166,6 +168,7 @@ import UnitFile
                     engineSocket: "/e.sock",
                     engineSocketIsGiven: true,
                     target: "/t.json",
+                    cloudTarget: "/c.json",
                     dataDirectory: "/d",
                     lockDirectory: "/l",
                     pollInterval: .seconds(90),

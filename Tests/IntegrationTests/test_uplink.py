@@ -14,6 +14,7 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from harness.cloud import Answer, Bus, BusClient, Call, Cloud, authority, certificate
+from harness import target as targets
 from harness.supervisor import Supervisor
 from harness.uplink import TOKEN, Uplink
 from harness.waiting import wait_until
@@ -374,3 +375,117 @@ def test_many_at_once_are_answered(connected: Uplink, caller: BusClient) -> None
     answers = dict(caller.receive() for _ in range(100))
     assert set(answers) == inboxes
     assert {answer["status"] for answer in answers.values() if answer} <= {200, 503}
+
+
+# ---- the target
+
+
+def source(supervisor: Supervisor) -> str:
+    return supervisor.control_json("/control/status")["update"]["targetSource"]
+
+
+def wants(uplink: Uplink, release: str) -> None:
+    """The service wants this release from now on."""
+    state = {"local": targets.state(targets.app(release=release)), "dependent": {"apps": {}, "devices": {}}}
+    uplink.wanted = Answer(200, state, {"ETag": f'W/"{release}"'})
+
+
+def test_the_services_target_replaces_the_files(
+    supervisor: Supervisor, new_uplink: Callable[..., Uplink]
+) -> None:
+    supervisor.write_target(targets.app(release="a"))
+    uplink = new_uplink()
+    uplink.start()
+    supervisor.start()
+    uplink.wait_status(registered=True, connected=True)
+    wait_until(lambda: uplink.polls, 5, "the service is asked")
+    supervisor.wait_settled(release="a")
+    assert source(supervisor) == "file", "the service has not named a target yet"
+    wants(uplink, "b")
+    assert uplink.bus
+    client = BusClient(uplink.bus)
+    client.publish(subject(uplink, "poke"), b"")
+    supervisor.wait_settled(release="b")
+    assert source(supervisor) == "cloud"
+    # What is changed in the file does not count meanwhile.
+    supervisor.write_target(targets.app(release="a"))
+    count = len(uplink.polls)
+    supervisor.update()
+    wait_until(lambda: len(uplink.polls) > count, 5, "an update asks the service first")
+    assert uplink.polls[-1].headers["if-none-match"] == 'W/"b"'
+    supervisor.wait_settled(release="b")
+    # After a start without the service, too.
+    uplink.stop()
+    supervisor.restart()
+    supervisor.wait_settled(release="b")
+    assert source(supervisor) == "cloud"
+
+
+def test_a_target_that_is_wrong_changes_nothing(supervisor: Supervisor, new_uplink: Callable[..., Uplink]) -> None:
+    supervisor.write_target(targets.app(release="a"))
+    uplink = new_uplink()
+    wants(uplink, "b")
+    uplink.start()
+    supervisor.start()
+    supervisor.wait_settled(release="b")
+    for wrong in (
+        Answer(200, {"local": {"apps": {"x": {}}}}),
+        Answer(200, {"nothing": 1}),
+        Answer(200, []),
+        Answer(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{"),
+        Answer(500),
+    ):
+        uplink.wanted = wrong
+        count = len(uplink.polls)
+        supervisor.update()
+        wait_until(lambda: len(uplink.polls) > count, 5, "the service is asked")
+        supervisor.wait_settled(release="b")
+    wants(uplink, "a")
+    supervisor.update()
+    supervisor.wait_settled(release="a")
+
+
+def test_a_device_that_leaves_keeps_what_runs(supervisor: Supervisor, new_uplink: Callable[..., Uplink]) -> None:
+    supervisor.write_target(targets.app(release="a"))
+    uplink = new_uplink()
+    wants(uplink, "b")
+    uplink.start()
+    supervisor.start()
+    container = supervisor.wait_settled(release="b")
+    assert uplink.ctl("disconnect").returncode == 0
+    wait_until(lambda: source(supervisor) == "file", 10, "the file counts again")
+    assert not (uplink.target_folder / "target.json").exists()
+    kept = json.loads(supervisor.target_file.read_text())
+    assert targets.commit("b") in json.dumps(kept)
+    supervisor.restart()
+    assert supervisor.wait_settled(release="b")["Id"] == container["Id"], "nothing is recreated"
+
+
+def test_a_service_of_protocol_v3_is_understood(supervisor: Supervisor, new_uplink: Callable[..., Uplink]) -> None:
+    uplink = new_uplink()
+    uuid = "0123456789abcdef0123456789abcdef"
+    supervisor.settings.setdefault("Device", {})["UUID"] = uuid
+    supervisor.write_config()
+    local = targets.state(targets.app(release="a"))
+    ((app_id, app),) = local["apps"].items()
+    services = {}
+    for service_id, service in app["services"].items():
+        own = {"id": int(service_id), "image_id": service["imageId"], "image": service["image"]}
+        own |= {name: service[name] for name in ("running", "environment", "labels") if name in service}
+        rest = {key: value for key, value in service.items() if key not in {*own, "imageId", "serviceName"}}
+        services[service["serviceName"]] = {**own, "composition": rest}
+    release = {"id": 7, "services": services, "volumes": {}, "networks": {}}
+    app_v3 = {"id": int(app_id), "name": app["name"], "class": "fleet", "releases": {app["commit"]: release}}
+    v3 = {uuid: {"name": "still-river", "config": {}, "apps": {"a" * 32: app_v3}}}
+    uplink.cloud.answers[f"GET /device/v3/{uuid}/state"] = Answer(200, v3)
+
+    def registers(call: Call) -> Answer:
+        answer = uplink.registers(call)
+        uplink.cloud.answers[f"GET /device/v2/{uuid}/state"] = Answer(404)
+        return answer
+
+    uplink.cloud.answers["POST /device/register"] = registers
+    uplink.start()
+    supervisor.start()
+    supervisor.wait_settled(release="a")
+    assert supervisor.control_json("/control/status")["device"]["name"] == "still-river"

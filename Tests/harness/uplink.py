@@ -28,6 +28,13 @@ class Uplink:
         self.folder.mkdir()
         self.state = self.folder / "state"
         self.socket = self.folder / "plugin.sock"
+        self.target_folder = self.folder / "target"
+        self.target_folder.mkdir()
+        # The supervisor is a member of the uplink's group.
+        os.chown(self.target_folder, 0, supervisor.user.gid)
+        self.target_folder.chmod(0o2750)
+        #: What the service answers to polls; None for no change.
+        self.wanted: Answer | None = None
         self.config_file = self.folder / "uplink.conf"
         self.token_file = self.folder / "token"
         self.token_file.write_text(TOKEN + "\n")
@@ -36,6 +43,7 @@ class Uplink:
         self.process: Process | None = None
         self.device_key = ""
         self.write_config()
+        supervisor.settings.setdefault("Applications", {})["CloudTarget"] = str(self.target_folder / "target.json")
         self.plugins = Plugins(supervisor)
         self.plugins.manifest("uplink", OPERATIONS, socket=self.socket, Lifecycle="persistent", CallTimeoutSec=90)
         cloud.answers["POST /device/register"] = self.registers
@@ -47,7 +55,7 @@ class Uplink:
             "Application": "1000001",
             "ProvisioningTokenFile": str(self.token_file),
             "StateDirectory": str(self.state),
-            "TargetDirectory": str(self.folder / "target"),
+            "TargetDirectory": str(self.target_folder),
             **self.settings,
             **settings,
         }
@@ -71,8 +79,17 @@ class Uplink:
         return Answer(200, {"jwt": "a.b.c", "servers": servers, "time": now, "renewAfterSec": 3600})
 
     def target(self, call: Call) -> Answer:
-        """No change, for ever."""
-        return Answer(304 if call.key == self.device_key else 401)
+        """As the service does, with a tag for each target."""
+        if call.key != self.device_key:
+            return Answer(401)
+        if self.wanted is None:
+            return Answer(304)
+        tag = self.wanted.headers.get("ETag")
+        return Answer(304) if tag and call.headers.get("if-none-match") == tag else self.wanted
+
+    @property
+    def polls(self) -> list[Call]:
+        return self.cloud.named(f"GET /device/v2/{self.identity['uuid']}/state")
 
     # ---- the process
 

@@ -6,6 +6,9 @@ public enum CloudRefresh: HostOperation {
     public static let isIdempotent = true
     public typealias Parameters = EmptyPayload
 
+    /// The notification, without params, that the service has handed over another target.
+    public static let targetChangedNotification = "cloud.target-changed"
+
     public struct Reply: PluginPayload, Hashable {
         /// Whether there is another target than before.
         public var isChanged: Bool

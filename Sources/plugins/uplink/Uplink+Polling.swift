@@ -13,7 +13,10 @@ extension Uplink {
             let delay: Duration
             do throws(CloudError) {
                 let isChanged = try await poll.poll(identity, cloud)
-                if isChanged { PluginLog.notice("The service has a new target") }
+                if isChanged {
+                    PluginLog.notice("The service has a new target")
+                    targetChanged()
+                }
                 backOff.succeeded()
                 polled(nil)
                 for caller in callers { caller.resume(returning: .success(isChanged)) }
@@ -30,6 +33,12 @@ extension Uplink {
         }
         for caller in takeRefreshers() {
             caller.resume(returning: .failure(PluginError(.unavailable, "the device is disconnected")))
+        }
+        do throws(CloudError) {
+            try await TargetHandOver(directory: settings.targetDirectory).remove()
+            targetChanged()
+        } catch {
+            PluginLog.error(error.description)
         }
     }
 

@@ -215,6 +215,10 @@ actor Uplink {
         wakeUp.raise()
     }
 
+    func targetChanged() {
+        service?.notify(.notification(method: CloudRefresh.targetChangedNotification, parameters: [:]))
+    }
+
     func takeRefreshers() -> [CheckedContinuation<Result<Bool, PluginError>, Never>] {
         defer { refreshers = [] }
         return refreshers

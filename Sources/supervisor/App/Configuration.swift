@@ -40,6 +40,8 @@ struct Configuration: Sendable, Hashable {
 
     /// The file with the local target state.
     var target: String
+    /// The file in which the uplink hands over the target of a remote service.
+    var cloudTarget: String
     /// `<appId>/` in it is the /data of an application.
     var dataDirectory: String
     /// `<appId>/<service>/` in it is where an application puts its update lock.
@@ -68,6 +70,7 @@ extension Configuration {
         pingRequiresKey = new.pingRequiresKey
         reportedVersion = new.reportedVersion
         target = new.target
+        cloudTarget = new.cloudTarget
         pollInterval = new.pollInterval
         let kept = sources.filter { waiting.contains($0.key) }
         sources = new.sources.filter { !waiting.contains($0.key) }.merging(kept) { $1 }

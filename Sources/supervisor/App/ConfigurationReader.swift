@@ -15,7 +15,7 @@ struct ConfigurationReader {
         "Device": ["DeviceType", "UUID"],
         "API": ["Port", "Interfaces", "MaxConnections", "PingRequiresKey", "UplinkUser", "ReportedVersion"],
         "Engine": ["Socket"],
-        "Applications": ["Target", "DataDirectory", "LockDirectory", "PollIntervalSec"],
+        "Applications": ["Target", "CloudTarget", "DataDirectory", "LockDirectory", "PollIntervalSec"],
         "Plugins": ["SearchPath"],
         "Log": [],
     ]
@@ -46,6 +46,7 @@ struct ConfigurationReader {
             engineSocket: socket ?? defaults.engineSocket,
             engineSocketIsGiven: socket != nil,
             target: try path("Target", in: "Applications") ?? Self.join(stateDirectory, "apps.json"),
+            cloudTarget: try path("CloudTarget", in: "Applications") ?? "/var/lib/supervisor-uplink/target/target.json",
             dataDirectory: try path("DataDirectory", in: "Applications") ?? Self.join(stateDirectory, "data"),
             lockDirectory: try path("LockDirectory", in: "Applications") ?? "/run/device-supervisor-locks",
             pollInterval: try file.last("PollIntervalSec", in: "Applications")?

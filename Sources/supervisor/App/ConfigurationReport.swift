@@ -52,6 +52,7 @@ struct ConfigurationReport {
             ("API", "ReportedVersion", configuration.reportedVersion),
             ("Engine", "Socket", configuration.engineSocket),
             ("Applications", "Target", configuration.target),
+            ("Applications", "CloudTarget", configuration.cloudTarget),
             ("Applications", "DataDirectory", configuration.dataDirectory),
             ("Applications", "LockDirectory", configuration.lockDirectory),
             ("Applications", "PollIntervalSec", text(configuration.pollInterval)),

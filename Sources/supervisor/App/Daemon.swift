@@ -332,6 +332,7 @@ extension Configuration {
     var supervisorSettings: SupervisorSettings {
         SupervisorSettings(
             targetFile: target,
+            cloudTargetFile: cloudTarget,
             pollInterval: pollInterval,
             apiPort: port,
             reportedVersion: reportedVersion,

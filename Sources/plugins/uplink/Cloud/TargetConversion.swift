@@ -1,6 +1,6 @@
 import JSON
 
-/// Writes a target of the service's protocol v3 as v2, which is the format of the supervisor's target file.
+/// Writes a target of the service's protocol v3 as v2, whose `local` is the format of the supervisor's target file.
 enum TargetConversion {
     static func v2(fromV3 device: JSONObject) -> JSONValue {
         var apps: [(String, JSONValue)] = []
@@ -9,11 +9,9 @@ enum TargetConversion {
             apps.append((id, v2(app)))
         }
         return [
-            "local": [
-                "name": device["name"] ?? "",
-                "config": device["config"] ?? [:],
-                "apps": .object(JSONObject(apps)),
-            ]
+            "name": device["name"] ?? "",
+            "config": device["config"] ?? [:],
+            "apps": .object(JSONObject(apps)),
         ]
     }
 

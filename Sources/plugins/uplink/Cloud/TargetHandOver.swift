@@ -1,3 +1,4 @@
+import Glibc
 import LinuxSupport
 import SupervisorEventLoop
 
@@ -10,6 +11,18 @@ struct TargetHandOver: Sendable {
 
     init(directory: String) {
         self.directory = directory
+    }
+
+    /// The device has left the service. The supervisor goes on with what it has.
+    func remove() async throws(CloudError) {
+        let path = path
+        do {
+            try await worker.run {
+                guard unlink(path) == 0 || errno == ENOENT else { throw SystemCallError("unlink", path) }
+            }
+        } catch {
+            throw CloudError(.local, "the target of the service cannot be removed: \(error)")
+        }
     }
 
     /// Replaces the target, never in part.

@@ -71,10 +71,10 @@ struct TargetPoll: Sendable {
         switch format {
         case .v2:
             // What is wrong with its content is the supervisor's to say; it keeps the former target then.
-            guard json["local"]?.objectValue != nil else {
+            guard let local = json["local"], local.objectValue != nil else {
                 throw CloudError(.malformedAnswer, "\(client.server) answered with a target without \"local\"")
             }
-            return body
+            return local.encoded()
         case .v3:
             guard let device = json[identity.uuid]?.objectValue else {
                 throw CloudError(.malformedAnswer, "\(client.server) answered with the target of another device")

@@ -6,6 +6,18 @@ struct CloudLink {
     /// nil while no uplink is connected.
     private(set) var state: UplinkState?
 
+    /// Whether the target in effect was handed over by the uplink.
+    private(set) var isSource = false
+
+    /// Returns whether that is news.
+    mutating func setSource(isCloud: Bool) -> Bool {
+        defer { isSource = isCloud }
+        return isSource != isCloud
+    }
+
+    /// Whether the service can be asked for the target.
+    var canRefresh: Bool { state?.isRegistered == true && state?.isDisconnected == false }
+
     /// Returns whether it differs from before.
     mutating func set(_ state: UplinkState) -> Bool {
         defer { self.state = state }

@@ -29,11 +29,27 @@ extension Supervisor {
         }
         let former = cloudLink.state
         guard cloudLink.set(new) else { return }
+        // With the service goes its target.
+        if former?.isDisconnected != new.isDisconnected { requestCheck() }
         if former?.isRegistered != new.isRegistered || former?.isConnected != new.isConnected {
             let server = new.server ?? "no server"
             logger.info(
                 "The device is \(new.isRegistered ? "registered with" : "not registered with") \(server)\(new.isConnected ? " and connected" : "")"
             )
+        }
+    }
+
+    /// Has the service asked for the target before the next check, for a client that wants an update now. A service that does
+    /// not answer keeps no check from taking place.
+    func refreshTarget() {
+        guard cloudLink.canRefresh, parts.host.provides(CloudRefresh.name) else { return requestCheck() }
+        own { supervisor in
+            do throws(HostOperationError) {
+                _ = try await supervisor.parts.host.call(CloudRefresh.self, EmptyPayload(), requestID: nil)
+            } catch {
+                supervisor.logger.warning("The remote service was not asked for the target: \(error)")
+            }
+            supervisor.requestCheck()
         }
     }
 

@@ -26,6 +26,8 @@ extension Supervisor {
             heartbeatIs(state)
         case .notification(UplinkState.changedNotification, let parameters):
             uplinkChanged(parameters)
+        case .notification(CloudRefresh.targetChangedNotification, _):
+            targetFileChanged()
         case .notification:
             break
         case .state(_, "starting", _), .state(_, "draining", _):

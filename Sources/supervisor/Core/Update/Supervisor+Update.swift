@@ -31,7 +31,7 @@ extension Supervisor {
     public func requestUpdate(force: Bool) {
         memory.forgetRefusals()
         if force { cycle.requestForce() }
-        requestCheck()
+        refreshTarget()
     }
 
     // MARK: The cycle
