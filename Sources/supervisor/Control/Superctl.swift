@@ -12,7 +12,8 @@ struct Superctl {
         CommandEntry(LocksCommand.self), CommandEntry(UpdateCommand.self), CommandEntry(.restart), CommandEntry(.stop),
         CommandEntry(.start), CommandEntry(.purge), CommandEntry(VolumesCommand.self), CommandEntry(RebootCommand.self),
         CommandEntry(PowerOffCommand.self), CommandEntry(KeyCommand.self), CommandEntry(ConfigCommand.self),
-        CommandEntry(ReloadCommand.self), CommandEntry(PluginsCommand.self), CommandEntry(CallCommand.self), CommandEntry(UplinkCommand.self),
+        CommandEntry(ReloadCommand.self), CommandEntry(PluginsCommand.self), CommandEntry(CallCommand.self),
+        CommandEntry(UplinkCommand.self),
         CommandEntry(CompletionCommand.self), CommandEntry(HelpCommand.self),
     ]
 
