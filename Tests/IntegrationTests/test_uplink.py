@@ -489,3 +489,58 @@ def test_a_service_of_protocol_v3_is_understood(supervisor: Supervisor, new_upli
     supervisor.start()
     supervisor.wait_settled(release="a")
     assert supervisor.control_json("/control/status")["device"]["name"] == "still-river"
+
+
+# ---- reports
+
+
+def test_the_state_is_reported_and_no_more_than_has_changed(
+    supervisor: Supervisor, new_uplink: Callable[..., Uplink]
+) -> None:
+    supervisor.write_target(targets.app(release="a"))
+    uplink = new_uplink()
+    uplink.start()
+    supervisor.start()
+    supervisor.wait_settled(release="a")
+
+    def told() -> dict[str, Any]:
+        app = uplink.known["apps"][str(targets.APP)]
+        assert app["commit"] == targets.commit("a") and app["services"]["main"]["status"] == "running", uplink.known
+        return uplink.known
+
+    known = wait_until(told, 30, "the service knows what runs")
+    assert known["is_on__commit"] == targets.commit("a") and known["api_port"] == supervisor.port
+    assert supervisor.key not in json.dumps(known)
+    first, *others = uplink.reports
+    assert "os_version" in first.json["local"]
+    for report in others:
+        assert "os_version" not in report.json["local"], "the service knows it"
+    count = len(uplink.reports)
+    supervisor.update()
+    time.sleep(3)
+    assert len(uplink.reports) == count, "nothing has changed"
+
+
+def test_a_report_that_is_refused_comes_again_as_the_state_of_then(
+    supervisor: Supervisor, new_uplink: Callable[..., Uplink]
+) -> None:
+    uplink = new_uplink()
+    refused: list[Call] = []
+
+    def registers(call: Call) -> Answer:
+        answer = uplink.registers(call)
+
+        def takes(call: Call) -> Answer:
+            if refused:
+                return uplink.takes(call)
+            refused.append(call)
+            return Answer(503, headers={"Retry-After": "1"})
+
+        uplink.cloud.answers[f"PATCH /device/v2/{call.json['uuid']}/state"] = takes
+        return answer
+
+    uplink.cloud.answers["POST /device/register"] = registers
+    uplink.start()
+    supervisor.start()
+    wait_until(lambda: uplink.known, 30, "the report comes again")
+    assert set(refused[0].json["local"]) <= set(uplink.known)

@@ -35,6 +35,8 @@ class Uplink:
         self.target_folder.chmod(0o2750)
         #: What the service answers to polls; None for no change.
         self.wanted: Answer | None = None
+        #: What the service has been told of the device.
+        self.known: dict[str, Any] = {}
         self.config_file = self.folder / "uplink.conf"
         self.token_file = self.folder / "token"
         self.token_file.write_text(TOKEN + "\n")
@@ -69,6 +71,7 @@ class Uplink:
         body = call.json
         self.device_key = body["api_key"]
         self.cloud.answers[f"GET /device/v2/{body['uuid']}/state"] = self.target
+        self.cloud.answers[f"PATCH /device/v2/{body['uuid']}/state"] = self.takes
         return Answer(201, {"id": 99, "uuid": body["uuid"], "api_key": body["api_key"]})
 
     def credentials(self, call: Call) -> Answer:
@@ -86,6 +89,16 @@ class Uplink:
             return Answer(304)
         tag = self.wanted.headers.get("ETag")
         return Answer(304) if tag and call.headers.get("if-none-match") == tag else self.wanted
+
+    def takes(self, call: Call) -> Answer:
+        if call.key != self.device_key:
+            return Answer(401)
+        self.known = {**self.known, **call.json["local"]}
+        return Answer(200)
+
+    @property
+    def reports(self) -> list[Call]:
+        return self.cloud.named(f"PATCH /device/v2/{self.identity['uuid']}/state")
 
     @property
     def polls(self) -> list[Call]:

@@ -19,7 +19,7 @@ actor Uplink {
     private(set) var identity: Identity?
     private var identityFile: IdentityFile
     /// What the supervisor has reported last; nil before it has.
-    private var report: CloudReport.Parameters?
+    private(set) var report: CloudReport.Parameters?
     private(set) var cloud: CloudClient?
     private var trust: NIOSSLContext?
     private var tunnel: Tunnel?
@@ -28,6 +28,8 @@ actor Uplink {
     private let wakeUp: Signal
     let pollSignal: Signal
     private var polling: Task<Void, Never>?
+    let reportSignal: Signal
+    private var reporting: Task<Void, Never>?
     /// Callers of cloud.refresh.
     var refreshers: [CheckedContinuation<Result<Bool, PluginError>, Never>] = []
     /// Callers of uplink.register.
@@ -43,6 +45,7 @@ actor Uplink {
         state = UplinkState(server: settings.server?.description, isRegistered: false, isConnected: false)
         wakeUp = Signal(executor.loop)
         pollSignal = Signal(executor.loop)
+        reportSignal = Signal(executor.loop)
     }
 
     /// Starts the root task. Call once, on the loop.
@@ -123,6 +126,7 @@ actor Uplink {
                 backOff.succeeded()
                 joinBus(identity)
                 beginPolling()
+                beginReporting()
                 answerRegistrars(.success(state))
                 await wakeUp.wait()
             } else if report == nil, identity == nil {
@@ -209,6 +213,19 @@ actor Uplink {
         }
     }
 
+    private func beginReporting() {
+        guard reporting == nil else { return }
+        reporting = Task(executorPreference: executor) {
+            await self.reportForever()
+            await self.reportingEnded()
+        }
+    }
+
+    private func reportingEnded() {
+        reporting = nil
+        wakeUp.raise()
+    }
+
     private func pollingEnded() {
         polling = nil
         // It may have been registered again meanwhile.
@@ -287,6 +304,7 @@ actor Uplink {
         let isFirst = self.report == nil
         self.report = report
         if isFirst { wakeUp.raise() }
+        reportSignal.raise()
     }
 
     private func registerNow() async throws(PluginError) -> UplinkState {
@@ -330,6 +348,7 @@ actor Uplink {
         publish { $0.error = nil }
         wakeUp.raise()
         pollSignal.raise()
+        reportSignal.raise()
         return state
     }
 }

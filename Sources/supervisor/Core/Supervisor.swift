@@ -113,6 +113,7 @@ public actor Supervisor: DeviceAPI {
         engineLink.stop()
         power.cancelPause()
         reaping.stop()
+        cloudLink.stop()
         cycle.wakeUp()
         endStreams()
         await waitForOwnedTasks(within: limit)

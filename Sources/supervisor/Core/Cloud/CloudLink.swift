@@ -9,6 +9,31 @@ struct CloudLink {
     /// Whether the target in effect was handed over by the uplink.
     private(set) var isSource = false
 
+    /// As the uplink took it last.
+    private var lastReport: JSONObject?
+    /// Waits until a report is due.
+    private var reporting: Task<Void, Never>?
+
+    /// Whether a report is to come.
+    var awaitsReport: Bool { reporting != nil }
+
+    mutating func awaitReport(_ task: Task<Void, Never>) { reporting = task }
+
+    mutating func reportBegins() { reporting = nil }
+
+    /// No further report.
+    mutating func stop() {
+        reporting?.cancel()
+        reporting = nil
+    }
+
+    func isNews(_ report: JSONObject) -> Bool { lastReport != report }
+
+    mutating func reported(_ report: JSONObject) { lastReport = report }
+
+    /// Another uplink knows nothing yet.
+    mutating func forgetReport() { lastReport = nil }
+
     /// Returns whether that is news.
     mutating func setSource(isCloud: Bool) -> Bool {
         defer { isSource = isCloud }

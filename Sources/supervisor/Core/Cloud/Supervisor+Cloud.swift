@@ -6,21 +6,8 @@ import Logging
 extension Supervisor {
     /// An uplink has connected: it needs to know who the device is.
     func uplinkIsReady() async {
-        let report = CloudReport.Parameters(
-            uuid: identity.uuid,
-            deviceType: identity.deviceType,
-            state: [
-                "os_version": .string(identity.osVersion),
-                "supervisor_version": .string(settings.reportedVersion),
-                "ip_address": .string(parts.addresses()),
-                "api_port": .integer(Int64(settings.apiPort)),
-            ]
-        )
-        do throws(HostOperationError) {
-            _ = try await parts.host.call(CloudReport.self, report, requestID: nil)
-        } catch {
-            logger.warning("The uplink was not informed about the device: \(error)")
-        }
+        cloudLink.forgetReport()
+        await report()
     }
 
     func uplinkChanged(_ parameters: JSONObject) {

@@ -48,6 +48,7 @@ extension Supervisor {
             progress.checkBegan()
             let wait = await runCycle()
             progress.checkEnded(next: parts.clock.now + wait)
+            reportLater()
             await waitForRequest(wait)
             forgetUnlockWatches()
         }
