@@ -53,6 +53,8 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOPosix", package: "swift-nio"),
 ]
 let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioWebSocket: Target.Dependency = .product(name: "NIOWebSocket", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 
 let fuzzing: [Target] = [
@@ -78,14 +80,21 @@ let package = Package(
         .executable(name: "device-supervisor", targets: ["device-supervisor"]),
         .executable(name: "superctl", targets: ["superctl"]),
         .library(name: "SupervisorPluginAPI", targets: ["SupervisorPluginAPI"]),
+        // For the fleet package.
+        .library(name: "JSON", targets: ["JSON"]),
+        .library(name: "NATSKeys", targets: ["NATSKeys"]),
+        .library(name: "NATSClient", targets: ["NATSClient"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        // Its BoringSSL signs by Ed25519, through functions that are no API: another minor version is a decision.
+        .package(url: "https://github.com/apple/swift-nio-ssl", .upToNextMinor(from: "2.37.6")),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     ],
     targets: [
         // What Swift cannot import by itself.
         .target(name: "CLinux", path: "Sources/Support/CLinux"),
+        .target(name: "CEd25519", path: "Sources/Support/CEd25519"),
         .systemLibrary(
             name: "CSystemd",
             path: "Sources/Support/CSystemd",
@@ -101,6 +110,13 @@ let package = Package(
         ours("SupervisorEventLoop", "Support/EventLoop", ["SupervisorPorts", "CLinux", logging] + nio),
         ours("UnixHTTP", "Support/UnixHTTP", nio + [nioHTTP]),
         ours("SupervisorCommandLine", "Support/CommandLine", ["CLinux"]),
+        ours("NameResolution", "Support/NameResolution", nio),
+        ours("NATSKeys", "Support/NATSKeys", ["CEd25519", "JSON", "LinuxSupport", nioSSL]),
+        ours(
+            "NATSClient",
+            "Support/NATSClient",
+            ["NATSKeys", "NameResolution", "JSON", "LinuxSupport", nioHTTP, nioWebSocket, nioSSL] + nio
+        ),
 
         // The contract with plugins: the operations, and the SDK, which brings them and the codec along.
         ours("HostOperations", "Support/HostOperations", ["JSON", "LinuxSupport"]),
@@ -165,6 +181,13 @@ let package = Package(
         plugin("led", ["LinuxSupport", "CLinux"]),
         plugin("tcp-ping", ["LinuxSupport", "CLinux"]),
         plugin("storage", ["LinuxSupport"]),
+        plugin(
+            "uplink",
+            [
+                "CLinux", "JSON", "LinuxSupport", "NameResolution", "NATSClient", "NATSKeys", "SupervisorEventLoop",
+                "SupervisorPorts", "UnitFile", "UnixHTTP", nioHTTP, nioSSL,
+            ] + nio
+        ),
         program(
             "supervisor-plugin-check",
             "plugins/check",

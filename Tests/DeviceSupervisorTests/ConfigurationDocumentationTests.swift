@@ -38,10 +38,12 @@ import Testing
         new.interfaces = []
         new.maxConnections = 8
         new.pingRequiresKey = false
+        new.uplinkUser = "x"
         new.reportedVersion = "1.2.3"
         new.engineSocket = "/x"
         new.engineSocketIsGiven = true
         new.target = "/x"
+        new.cloudTarget = "/x"
         new.dataDirectory = "/x"
         new.lockDirectory = "/x"
         new.pollInterval = .seconds(1)

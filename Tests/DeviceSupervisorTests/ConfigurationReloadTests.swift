@@ -19,6 +19,7 @@ import Testing
         ("[Device]\nDeviceType=other", []),
         ("[Device]\nUUID=0123456789abcdef0123456789abcdef", ["[Device] UUID"]),
         ("[API]\nPort=80", ["[API] Port"]),
+        ("[API]\nUplinkUser=cloud", ["[API] UplinkUser"]),
         ("[Engine]\nSocket=/e", ["[Engine] Socket"]),
         ("[Applications]\nDataDirectory=/d", ["[Applications] DataDirectory"]),
         ("[Applications]\nLockDirectory=/l", ["[Applications] LockDirectory"]),

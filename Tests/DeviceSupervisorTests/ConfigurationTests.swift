@@ -31,10 +31,12 @@ import UnitFile
                     interfaces: ["lo", "docker0", "apps", "resin-vpn", "tun0"],
                     maxConnections: 512,
                     pingRequiresKey: true,
+                    uplinkUser: "supervisor-uplink",
                     reportedVersion: "6.6.11",
                     engineSocket: "\(root.path)/docker.sock",
                     engineSocketIsGiven: false,
                     target: "/var/lib/device-supervisor/apps.json",
+                    cloudTarget: "/var/lib/supervisor-uplink/target/target.json",
                     dataDirectory: "/var/lib/device-supervisor/data",
                     lockDirectory: "/run/device-supervisor-locks",
                     pollInterval: .seconds(60),
@@ -127,11 +129,13 @@ import UnitFile
             Interfaces=eth0 lo
             MaxConnections=64
             PingRequiresKey=no
+            UplinkUser=cloud
             ReportedVersion=10.2.3
             [Engine]
             Socket=/e.sock
             [Applications]
             Target=/t.json
+            CloudTarget=/c.json
             DataDirectory=/d
             LockDirectory=/l
             PollIntervalSec=1min 30s
@@ -142,7 +146,7 @@ import UnitFile
             """
         )
         let file = "\(root.path)/etc/device-supervisor.conf"
-        #expect(configuration.sources.count == 15)
+        #expect(configuration.sources.count == 17)
         #expect(configuration.sources["[Supervisor] StateDirectory"]?.map(\.description) == ["\(file):2"])
         let search = configuration.sources["[Plugins] SearchPath"]?.map(\.line) ?? []
         #expect(search.count == 2 && search[1] == search[0] + 1, "a list has all of its lines")
@@ -159,10 +163,12 @@ import UnitFile
                     interfaces: ["lo", "br0", "eth0"],
                     maxConnections: 64,
                     pingRequiresKey: false,
+                    uplinkUser: "cloud",
                     reportedVersion: "10.2.3",
                     engineSocket: "/e.sock",
                     engineSocketIsGiven: true,
                     target: "/t.json",
+                    cloudTarget: "/c.json",
                     dataDirectory: "/d",
                     lockDirectory: "/l",
                     pollInterval: .seconds(90),
@@ -193,6 +199,10 @@ import UnitFile
         ("API", "Port=http", "[API] Port: \"http\" is not a whole number; allowed: 1 to 65535"),
         ("API", "MaxConnections=7", "[API] MaxConnections: 7 is out of range; allowed: 8 to 10000"),
         ("API", "MaxConnections=10001", "[API] MaxConnections: 10001 is out of range; allowed: 8 to 10000"),
+        (
+            "API", "UplinkUser=a b",
+            "[API] UplinkUser: \"a b\" is not the name of a user; allowed: 1 to 32 letters, digits and characters of '-_.'"
+        ),
         (
             "API", "PingRequiresKey=maybe",
             "[API] PingRequiresKey: \"maybe\" is neither yes nor no; "

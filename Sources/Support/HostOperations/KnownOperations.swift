@@ -5,7 +5,8 @@ public enum KnownOperations {
     public static let all: [any HostOperation.Type] = [
         PowerReboot.self, PowerPowerOff.self, PowerStatus.self, HostnameGet.self, HostnameSet.self, ProxyGet.self,
         ProxySet.self, ProxyClear.self, LEDBlink.self, TCPPingEnable.self, TCPPingDisable.self, TCPPingStatus.self,
-        StorageReap.self, StorageLockSpace.self,
+        StorageReap.self, StorageLockSpace.self, UplinkStatus.self, UplinkRegister.self, UplinkDisconnect.self,
+        CloudRefresh.self, CloudReport.self,
     ]
 
     private static let byName = Dictionary(all.map { ($0.name, $0) }) { first, _ in first }

@@ -1,10 +1,15 @@
 /// Base64 (RFC 4648), which the standard library does not have.
 package enum Base64 {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-    private static let safeAlphabet = alphabet.dropLast(2) + Array("-_".utf8)
+    private static let safeAlphabet = Array(alphabet.dropLast(2)) + Array("-_".utf8)
 
     /// In the alphabet for URLs and file names (section 5), with padding.
-    package static func encodeURLSafe(_ bytes: [UInt8]) -> String {
+    package static func encodeURLSafe(_ bytes: [UInt8]) -> String { encode(bytes, in: safeAlphabet) }
+
+    /// In the standard alphabet (section 4), with padding.
+    package static func encode(_ bytes: [UInt8]) -> String { encode(bytes, in: alphabet) }
+
+    private static func encode(_ bytes: [UInt8], in alphabet: [UInt8]) -> String {
         var text: [UInt8] = []
         text.reserveCapacity((bytes.count + 2) / 3 * 4)
         for start in stride(from: 0, to: bytes.count, by: 3) {
@@ -13,7 +18,7 @@ package enum Base64 {
             bits <<= 8 * UInt32(3 - group.count)
             for position in 0..<4 {
                 let index = Int(bits >> (18 - 6 * UInt32(position))) & 63
-                text.append(position <= group.count ? safeAlphabet[index] : UInt8(ascii: "="))
+                text.append(position <= group.count ? alphabet[index] : UInt8(ascii: "="))
             }
         }
         return String(decoding: text, as: UTF8.self)

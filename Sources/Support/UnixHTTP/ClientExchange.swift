@@ -26,7 +26,7 @@ final class ClientExchange<Consumer: BodyConsumer>: ChannelInboundHandler {
 
     typealias Outcome = Result<Success, UnixHTTPError>
 
-    private let path: String
+    private let transport: HTTPTransport
     private let request: ClientRequest
     private let patience: Patience
     private let limit: Int
@@ -42,14 +42,14 @@ final class ClientExchange<Consumer: BodyConsumer>: ChannelInboundHandler {
     private var lastArrival = NIODeadline.distantPast
 
     init(
-        path: String,
+        transport: HTTPTransport,
         request: ClientRequest,
         patience: Patience,
         limit: Int,
         consumer: Consumer?,
         continuation: CheckedContinuation<Outcome, Never>
     ) {
-        self.path = path
+        self.transport = transport
         self.request = request
         self.patience = patience
         self.limit = limit
@@ -62,10 +62,11 @@ final class ClientExchange<Consumer: BodyConsumer>: ChannelInboundHandler {
         timer = loop.assumeIsolated().scheduleTask(in: TimeAmount(patience.answer)) { [patience] in
             self.fail(.timedOut(patience.answer))
         }
-        ClientBootstrap(group: loop)
-            .channelInitializer { channel in
+        let bootstrap = ClientBootstrap(group: loop)
+            .channelInitializer { [transport] channel in
                 channel.eventLoop.makeCompletedFuture {
                     bound.value.channel = channel
+                    try transport.prepare(channel)
                     // Any answer of an engine or of ours has a head of a few hundred bytes.
                     var limits = NIOHTTPDecoderLimitConfiguration()
                     limits.maxHeaderFieldSize = 16 << 10
@@ -75,9 +76,9 @@ final class ClientExchange<Consumer: BodyConsumer>: ChannelInboundHandler {
                     try pipeline.addHandler(bound.value)
                 }
             }
-            .connect(unixDomainSocketPath: path)
+        transport.connect(bootstrap)
             .assumeIsolated()
-            .whenFailure { error in self.fail(Self.reason(ofConnect: error)) }
+            .whenFailure { error in self.fail(self.reason(ofConnect: error)) }
     }
 
     func cancel() {
@@ -111,7 +112,12 @@ final class ClientExchange<Consumer: BodyConsumer>: ChannelInboundHandler {
         switch error {
         case HTTPParserError.invalidEOFState: fail(.closed(answerBegun: response != nil))
         case let error as HTTPParserError: fail(.malformedAnswer("\(error)"))
-        default: fail(.closed(answerBegun: response != nil))
+        default:
+            if let text = transport.explain(error) {
+                fail(.transportFailed(text))
+            } else {
+                fail(.closed(answerBegun: response != nil))
+            }
         }
     }
 
@@ -164,7 +170,7 @@ final class ClientExchange<Consumer: BodyConsumer>: ChannelInboundHandler {
     }
 
     private func fail(_ reason: UnixHTTPError.Reason) {
-        finish(.failure(UnixHTTPError(reason, path: path)))
+        finish(.failure(UnixHTTPError(reason, path: transport.name)))
     }
 
     private func finish(_ outcome: Outcome) {
@@ -177,8 +183,9 @@ final class ClientExchange<Consumer: BodyConsumer>: ChannelInboundHandler {
         continuation.resume(returning: outcome)
     }
 
-    private static func reason(ofConnect error: any Error) -> UnixHTTPError.Reason {
-        switch error {
+    private func reason(ofConnect error: any Error) -> UnixHTTPError.Reason {
+        if let text = transport.explain(error) { return .transportFailed(text) }
+        return switch error {
         case let error as IOError: .connectFailed(error.errnoCode)
         case is SocketAddressError: .connectFailed(ENAMETOOLONG)
         case ChannelError.connectTimeout(let amount): .timedOut(Duration(amount))

@@ -11,17 +11,18 @@ struct ClientRequest: Sendable {
         _ target: String,
         _ headers: HTTPHeaders,
         _ body: [UInt8],
+        host: String = "localhost",
         path: String
     ) throws(UnixHTTPError) {
         guard target.utf8.first == UInt8(ascii: "/"), target.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
             throw UnixHTTPError(.invalidRequest("the target is not a path in visible ASCII"), path: path)
         }
-        guard headers.allSatisfy({ Self.isToken($0.name) && Self.isFieldValue($0.value) }) else {
+        guard headers.allSatisfy({ Self.isToken($0.name) && Self.isFieldValue($0.value) }), Self.isFieldValue(host)
+        else {
             throw UnixHTTPError(.invalidRequest("a header has characters that no header may have"), path: path)
         }
         var headers = headers
-        // There is no host, but HTTP/1.1 servers insist on the header.
-        headers.replaceOrAdd(name: "Host", value: "localhost")
+        headers.replaceOrAdd(name: "Host", value: host)
         headers.replaceOrAdd(name: "Connection", value: "close")
         if !body.isEmpty || method == .POST || method == .PUT || method == .PATCH {
             headers.replaceOrAdd(name: "Content-Length", value: String(body.count))

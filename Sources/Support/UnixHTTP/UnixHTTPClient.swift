@@ -1,19 +1,24 @@
 public import NIOCore
 public import NIOHTTP1
 
-/// An HTTP/1.1 client of one unix socket. Every request has a connection of its own, which is closed after the answer.
+/// An HTTP/1.1 client of one server: on a unix socket, or wherever a transport reaches. Every request has a connection of its own, which is closed after the answer.
 ///
 /// May be used from anywhere; connections, time-outs and consumers live on `loop`. A caller that runs on the loop
 /// never leaves it. Cancelling the calling task closes the connection and throws `cancelled`.
 ///
 /// Ours because async-http-client, which can do the same, costs 16 MB and five threads.
 public struct UnixHTTPClient: Sendable {
-    /// The socket in the file system.
-    public let path: String
+    /// The socket in the file system, or what the transport calls the server.
+    public var path: String { transport.name }
     public let loop: any EventLoop
+    private let transport: HTTPTransport
 
     public init(path: String, loop: any EventLoop) {
-        self.path = path
+        self.init(transport: .unixSocket(path), loop: loop)
+    }
+
+    public init(transport: HTTPTransport, loop: any EventLoop) {
+        self.transport = transport
         self.loop = loop
     }
 
@@ -32,7 +37,7 @@ public struct UnixHTTPClient: Sendable {
         timeout: Duration,
         limit: Int
     ) async throws(UnixHTTPError) -> UnixHTTPResponse {
-        let request = try ClientRequest(method, target, headers, body, path: path)
+        let request = try ClientRequest(method, target, headers, body, host: transport.host, path: path)
         return try await exchange(
             request,
             patience: Patience(answer: timeout, idle: nil),
@@ -63,7 +68,7 @@ public struct UnixHTTPClient: Sendable {
         limit: Int = 1 << 16,
         into consumer: Consumer
     ) async throws(UnixHTTPError) -> (response: UnixHTTPResponse, consumer: Consumer) {
-        let request = try ClientRequest(method, target, headers, body, path: path)
+        let request = try ClientRequest(method, target, headers, body, host: transport.host, path: path)
         let success = try await exchange(
             request,
             patience: Patience(answer: headTimeout, idle: idleTimeout),
@@ -86,7 +91,7 @@ public struct UnixHTTPClient: Sendable {
             await withCheckedContinuation { continuation in
                 onLoop {
                     let exchange = ClientExchange(
-                        path: path,
+                        transport: transport,
                         request: request,
                         patience: patience,
                         limit: limit,

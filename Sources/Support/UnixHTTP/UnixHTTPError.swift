@@ -6,6 +6,8 @@ public struct UnixHTTPError: Error, Sendable, Hashable, CustomStringConvertible 
         /// errno(3) of connect(2): ENOENT without a socket, ECONNREFUSED without a listener behind it, EACCES without
         /// the right to use it, EAGAIN with too many connections waiting.
         case connectFailed(Int32)
+        /// The transport could not connect, or has failed, with its own words for the reason.
+        case transportFailed(String)
         /// The connection ended before the answer did. Whether the request took effect is unknown.
         case closed(answerBegun: Bool)
         /// The answer, or its next part, did not come within this time.
@@ -21,7 +23,7 @@ public struct UnixHTTPError: Error, Sendable, Hashable, CustomStringConvertible 
     }
 
     public var reason: Reason
-    /// Of the socket.
+    /// Of the socket, or what the transport calls the server.
     public var path: String
 
     public init(_ reason: Reason, path: String) {
@@ -33,6 +35,7 @@ public struct UnixHTTPError: Error, Sendable, Hashable, CustomStringConvertible 
     public var description: String {
         switch reason {
         case .connectFailed(let code): "cannot connect to \(path): \(String(cString: strerror(code)))"
+        case .transportFailed(let text): "cannot reach \(path): \(text)"
         case .closed(answerBegun: false): "\(path) closed the connection without an answer"
         case .closed(answerBegun: true): "\(path) closed the connection in the middle of its answer"
         case .timedOut(let duration): "no answer from \(path) within \(duration)"

@@ -8,7 +8,7 @@ struct Configuration: Sendable, Hashable {
 
     /// Identity, target and flags are kept here, the API key among them.
     var stateDirectory: String
-    /// Holds `control.sock`.
+    /// Holds `control.sock` and `api.sock`.
     var runtimeDirectory: String
 
     // MARK: [Device]
@@ -25,6 +25,8 @@ struct Configuration: Sendable, Hashable {
     var maxConnections: Int
     /// Whether GET /ping asks for the API key.
     var pingRequiresKey: Bool
+    /// The user whose programs, besides root's, may use `api.sock`.
+    var uplinkUser: String
     /// What clients are given as the version of the supervisor.
     var reportedVersion: String
 
@@ -38,6 +40,8 @@ struct Configuration: Sendable, Hashable {
 
     /// The file with the local target state.
     var target: String
+    /// The file in which the uplink hands over the target of a remote service.
+    var cloudTarget: String
     /// `<appId>/` in it is the /data of an application.
     var dataDirectory: String
     /// `<appId>/<service>/` in it is where an application puts its update lock.
@@ -66,6 +70,7 @@ extension Configuration {
         pingRequiresKey = new.pingRequiresKey
         reportedVersion = new.reportedVersion
         target = new.target
+        cloudTarget = new.cloudTarget
         pollInterval = new.pollInterval
         let kept = sources.filter { waiting.contains($0.key) }
         sources = new.sources.filter { !waiting.contains($0.key) }.merging(kept) { $1 }
@@ -81,6 +86,7 @@ extension Configuration {
             ("[Supervisor] RuntimeDirectory", old.runtimeDirectory != new.runtimeDirectory),
             ("[Device] UUID", old.uuid != new.uuid),
             ("[API] Port", old.port != new.port),
+            ("[API] UplinkUser", old.uplinkUser != new.uplinkUser),
             // That another engine is there by now is no change of the configuration.
             ("[Engine] Socket", old.engineSocket != new.engineSocket && !isSocketFoundAnew),
             ("[Applications] DataDirectory", old.dataDirectory != new.dataDirectory),

@@ -13,9 +13,9 @@ struct ConfigurationReader {
     static let keys: [String: Set<String>] = [
         "Supervisor": ["StateDirectory", "RuntimeDirectory"],
         "Device": ["DeviceType", "UUID"],
-        "API": ["Port", "Interfaces", "MaxConnections", "PingRequiresKey", "ReportedVersion"],
+        "API": ["Port", "Interfaces", "MaxConnections", "PingRequiresKey", "UplinkUser", "ReportedVersion"],
         "Engine": ["Socket"],
-        "Applications": ["Target", "DataDirectory", "LockDirectory", "PollIntervalSec"],
+        "Applications": ["Target", "CloudTarget", "DataDirectory", "LockDirectory", "PollIntervalSec"],
         "Plugins": ["SearchPath"],
         "Log": [],
     ]
@@ -41,10 +41,12 @@ struct ConfigurationReader {
             interfaces: try interfaces() ?? ["lo", "docker0", "apps", "resin-vpn", "tun0"],
             maxConnections: try file.last("MaxConnections", in: "API")?.integer(in: 8...10_000) ?? 512,
             pingRequiresKey: try file.last("PingRequiresKey", in: "API")?.bool() ?? true,
+            uplinkUser: try uplinkUser(),
             reportedVersion: try reportedVersion(),
             engineSocket: socket ?? defaults.engineSocket,
             engineSocketIsGiven: socket != nil,
             target: try path("Target", in: "Applications") ?? Self.join(stateDirectory, "apps.json"),
+            cloudTarget: try path("CloudTarget", in: "Applications") ?? "/var/lib/supervisor-uplink/target/target.json",
             dataDirectory: try path("DataDirectory", in: "Applications") ?? Self.join(stateDirectory, "data"),
             lockDirectory: try path("LockDirectory", in: "Applications") ?? "/run/device-supervisor-locks",
             pollInterval: try file.last("PollIntervalSec", in: "Applications")?
@@ -135,6 +137,22 @@ struct ConfigurationReader {
             rest.allSatisfy({ $0.isASCIILetter || $0.isASCIIDigit || "-+.".utf8.contains($0) })
         else {
             throw assignment.error("\(assignment.shown) is not a version", allowed: "three numbers such as 6.6.11")
+        }
+        return assignment.text
+    }
+
+    /// As useradd(8) takes them.
+    private func uplinkUser() throws(UnitFileError) -> String {
+        guard let assignment = file.last("UplinkUser", in: "API") else { return "supervisor-uplink" }
+        let isName =
+            (1...32).contains(assignment.text.utf8.count)
+            && assignment.text.utf8.first != UInt8(ascii: "-")
+            && assignment.text.utf8.allSatisfy { $0.isASCIILetter || $0.isASCIIDigit || "-_.".utf8.contains($0) }
+        guard isName else {
+            throw assignment.error(
+                "\(assignment.shown) is not the name of a user",
+                allowed: "1 to 32 letters, digits and characters of '-_.'"
+            )
         }
         return assignment.text
     }

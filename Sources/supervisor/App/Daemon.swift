@@ -153,6 +153,12 @@ actor Daemon {
         await host.reload(searchPath: configuration.pluginSearchPath, deviceType: configuration.deviceType)
         monitor.start()
         try await server.listenForControl(path: runtime.controlSocket)
+        do {
+            try await server.listenForUplink(path: runtime.uplinkSocket, user: configuration.uplinkUser)
+        } catch {
+            // The device works without a remote service.
+            logger.error("No commands from a remote service: \(error)")
+        }
         await server.listen(interfaces: monitor.snapshot)
         if server.addresses.isEmpty {
             logger.error("No interface to listen on yet: \(configuration.interfaces.joined(separator: " "))")
@@ -326,6 +332,7 @@ extension Configuration {
     var supervisorSettings: SupervisorSettings {
         SupervisorSettings(
             targetFile: target,
+            cloudTargetFile: cloudTarget,
             pollInterval: pollInterval,
             apiPort: port,
             reportedVersion: reportedVersion,

@@ -3,12 +3,13 @@ import Glibc
 import LinuxSupport
 import SupervisorCore
 
-/// What lives in /run while this boot lasts: the control socket, the token of our update locks, and the mark of the one
+/// What lives in /run while this boot lasts: the sockets for superctl and for the uplink, the token of our update locks, and the mark of the one
 /// supervisor that may run.
 struct RuntimeDirectory {
     let path: String
 
     var controlSocket: String { path + "/control.sock" }
+    var uplinkSocket: String { path + "/api.sock" }
 
     init(_ path: String) throws(SystemCallError) {
         self.path = path

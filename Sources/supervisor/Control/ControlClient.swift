@@ -153,7 +153,7 @@ struct ControlClient: Sendable {
                 Check with: superctl status, journalctl -u device-supervisor
                 """
             )
-        case .answerTooLarge, .malformedAnswer, .invalidRequest, .cancelled:
+        case .transportFailed, .answerTooLarge, .malformedAnswer, .invalidRequest, .cancelled:
             ControlError(.failed, "\(error)")
         }
     }

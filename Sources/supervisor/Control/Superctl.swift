@@ -13,6 +13,7 @@ struct Superctl {
         CommandEntry(.start), CommandEntry(.purge), CommandEntry(VolumesCommand.self), CommandEntry(RebootCommand.self),
         CommandEntry(PowerOffCommand.self), CommandEntry(KeyCommand.self), CommandEntry(ConfigCommand.self),
         CommandEntry(ReloadCommand.self), CommandEntry(PluginsCommand.self), CommandEntry(CallCommand.self),
+        CommandEntry(UplinkCommand.self),
         CommandEntry(CompletionCommand.self), CommandEntry(HelpCommand.self),
     ]
 

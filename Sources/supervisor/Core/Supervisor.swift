@@ -33,6 +33,7 @@ public actor Supervisor: DeviceAPI {
 
     // What the user chose, and what plugins say.
     var heartbeat: Heartbeat
+    var cloudLink = CloudLink()
 
     // The current activity.
     var progress = UpdateProgress()
@@ -112,6 +113,7 @@ public actor Supervisor: DeviceAPI {
         engineLink.stop()
         power.cancelPause()
         reaping.stop()
+        cloudLink.stop()
         cycle.wakeUp()
         endStreams()
         await waitForOwnedTasks(within: limit)

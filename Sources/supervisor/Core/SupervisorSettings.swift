@@ -4,6 +4,9 @@ public struct SupervisorSettings: Sendable, Hashable {
     public static let apiVersion = "6.6.11"
 
     public var targetFile: String
+    /// Where the uplink hands over the target of a remote service. While there is one, it counts, and not the target file;
+    /// nil where no such place is configured.
+    public var cloudTargetFile: String?
     public var pollInterval: Duration
     public var apiPort: Int
     /// What clients are given as the version of the supervisor: that of the API that they can rely on. They compare it, and
@@ -14,6 +17,7 @@ public struct SupervisorSettings: Sendable, Hashable {
 
     public init(
         targetFile: String,
+        cloudTargetFile: String? = nil,
         pollInterval: Duration,
         apiPort: Int,
         reportedVersion: String = Self.apiVersion,
@@ -21,6 +25,7 @@ public struct SupervisorSettings: Sendable, Hashable {
     ) {
         self.reportedVersion = reportedVersion
         self.targetFile = targetFile
+        self.cloudTargetFile = cloudTargetFile
         self.pollInterval = pollInterval
         self.apiPort = apiPort
         self.engineSocket = engineSocket

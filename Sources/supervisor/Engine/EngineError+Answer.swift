@@ -8,7 +8,7 @@ extension EngineError {
     init(_ error: UnixHTTPError, attempting attempt: String) {
         let code: Code =
             switch error.reason {
-            case .connectFailed, .closed: .unavailable
+            case .connectFailed, .transportFailed, .closed: .unavailable
             case .timedOut: .timeout
             case .answerTooLarge, .malformedAnswer: .malformedAnswer
             case .invalidRequest: .invalid

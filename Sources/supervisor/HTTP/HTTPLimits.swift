@@ -18,6 +18,8 @@ public struct HTTPLimits: Sendable, Hashable {
     public var sendBuffer = 64 * 1024
     /// Connections of the control socket.
     public var controlConnections = 32
+    /// Connections of the uplink's socket.
+    public var uplinkConnections = 32
     /// Answers at once that come line by line.
     public var streams = 8
 

@@ -12,8 +12,10 @@ public final class HTTPServer {
     private let state: ServerState
     private let api: EntryPoint
     private let control: EntryPoint
+    private let uplink: EntryPoint
     private let listeners: APIListeners
     private var controlListener: ControlListener?
+    private var uplinkListener: UplinkListener?
 
     /// - Parameter clock: for the Date header.
     public init(
@@ -45,6 +47,13 @@ public final class HTTPServer {
             isTrusted: true,
             maxConnections: limits.controlConnections
         )
+        uplink = EntryPoint(
+            state: state,
+            routes: RouteTable(.v1),
+            isTrusted: true,
+            namesActors: true,
+            maxConnections: limits.uplinkConnections
+        )
         listeners = APIListeners(entryPoint: api, settings: settings)
     }
 
@@ -68,6 +77,14 @@ public final class HTTPServer {
     /// Throws an error with a text for people where the socket cannot be made, also because another process serves it.
     public func listenForControl(path: String) async throws {
         controlListener = try await ControlListener.open(path, entryPoint: control)
+    }
+
+    /// Begins to serve the socket of the uplink at `path`: the routes of the API, without a key, for root and the user
+    /// `user` alone. Where there is no such user, for root.
+    ///
+    /// Throws an error with a text for people where the socket cannot be made, also because another process serves it.
+    public func listenForUplink(path: String, user: String) async throws {
+        uplinkListener = try await UplinkListener.open(path, user: user, entryPoint: uplink)
     }
 
     /// Interfaces have come or gone.
@@ -107,6 +124,8 @@ public final class HTTPServer {
         listeners.stop()
         controlListener?.close()
         controlListener = nil
+        uplinkListener?.close()
+        uplinkListener = nil
         await settled()
         // A promise that is never failed.
         try? await ended(within: TimeAmount(timeout)).get()
@@ -115,12 +134,16 @@ public final class HTTPServer {
     /// Fulfilled when no connection is left.
     private func ended(within timeout: TimeAmount) -> EventLoopFuture<Void> {
         let promise = state.loop.makePromise(of: Void.self)
-        for entryPoint in [api, control] { entryPoint.finishAll() }
-        let deadline = state.loop.assumeIsolated().scheduleTask(in: timeout) { [api, control] in
-            for entryPoint in [api, control] { entryPoint.closeAll() }
+        let entryPoints = [api, control, uplink]
+        for entryPoint in entryPoints { entryPoint.finishAll() }
+        let deadline = state.loop.assumeIsolated().scheduleTask(in: timeout) {
+            for entryPoint in entryPoints { entryPoint.closeAll() }
         }
-        api.whenEmpty { [control] in
-            control.whenEmpty {
+        var open = entryPoints.count
+        for entryPoint in entryPoints {
+            entryPoint.whenEmpty {
+                open -= 1
+                guard open == 0 else { return }
                 deadline.cancel()
                 promise.succeed()
             }

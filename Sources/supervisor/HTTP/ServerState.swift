@@ -37,7 +37,7 @@ final class ServerState {
         tasks = RequestTasks(
             executor: executor,
             device: device,
-            limit: settings.maxConnections + limits.controlConnections
+            limit: settings.maxConnections + limits.controlConnections + limits.uplinkConnections
         )
         turns = TurnQueue(executor.loop)
         streams = Streams(executor: executor, device: device, limits: limits)

@@ -7,6 +7,7 @@ enum LogText {
         JournalField(key: "plugin", names: ["PLUGIN"], staysInMessage: true),
         JournalField(key: "operation", names: ["OPERATION"], staysInMessage: true),
         JournalField(key: "request-id", names: ["REQUEST_ID", "SUPERVISOR_REQUEST_ID"]),
+        JournalField(key: "actor", names: ["ACTOR"], staysInMessage: true),
         JournalField(key: "app-id", names: ["SUPERVISOR_APP_ID"]),
         JournalField(key: "container-id", names: ["SUPERVISOR_CONTAINER_ID"]),
         JournalField(key: "service", names: ["SUPERVISOR_SERVICE"]),

@@ -29,7 +29,8 @@ import Testing
     private static let operations: [any HostOperation.Type] = [
         PowerReboot.self, PowerPowerOff.self, PowerStatus.self, HostnameGet.self, HostnameSet.self, ProxyGet.self,
         ProxySet.self, ProxyClear.self, LEDBlink.self, TCPPingEnable.self, TCPPingDisable.self, TCPPingStatus.self,
-        StorageReap.self, PluginPing.self, PluginShutdown.self,
+        StorageReap.self, UplinkStatus.self, UplinkRegister.self, UplinkDisconnect.self, CloudRefresh.self,
+        CloudReport.self, PluginPing.self, PluginShutdown.self,
     ]
 
     @Test func thePageHasExamples() {

@@ -12,16 +12,22 @@ extension Supervisor {
         switch event {
         case .ready(let operations):
             if operations.contains(TCPPingEnable.name) { own { await $0.applyTCPPing() } }
+            if operations.contains(CloudReport.name) { own { await $0.uplinkIsReady() } }
             // A plugin that was started for a reaping need not be asked for it again.
             if operations.contains(StorageReap.name), !reaping.isUnderWay { scheduleReaping() }
         case .gone(let operations):
             if operations.contains(TCPPingEnable.name) { heartbeat.forget() }
+            if operations.contains(UplinkStatus.name) { cloudLink.forget() }
         case .notification(TCPPingState.changedNotification, let parameters):
             guard let state = try? TCPPingState(json: parameters) else {
                 return logger.warning("A plugin sent \(TCPPingState.changedNotification) without its state")
             }
             heartbeat.notified()
             heartbeatIs(state)
+        case .notification(UplinkState.changedNotification, let parameters):
+            uplinkChanged(parameters)
+        case .notification(CloudRefresh.targetChangedNotification, _):
+            targetFileChanged()
         case .notification:
             break
         case .state(_, "starting", _), .state(_, "draining", _):

@@ -1,3 +1,4 @@
+import Glibc
 import JSON
 import LinuxSupport
 import Logging
@@ -34,7 +35,7 @@ extension Supervisor {
         requestCheck()
     }
 
-    private func targetFileChanged() {
+    func targetFileChanged() {
         requestCheck()
         guard images.imageUnderWay != nil else { return }
         // A download that is no longer wanted must not hold up what is wanted now.
@@ -48,11 +49,11 @@ extension Supervisor {
     /// Reads the target file. A file that cannot be read or is wrong leaves the last good target in effect, an application
     /// in it that is wrong the last good one of that application; both are remembered in `targetInForce`.
     func loadTarget() async throws(SupervisorError) {
-        let path = settings.targetFile
         let known = targetInForce.reading
+        let path: String
         let file: TargetFile?
         do throws(SupervisorError) {
-            file = try await readDisk { try TargetFile(path, limit: Self.targetLimit, known: known) }
+            (path, file) = try await readTarget(known)
         } catch {
             targetInForce.reading = nil
             return targetIsWrong("\(error)")
@@ -86,6 +87,40 @@ extension Supervisor {
             // It is in effect all the same; the next supervisor reads the file again.
             logger.error("The target could not be saved: \(error)")
         }
+    }
+
+    /// The target has one source at a time: the remote service while it has handed one over, else the file.
+    private func readTarget(_ known: String?) async throws(SupervisorError) -> (path: String, file: TargetFile?) {
+        let path = settings.targetFile
+        let limit = Self.targetLimit
+        guard let cloudPath = settings.cloudTargetFile else {
+            return (path, try await readDisk { try TargetFile(path, limit: limit, known: known) })
+        }
+        let wasFromCloud = cloudLink.isSource
+        let cloud = try await readDisk { () throws -> TargetFile? in
+            do {
+                return try TargetFile(cloudPath, limit: limit, known: known)
+            } catch let error as SystemCallError where error.code == EACCES && !wasFromCloud {
+                // The uplink has been installed after this process was started, and has no target for it yet.
+                return nil
+            }
+        }
+        if let cloud {
+            if cloudLink.setSource(isCloud: true) {
+                logger.notice("The remote service now says what runs: \(cloudPath)")
+            }
+            return (cloudPath, cloud)
+        }
+        // Until now the service has said what runs. It goes on, as the target of the file.
+        if wasFromCloud, let kept = targetInForce.json?.encoded() {
+            try await requireDisk()
+            try await onWorker {
+                try FileSystem.write(kept, to: path + ".new", mode: 0o640)
+                try FileSystem.rename(path + ".new", path)
+            }
+        }
+        if cloudLink.setSource(isCloud: false) { logger.notice("The file now says what runs: \(path)") }
+        return (path, try await readDisk { try TargetFile(path, limit: limit, known: known) })
     }
 
     private func targetIsWrong(_ message: String?, wholeFile: Bool = true) {

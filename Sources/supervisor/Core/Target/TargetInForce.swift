@@ -6,7 +6,7 @@ struct TargetInForce: Sendable {
     /// nil while no target was ever seen: then containers that are there stay as they are.
     private(set) var state: TargetState?
     /// Of each application the definition that is in effect, as far as it came from a file.
-    private var json: JSONValue?
+    private(set) var json: JSONValue?
     /// Where the target file is wrong; what is wrong there stays as it was.
     private(set) var error: String?
     /// Whether the target file can be used at all.

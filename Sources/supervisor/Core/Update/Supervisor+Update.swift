@@ -31,7 +31,7 @@ extension Supervisor {
     public func requestUpdate(force: Bool) {
         memory.forgetRefusals()
         if force { cycle.requestForce() }
-        requestCheck()
+        refreshTarget()
     }
 
     // MARK: The cycle
@@ -48,6 +48,7 @@ extension Supervisor {
             progress.checkBegan()
             let wait = await runCycle()
             progress.checkEnded(next: parts.clock.now + wait)
+            reportLater()
             await waitForRequest(wait)
             forgetUnlockWatches()
         }

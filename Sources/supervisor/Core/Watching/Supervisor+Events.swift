@@ -5,6 +5,7 @@ import SupervisorPorts
 extension Supervisor {
     func publish(_ event: DeviceEvent) {
         events.append(event, time: parts.clock.wallSeconds)
+        reportLater()
     }
 
     func publish(_ events: [DeviceEvent]) {

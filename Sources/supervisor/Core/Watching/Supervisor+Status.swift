@@ -114,6 +114,7 @@ extension Supervisor {
             "locks": locks,
             "power": power.json(at: now),
             "connectivity": connectivity,
+            "uplink": uplink,
         ]
     }
 
@@ -131,7 +132,8 @@ extension Supervisor {
             "warning": images.warning(target).map(JSONValue.string) ?? .null,
             "locked": .bool(news.blockedReason != nil),
             "nextAttemptSec": progress.nextAttempt.map { .integer(max(0, ($0 - now).components.seconds)) } ?? .null,
-            "targetFile": .string(settings.targetFile),
+            "targetFile": .string(cloudLink.isSource ? settings.cloudTargetFile ?? "" : settings.targetFile),
+            "targetSource": .string(cloudLink.isSource ? "cloud" : "file"),
             "targetError": targetInForce.error.map(JSONValue.string) ?? .null,
             "checksBegun": .integer(progress.checksBegun),
             "checksEnded": .integer(progress.checksEnded),

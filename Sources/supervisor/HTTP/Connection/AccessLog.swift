@@ -1,3 +1,4 @@
+import LinuxSupport
 import Logging
 import NIOCore
 import NIOHTTP1
@@ -13,10 +14,12 @@ struct AccessLog {
         guard logger.logLevel <= level else { return }
         let milliseconds = (NIODeadline.now() - exchange.started).nanoseconds / 1_000_000
         let client = peer ?? address().map { "\($0.ipAddress ?? "-"):\($0.port ?? 0)" } ?? "-"
+        var metadata: Logger.Metadata = ["request-id": "\(exchange.id)", "peer": "\(client)"]
+        if let actor = exchange.actor { metadata["actor"] = "\(APIText.onOneLine(actor.cut(toBytes: 128)))" }
         logger.log(
             level: level,
             "\(exchange.method) \(APIText.onOneLine(exchange.path)) \(response.status.code) in \(milliseconds) ms",
-            metadata: ["request-id": "\(exchange.id)", "peer": "\(client)"]
+            metadata: metadata
         )
     }
 }

@@ -271,6 +271,7 @@ final class Connection: ChannelDuplexHandler {
         let id = state.requestIDs.id(given: head.headers.first(name: "X-Request-Id"))
         let started = NIODeadline.now()
         exchange = Exchange(head, admission: admission, id: id, started: started)
+        if entryPoint.namesActors { exchange?.actor = head.headers.first(name: "X-Supervisor-Actor") }
         latest = (head.method.rawValue, admission.path)
         hasShownKey = hasShownKey || admission.hasKey
         phase = .body

@@ -2,22 +2,25 @@ import Logging
 import NIOCore
 import NIOHTTP1
 
-/// A way in: the network or the control socket. Knows what it serves, to whom, and the open connections.
+/// A way in: the network, the control socket or the uplink's. Knows what it serves, to whom, and the open connections.
 final class EntryPoint {
     let state: ServerState
     let routes: RouteTable
     /// Every client that can connect may do everything.
     private let isTrusted: Bool
+    /// Its clients say for whom they ask, in the header `X-Supervisor-Actor`.
+    let namesActors: Bool
     var maxConnections: Int
     private var connections: [ObjectIdentifier: Connection] = [:]
     /// How many of them come from each address.
     private var counts: [String: Int] = [:]
     private var whenEmpty: (() -> Void)?
 
-    init(state: ServerState, routes: RouteTable, isTrusted: Bool, maxConnections: Int) {
+    init(state: ServerState, routes: RouteTable, isTrusted: Bool, namesActors: Bool = false, maxConnections: Int) {
         self.state = state
         self.routes = routes
         self.isTrusted = isTrusted
+        self.namesActors = namesActors
         self.maxConnections = maxConnections
     }
 

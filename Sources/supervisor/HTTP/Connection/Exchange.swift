@@ -10,6 +10,8 @@ struct Exchange {
     var path: String
     var query: Substring
     var contentType: String?
+    /// For whom the client asks, where it may say so.
+    var actor: String?
     var verdict: Admission.Verdict
     var started: NIODeadline
     /// Whether the client takes a body in chunks (RFC 9112, section 7.1).

@@ -1,4 +1,3 @@
-import CLinux
 import Logging
 import NIOCore
 import NIOPosix
@@ -17,7 +16,7 @@ final class ControlListener {
     static func open(_ path: String, entryPoint: EntryPoint) async throws -> ControlListener {
         let socket = try ControlSocket(path: path)
         let bootstrap = ServerBootstrap(for: entryPoint) { entryPoint, channel in
-            let peer = try Self.peer(of: channel)
+            let peer = try SocketPeer(of: channel)?.description ?? "unknown"
             entryPoint.state.logger.info("control connection", metadata: ["peer": "\(peer)"])
             try entryPoint.admit(channel, listener: path, peer: peer)
         }
@@ -32,16 +31,5 @@ final class ControlListener {
     func close() {
         socket.unlink()
         channel.close(promise: nil)
-    }
-
-    /// Who has connected, as SO_PEERCRED of unix(7) has it.
-    private static func peer(of channel: any Channel) throws -> String {
-        let operations = channel.pipeline.syncOperations
-        let peer = try operations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { descriptor in
-            var peer = clinux_peer()
-            return clinux_peer_credentials(descriptor, &peer) == 0 ? peer : nil
-        }
-        guard let peer = peer ?? nil else { return "unknown" }
-        return "uid \(peer.uid) gid \(peer.gid) pid \(peer.pid)"
     }
 }

@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 import LinuxSupport
 
-/// The unix socket of the control interface: created so that only its group can ever reach it, and removed again.
+/// A unix socket of the API, the control interface's or the uplink's: created so that only its group can ever reach it, and removed again.
 struct ControlSocket {
     let path: String
     /// Listening; the caller that takes the socket closes it.
@@ -27,11 +27,16 @@ struct ControlSocket {
         }
     }
 
-    /// Makes the socket with mode 0660, group `group` where that exists and we may.
+    /// As the other one, with the group of that name.
+    init(path: String, group: String = "device-supervisor") throws(ControlSocketError) {
+        try self.init(path: path, gid: Self.id(ofGroup: group))
+    }
+
+    /// Makes the socket with mode 0660, group `gid` where there is one and we may.
     ///
     /// A file that a killed supervisor left behind is replaced. Throws if a process is listening there, and if the file
     /// is no socket.
-    init(path: String, group: String = "device-supervisor") throws(ControlSocketError) {
+    init(path: String, gid: gid_t?) throws(ControlSocketError) {
         try Self.removeStale(path)
         let address = try Self.address(path)
         let descriptor = try Self.makeDescriptor()
@@ -40,7 +45,7 @@ struct ControlSocket {
             throw Self.failure("cannot be created", closing: descriptor, path: path)
         }
         // Without that group, or without the right to give files to it, the socket is its owner's.
-        if let group = Self.id(ofGroup: group) { _ = lchown(path, uid_t.max, group) }
+        if let gid { _ = lchown(path, uid_t.max, gid) }
         guard listen(descriptor, 128) == 0, let identity = Identity(path) else {
             throw Self.failure("cannot be listened on", closing: descriptor, path: path)
         }

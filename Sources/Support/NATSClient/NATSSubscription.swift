@@ -1,0 +1,4 @@
+/// Names a subscription of a client.
+public struct NATSSubscription: Sendable, Hashable {
+    let id: Int
+}

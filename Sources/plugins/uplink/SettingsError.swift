@@ -1,0 +1,4 @@
+/// What is wrong with the configuration.
+struct SettingsError: Error, CustomStringConvertible {
+    var description: String
+}
