@@ -123,7 +123,8 @@ extension FleetService {
     ) async throws -> Answer {
         guard let bus = fleet.bus else { throw Refusal(502, "the bus is not available; nothing was sent") }
         let actor = "token:\(token.name)"
-        let notAfter = RegistryTransaction.now + Command.deadline
+        let timeout = fleet.configuration.commandTimeout
+        let notAfter = RegistryTransaction.now + timeout
         let commands = devices.map { device in
             let command = Command(
                 token: token.id,
@@ -147,7 +148,7 @@ extension FleetService {
                 try $0.note(actor: actor, action: "\(request.method) \(path)", subject: subject, detail: detail)
             }
         }
-        let results = try bus.send(commands, deadline: .milliseconds(Command.deadline))
+        let results = try bus.send(commands, deadline: .milliseconds(timeout))
         let title = "\(request.method) \(path)"
         if asLines { return lines(results, count: commands.count, title: title, actor: actor) }
         return await gathered(results, devices: devices, title: title, actor: actor)

@@ -22,7 +22,7 @@ struct FleetConfiguration: Sendable {
     ])
     private static let keys: [String: Set<String>] = [
         "Fleet": ["StateDirectory", "PageDirectory"],
-        "HTTP": ["Listen", "Certificate", "Key", "MaxConnections", "RequestsPerSec", "TrustedProxies"],
+        "HTTP": ["Listen", "Certificate", "Key", "MaxConnections", "RequestsPerSec", "TrustedProxies", "CommandTimeoutSec"],
         "NATS": ["Servers", "Listen", "WebSocketListen", "Certificate", "Key", "Advertise", "Program"],
     ]
 
@@ -34,6 +34,8 @@ struct FleetConfiguration: Sendable {
     var maxConnections = 10_000
     /// For each token and device.
     var requestsPerSecond = 1000
+    /// How long a device has to answer a command, in milliseconds.
+    var commandTimeout: Int64 = 50_000
     /// Addresses whose `X-Forwarded-For` is believed.
     var trustedProxies: [String] = ["127.0.0.1", "::1"]
     /// Servers of a bus of yours; empty: the service starts one.
@@ -66,6 +68,9 @@ struct FleetConfiguration: Sendable {
         if let value = file.last("MaxConnections", in: "HTTP") { maxConnections = try value.integer(in: 8...1_000_000) }
         if let value = file.last("RequestsPerSec", in: "HTTP") {
             requestsPerSecond = try value.integer(in: 1...1_000_000)
+        }
+        if let value = file.last("CommandTimeoutSec", in: "HTTP") {
+            commandTimeout = try Int64(value.duration(in: .seconds(1)...(.seconds(50))) / .milliseconds(1))
         }
         if let values = file.all("TrustedProxies", in: "HTTP") {
             trustedProxies = []

@@ -4,8 +4,6 @@ import JSON
 struct Command: Sendable {
     /// Limit on the encoded command, in bytes.
     static let sizeLimit = 256 << 10
-    /// How long a device has to answer.
-    static let deadline: Int64 = 50_000
 
     /// The same for the same request with the same key: the device does nothing twice.
     var id: String
