@@ -198,3 +198,37 @@ def test_the_same_key_makes_the_same_id_and_with_another_request_422(fleet: Flee
     send(fleet, "/v1/reboot", {"uuid": device.uuid})
     ids = [command["id"] for command in device.commands]
     assert len(ids) == 3 and ids[0] == ids[1] != ids[2]
+
+
+def test_a_caller_that_goes_away_has_the_command_cancelled(fleet: Fleet) -> None:
+    import asyncio
+    import threading
+
+    import requests
+
+    from fleet import BUS
+
+    device = fleet.device("one").connect(lambda _: None)
+    cancelled = threading.Event()
+    seen: list[dict[str, Any]] = []
+
+    async def listen() -> None:
+        async def note(message: Any) -> None:
+            seen.append(json.loads(message.data))
+            cancelled.set()
+
+        await device.client.subscribe(f"sup.v1.dev.{device.uuid}.cancel", cb=note)
+        await device.client.flush()
+        await asyncio.sleep(0)
+
+    BUS.run(listen())
+    with pytest.raises(requests.exceptions.ReadTimeout):
+        requests.post(
+            f"{fleet.url}/supervisor/v1/blink",
+            json={"uuid": device.uuid},
+            headers={"Authorization": f"Bearer {fleet.admin}"},
+            timeout=0.5,
+        )
+    assert cancelled.wait(1.2)
+    device.close()
+    assert [message["id"] for message in seen] == [device.commands[0]["id"]]

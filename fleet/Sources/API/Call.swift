@@ -8,6 +8,8 @@ import NIOCore
 /// One request, taken apart.
 struct Call: Sendable {
     let request: Request
+    /// Where the body is read from.
+    var source: RequestBody
     let method: String
     /// As it came, escapes included.
     let path: String
@@ -19,6 +21,7 @@ struct Call: Sendable {
 
     init(_ request: Request, address: String) {
         self.request = request
+        source = request.body
         self.address = address
         method = request.method.rawValue
         let target = request.head.path ?? "/"
@@ -60,7 +63,7 @@ struct Call: Sendable {
 
     func body(limit: Int) async throws -> [UInt8] {
         do {
-            return Array(try await request.body.collect(upTo: limit).readableBytesView)
+            return Array(try await source.collect(upTo: limit).readableBytesView)
         } catch is NIOTooManyBytesError {
             throw Refusal(413, "the body is larger than \(limit) bytes")
         } catch let error as HTTPError where error.status.code == 413 {

@@ -141,32 +141,47 @@ extension FleetService {
         guard let first = commands.first, first.command.encoded().count <= Command.sizeLimit else {
             throw Refusal(413, "the command is larger than \(Command.sizeLimit) bytes")
         }
-        if request.method != "GET" {
+        let title = "\(request.method) \(path)"
+        let registry = fleet.registry
+        // At the same time as the command: both wait, one for the disk and one for the device.
+        async let noted: Void = {
+            guard request.method != "GET" else { return }
             let subject = devices.count == 1 ? devices[0].uuid : "application \(devices[0].application)"
             let detail = "\(devices.count) devices, body of \(request.data?.utf8.count ?? 0) bytes"
-            try await fleet.registry.write {
-                try $0.note(actor: actor, action: "\(request.method) \(path)", subject: subject, detail: detail)
-            }
-        }
+            try await registry.write { try $0.note(actor: actor, action: title, subject: subject, detail: detail) }
+        }()
         let results = try bus.send(commands, deadline: .milliseconds(timeout))
-        let title = "\(request.method) \(path)"
-        if asLines { return lines(results, count: commands.count, title: title, actor: actor) }
-        return await gathered(results, devices: devices, title: title, actor: actor)
+        if asLines {
+            try await noted
+            return lines(results, count: commands.count, title: title, actor: actor)
+        }
+        let answers = await gathered(results, title: title, actor: actor, isArray: devices.count > 1)
+        try await noted
+        if Task.isCancelled {
+            for (uuid, command) in commands where answers[uuid] == nil { await bus.cancel(uuid, id: command.id) }
+        }
+        let called = devices.compactMap { device in
+            answers[device.uuid].map { CommandResult(uuid: device.uuid, answer: $0) }
+        }
+        if called.isEmpty { return Self.noDevice.answer }
+        if called.count == 1, let answer = called[0].answer { return Answer(answer) }
+        return Answer(207, .array(called.map(\.element)))
     }
 
+    /// The answers of the devices that were called, by uuid.
     private func gathered(
         _ results: AsyncStream<[CommandResult]>,
-        devices: [FleetDevice],
         title: String,
-        actor: String
-    ) async -> Answer {
+        actor: String,
+        isArray: Bool
+    ) async -> [String: DeviceAnswer] {
         var answers: [String: DeviceAnswer] = [:]
         var size = 0
         for await batch in results {
             for result in batch {
                 fleet.events.command(title, result, actor: actor)
                 guard var answer = result.answer else { continue }
-                if devices.count > 1 {
+                if isArray {
                     size += answer.value.encoded().count
                     if size > Self.arraySize {
                         answer = .failure(502, "the answers of all devices are too large for an array")
@@ -175,12 +190,7 @@ extension FleetService {
                 answers[result.uuid] = answer
             }
         }
-        let called = devices.compactMap { device in
-            answers[device.uuid].map { CommandResult(uuid: device.uuid, answer: $0) }
-        }
-        if called.isEmpty { return Self.noDevice.answer }
-        if called.count == 1, let answer = called[0].answer { return Answer(answer) }
-        return Answer(207, .array(called.map(\.element)))
+        return answers
     }
 
     /// One line for each device as it answers, offline ones included, and a summary at the end.

@@ -37,7 +37,12 @@ struct FleetService: HTTPResponder {
         let path = call.path
         if path.utf8.starts(with: "/supervisor/".utf8) {
             guard call.method == "POST" else { throw Refusal.methodNotAllowed("POST") }
-            return try await command(call)
+            // A caller that goes away is not waited for, and neither are the devices.
+            return try await call.source.consumeWithCancellationOnInboundClose { source in
+                var call = call
+                call.source = source
+                return try await command(call)
+            }
         }
         switch call.parts.first {
         case "ping" where call.parts.count == 1: return Answer(200, text: "OK")

@@ -22,7 +22,9 @@ struct FleetConfiguration: Sendable {
     ])
     private static let keys: [String: Set<String>] = [
         "Fleet": ["StateDirectory", "PageDirectory"],
-        "HTTP": ["Listen", "Certificate", "Key", "MaxConnections", "RequestsPerSec", "TrustedProxies", "CommandTimeoutSec"],
+        "HTTP": [
+            "Listen", "Certificate", "Key", "MaxConnections", "RequestsPerSec", "TrustedProxies", "CommandTimeoutSec",
+        ],
         "NATS": ["Servers", "Listen", "WebSocketListen", "Certificate", "Key", "Advertise", "Program"],
     ]
 

@@ -9,6 +9,8 @@ enum Report {
         "status": 50, "os_version": 70, "os_variant": 70, "supervisor_version": 20, "ip_address": 2000,
         "mac_address": 900, "note": 1000, "name": 255, "device_name": 255,
     ]
+    /// What is kept of all reports of a device, in bytes.
+    static let sizeLimit = 256 << 10
     /// Members of one report.
     private static let limit = 100
 

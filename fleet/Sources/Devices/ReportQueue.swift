@@ -95,8 +95,14 @@ actor ReportQueue {
             return nil
         }
         let known = try transaction.report(uuid: present.uuid).flatMap { try? JSONValue(parsing: $0) }?.objectValue
-        let merged = Report.merged(known ?? JSONObject(), with: report)
-        try transaction.keep(report: JSONValue.object(merged).text, summary: Report.summary(of: merged), of: present)
+        var merged = Report.merged(known ?? JSONObject(), with: report)
+        var text = JSONValue.object(merged).text
+        if text.utf8.count > Report.sizeLimit {
+            // What has piled up is dropped; the report of the moment has its own limit.
+            merged = Report.merged(JSONObject(), with: report)
+            text = JSONValue.object(merged).text
+        }
+        try transaction.keep(report: text, summary: Report.summary(of: merged), of: present)
         return try transaction.device(id: present.id)
     }
 }
