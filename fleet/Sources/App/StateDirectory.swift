@@ -7,8 +7,8 @@ struct StateDirectory: Sendable {
         var description: String
     }
 
-    /// The keys that the bus trusts. Who has the operator key can make any account, who has the account key reads every
-    /// command; the signing key makes credentials of devices.
+    /// The keys that the bus trusts. With the operator key one can make any account, with the account key read every
+    /// command, and with the signing key make credentials of devices.
     struct Keys: Sendable {
         var operatorKey: NKey
         var systemAccount: NKey
