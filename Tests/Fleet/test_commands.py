@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import threading
 import time
 from typing import Any
 
 import pytest
+import requests
 
-from fleet import Device, Fleet, ok
+from fleet import BUS, Device, Fleet, ok
 
 NOBODY = (404, '"No online device(s) found"')
 
@@ -134,8 +137,6 @@ def test_a_silent_device_is_504_and_one_that_goes_away_is_404_afterwards(fleet: 
 
 @pytest.mark.parametrize("url", ["/" + "a" * 1024, "/v1/%ff#x"])
 def test_a_url_that_is_no_path_is_400(fleet: Fleet, device: Device, url: str) -> None:
-    import http.client
-
     connection = http.client.HTTPConnection("127.0.0.1", fleet.port)
     body = json.dumps({"uuid": device.uuid})
     connection.request("POST", "/supervisor" + url, body, {"Authorization": f"Bearer {fleet.admin}"})
@@ -201,13 +202,6 @@ def test_the_same_key_makes_the_same_id_and_with_another_request_422(fleet: Flee
 
 
 def test_a_caller_that_goes_away_has_the_command_cancelled(fleet: Fleet) -> None:
-    import asyncio
-    import threading
-
-    import requests
-
-    from fleet import BUS
-
     device = fleet.device("one").connect(lambda _: None)
     cancelled = threading.Event()
     seen: list[dict[str, Any]] = []
@@ -219,7 +213,6 @@ def test_a_caller_that_goes_away_has_the_command_cancelled(fleet: Fleet) -> None
 
         await device.client.subscribe(f"sup.v1.dev.{device.uuid}.cancel", cb=note)
         await device.client.flush()
-        await asyncio.sleep(0)
 
     BUS.run(listen())
     with pytest.raises(requests.exceptions.ReadTimeout):
@@ -232,3 +225,16 @@ def test_a_caller_that_goes_away_has_the_command_cancelled(fleet: Fleet) -> None
     assert cancelled.wait(1.2)
     device.close()
     assert [message["id"] for message in seen] == [device.commands[0]["id"]]
+
+
+def test_commands_share_a_connection(fleet: Fleet, device: Device) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", fleet.port)
+    connection.connect()
+    first = connection.sock
+    for _ in range(5):
+        body = json.dumps({"uuid": device.uuid})
+        connection.request("POST", "/supervisor/v1/blink", body, {"Authorization": f"Bearer {fleet.admin}"})
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (200, b"OK")
+        assert connection.sock is first
+    connection.close()

@@ -8,8 +8,8 @@ import NIOCore
 /// One request, taken apart.
 struct Call: Sendable {
     let request: Request
-    /// Where the body is read from.
-    var source: RequestBody
+    /// The connection it came by.
+    let channel: any Channel
     let method: String
     /// As it came, escapes included.
     let path: String
@@ -19,10 +19,10 @@ struct Call: Sendable {
     /// The address of the client, for limits and the journal.
     let address: String
 
-    init(_ request: Request, address: String) {
+    init(_ request: Request, address: String, channel: any Channel) {
         self.request = request
-        source = request.body
         self.address = address
+        self.channel = channel
         method = request.method.rawValue
         let target = request.head.path ?? "/"
         let split = target.utf8.split(separator: UInt8(ascii: "?"), maxSplits: 1, omittingEmptySubsequences: false)
@@ -63,7 +63,7 @@ struct Call: Sendable {
 
     func body(limit: Int) async throws -> [UInt8] {
         do {
-            return Array(try await source.collect(upTo: limit).readableBytesView)
+            return Array(try await request.body.collect(upTo: limit).readableBytesView)
         } catch is NIOTooManyBytesError {
             throw Refusal(413, "the body is larger than \(limit) bytes")
         } catch let error as HTTPError where error.status.code == 413 {

@@ -2,13 +2,15 @@ import Hummingbird
 import HummingbirdCore
 import NIOCore
 
-/// What Hummingbird hands on with a request: the address it came from.
+/// What Hummingbird hands on with a request: the connection it came by.
 struct FleetContext: RequestContext {
     var coreContext: CoreRequestContextStorage
-    let remoteAddress: SocketAddress?
+    let channel: any Channel
+
+    var remoteAddress: SocketAddress? { channel.remoteAddress }
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
-        remoteAddress = source.channel.remoteAddress
+        channel = source.channel
     }
 }

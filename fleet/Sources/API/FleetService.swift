@@ -13,7 +13,7 @@ struct FleetService: HTTPResponder {
     let fleet: Fleet
 
     func respond(to request: Request, context: FleetContext) async throws -> Response {
-        let call = Call(request, address: fleet.clientAddress(request, context.remoteAddress))
+        let call = Call(request, address: fleet.clientAddress(request, context.remoteAddress), channel: context.channel)
         let answer = await answer(to: call)
         fleet.metrics.count(status: answer.status)
         return answer.response
@@ -38,11 +38,8 @@ struct FleetService: HTTPResponder {
         if path.utf8.starts(with: "/supervisor/".utf8) {
             guard call.method == "POST" else { throw Refusal.methodNotAllowed("POST") }
             // A caller that goes away is not waited for, and neither are the devices.
-            return try await call.source.consumeWithCancellationOnInboundClose { source in
-                var call = call
-                call.source = source
-                return try await command(call)
-            }
+            let watch = try await call.channel.pipeline.handler(type: CallerWatch.self).get()
+            return try await watch.whileThere { try await command(call) }
         }
         switch call.parts.first {
         case "ping" where call.parts.count == 1: return Answer(200, text: "OK")

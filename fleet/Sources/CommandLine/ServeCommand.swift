@@ -59,7 +59,9 @@ struct ServeCommand: AsyncParsableCommand {
 
     private func serve(_ fleet: Fleet, group: any EventLoopGroup, logger: Logger) async throws {
         let configuration = fleet.configuration
-        var http = HTTPServerBuilder.http1(configuration: .init(idleTimeout: .seconds(75)))
+        var http = HTTPServerBuilder.http1(
+            configuration: .init(additionalChannelHandlers: [CallerWatch()], idleTimeout: .seconds(75))
+        )
         if let certificate = configuration.certificate {
             let chain = try NIOSSLCertificate.fromPEMFile(certificate.chain).map {
                 NIOSSLCertificateSource.certificate($0)
