@@ -226,7 +226,13 @@ let package = Package(
         tests(of: "UnixHTTP", ["HTTPTestSupport", nioHTTP] + nio),
         tests(of: "SupervisorCommandLine"),
         tests(of: "SupervisorCore", ["HostOperations", "JSON", "SupervisorPorts", "LinuxSupport", "CLinux", logging]),
-        tests(of: "SupervisorEngine", ["HTTPTestSupport", "JSON", "SupervisorCore", "UnixHTTP", nioHTTP] + nio),
+        tests(
+            of: "SupervisorEngine",
+            [
+                "HTTPTestSupport", "JSON", "SupervisorCore", "SupervisorEventLoop", "SupervisorPorts", "UnixHTTP",
+                nioHTTP,
+            ] + nio
+        ),
         tests(
             of: "SupervisorHTTP",
             [

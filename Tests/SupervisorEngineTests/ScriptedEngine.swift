@@ -3,6 +3,8 @@ import Logging
 import NIOCore
 import NIOPosix
 import SupervisorCore
+import SupervisorEventLoop
+import SupervisorPorts
 import Synchronization
 
 @testable import SupervisorEngine
@@ -45,10 +47,15 @@ enum ScriptedEngine {
         }
     }
 
-    static func engine(_ path: String, timeouts: EngineTimeouts = EngineTimeouts()) -> DockerEngine {
+    static func engine(
+        _ path: String,
+        timeouts: EngineTimeouts = EngineTimeouts(),
+        worker: any BlockingWorker = TransientWorker(name: "engine-answer")
+    ) -> DockerEngine {
         DockerEngine(
             socket: path,
             loop: MultiThreadedEventLoopGroup.singleton.next(),
+            worker: worker,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             timeouts: timeouts
         )

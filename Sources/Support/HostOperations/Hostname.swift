@@ -14,9 +14,12 @@ public struct Hostname: Sendable, Hashable {
         self.text = text
     }
 
+    /// Of a name with its domains, in bytes (RFC 1035, section 2.3.4, without the lengths of labels).
+    static let maximumLength = 253
+
     /// Whether every label is one of RFC 1123, and the whole at most 253 bytes.
     public static func isValid(_ name: String) -> Bool {
-        guard (1...253).contains(name.utf8.count) else { return false }
+        guard (1...maximumLength).contains(name.utf8.count) else { return false }
         return name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).allSatisfy { label in
             (1...63).contains(label.count) && label.first != UInt8(ascii: "-") && label.last != UInt8(ascii: "-")
                 && label.allSatisfy(isLetterDigitHyphen)

@@ -139,6 +139,7 @@ public struct ProxySettings: PluginPayload, Hashable {
     }
 
     private static func isHost(_ text: String) -> Bool {
+        guard text.utf8.count <= Hostname.maximumLength else { return false }
         // A text of digits and dots is meant as an address, and inet_aton accepts many that are not one.
         let isNumeric = text.utf8.allSatisfy { $0 == UInt8(ascii: ".") || $0.isASCIIDigit }
         if isNumeric { return IPv4Network.isAddress(text) }

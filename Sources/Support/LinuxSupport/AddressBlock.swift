@@ -10,8 +10,12 @@ package struct AddressBlock: Sendable, Hashable {
     /// That of a single address is all of its bits.
     package let prefixLength: Int
 
+    /// Of an address in bytes: INET6_ADDRSTRLEN without its NUL.
+    private static let maximumLength = 45
+
     /// An address, or an address, a slash and the length of a prefix.
     package init?(_ text: String) {
+        guard text.utf8.count <= Self.maximumLength + "/128".utf8.count else { return nil }
         if text.utf8.contains(UInt8(ascii: "/")) { self.init(subnet: text) } else { self.init(address: text) }
     }
 
@@ -29,7 +33,7 @@ package struct AddressBlock: Sendable, Hashable {
     }
 
     private init?(_ text: String, prefixLength length: Int?) {
-        guard let bytes = Self.ipv4(text) ?? Self.ipv6(text) else { return nil }
+        guard text.utf8.count <= Self.maximumLength, let bytes = Self.ipv4(text) ?? Self.ipv6(text) else { return nil }
         let bits = bytes.count * 8
         guard (0...bits).contains(length ?? bits) else { return nil }
         self.bytes = bytes

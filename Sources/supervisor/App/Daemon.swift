@@ -179,7 +179,12 @@ actor Daemon {
 
     private func parts(_ watcher: InotifyWatcher, _ host: PluginHost) -> SupervisorParts {
         var parts = SupervisorParts(
-            engine: DockerEngine(socket: configuration.engineSocket, loop: executor.loop, logger: logger),
+            engine: DockerEngine(
+                socket: configuration.engineSocket,
+                loop: executor.loop,
+                worker: TransientWorker(name: "engine-answer", limit: 4),
+                logger: logger
+            ),
             host: host,
             clock: clock,
             worker: worker,

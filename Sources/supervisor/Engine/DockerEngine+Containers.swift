@@ -17,7 +17,7 @@ extension DockerEngine {
             attempting: attempt
         )
         guard response.isSuccess else { throw EngineError(response, attempting: attempt) }
-        let list = try response.json(limit: Limit.list, attempting: attempt)
+        let list = try await json(response, limit: Limit.list, attempting: attempt)
         guard let entries = list.arrayValue else {
             throw EngineError(.malformedAnswer, "cannot \(attempt): the answer is not a list")
         }
@@ -61,7 +61,7 @@ extension DockerEngine {
             attempting: attempt
         )
         guard response.isSuccess else { throw EngineError(response, attempting: attempt) }
-        let answer = try response.json(limit: Limit.other, attempting: attempt)
+        let answer = try await json(response, limit: Limit.other, attempting: attempt)
         guard let id = answer["Id"]?.plainValue, !id.isEmpty else {
             throw EngineError(.malformedAnswer, "cannot \(attempt): the answer has no id")
         }
@@ -148,7 +148,7 @@ extension DockerEngine {
         let response = try await call(.GET, target, timeout: timeouts.query, attempting: attempt)
         if response.status == 404 { return nil }
         guard response.isSuccess else { throw EngineError(response, attempting: attempt) }
-        return try response.json(limit: Limit.other, attempting: attempt)
+        return try await json(response, limit: Limit.other, attempting: attempt)
     }
 }
 

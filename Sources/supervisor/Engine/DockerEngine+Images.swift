@@ -11,7 +11,7 @@ extension DockerEngine {
         let response = try await call(.GET, target, timeout: timeouts.query, stringLimit: 4096, attempting: attempt)
         if response.status == 404 { return nil }
         guard response.isSuccess else { throw EngineError(response, attempting: attempt) }
-        let answer = try response.json(limit: Limit.other, attempting: attempt)
+        let answer = try await json(response, limit: Limit.other, attempting: attempt)
         guard let id = answer["Id"]?.plainValue, !id.isEmpty else {
             throw EngineError(.malformedAnswer, "cannot \(attempt): the answer has no id")
         }

@@ -12,7 +12,7 @@ extension DockerEngine {
         let target = EnginePath(["networks", name.text])
         let response = try await call(.GET, target, timeout: timeouts.query, attempting: attempt)
         guard response.isSuccess else { throw EngineError(response, attempting: attempt) }
-        let answer = try response.json(limit: Limit.other, attempting: attempt)
+        let answer = try await json(response, limit: Limit.other, attempting: attempt)
         return Self.gateway(of: answer)
     }
 
@@ -22,7 +22,7 @@ extension DockerEngine {
         let target = EnginePath(["networks"], query: ["filters": filters?.text])
         let response = try await call(.GET, target, timeout: timeouts.query, limit: Limit.list, attempting: attempt)
         guard response.isSuccess else { throw EngineError(response, attempting: attempt) }
-        let list = try response.json(limit: Limit.list, attempting: attempt)
+        let list = try await json(response, limit: Limit.list, attempting: attempt)
         guard let entries = list.arrayValue else {
             throw EngineError(.malformedAnswer, "cannot \(attempt): the answer is not a list")
         }
@@ -37,7 +37,7 @@ extension DockerEngine {
         let target = EnginePath(["networks", name.text])
         let response = try await call(.GET, target, timeout: timeouts.query, attempting: attempt)
         guard response.isSuccess else { throw EngineError(response, attempting: attempt) }
-        let answer = try response.json(limit: Limit.other, attempting: attempt)
+        let answer = try await json(response, limit: Limit.other, attempting: attempt)
         let containers = answer["Containers"]?.objectValue ?? [:]
         return containers.map { $0.value["Name"]?.stringValue ?? $0.name }
     }
@@ -53,7 +53,7 @@ extension DockerEngine {
             attempting: attempt
         )
         guard response.isSuccess else { throw EngineError(response, attempting: attempt) }
-        let answer = try response.json(limit: Limit.other, attempting: attempt)
+        let answer = try await json(response, limit: Limit.other, attempting: attempt)
         guard let id = answer["Id"]?.plainValue, !id.isEmpty else {
             throw EngineError(.malformedAnswer, "cannot \(attempt): the answer has no id")
         }

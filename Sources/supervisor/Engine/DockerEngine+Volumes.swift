@@ -10,7 +10,7 @@ extension DockerEngine {
         let target = EnginePath(["volumes"], query: ["filters": filters?.text])
         let response = try await call(.GET, target, timeout: timeouts.query, limit: Limit.list, attempting: attempt)
         guard response.isSuccess else { throw EngineError(response, attempting: attempt) }
-        let answer = try response.json(limit: Limit.list, attempting: attempt)
+        let answer = try await json(response, limit: Limit.list, attempting: attempt)
         // null where there is none.
         guard let list = answer["Volumes"], let entries = list == .null ? [] : list.arrayValue else {
             throw EngineError(.malformedAnswer, "cannot \(attempt): the answer has no list")

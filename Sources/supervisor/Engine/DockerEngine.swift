@@ -3,6 +3,7 @@ public import Logging
 public import NIOCore
 internal import NIOHTTP1
 public import SupervisorCore
+public import SupervisorPorts
 internal import UnixHTTP
 
 /// A container engine that speaks the Docker Engine API over a unix socket: docker, balena-engine, podman.
@@ -20,26 +21,32 @@ public actor DockerEngine: ContainerEngine {
         static let other = 16 << 20
     }
 
+    /// Bytes of an answer that take a millisecond or two.
+    private static let parsedOnLoop = 64 << 10
+
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     /// Kept, because the actor's own reference to it does not.
     private nonisolated let executor: any SerialExecutor
     private nonisolated let client: UnixHTTPClient
+    private nonisolated let worker: any BlockingWorker
     nonisolated let timeouts: EngineTimeouts
     nonisolated let logger: Logger
 
     /// What was agreed with the engine; nil until it has answered, and after it was away.
     private(set) var information: EngineInformation?
 
-    /// Connects to nothing yet.
+    /// Connects to nothing yet. Large answers are parsed by `worker`, off the event loop.
     public init(
         socket path: String,
         loop: any EventLoop,
+        worker: any BlockingWorker,
         logger: Logger,
         timeouts: EngineTimeouts = EngineTimeouts()
     ) {
         executor = loop.executor
         client = UnixHTTPClient(path: path, loop: loop)
+        self.worker = worker
         self.timeouts = timeouts
         self.logger = logger
     }
@@ -51,6 +58,26 @@ public actor DockerEngine: ContainerEngine {
     }
 
     // MARK: Calls
+
+    /// The body of an answer that must be JSON of at most `limit` bytes.
+    nonisolated(nonsending) func json(
+        _ response: UnixHTTPResponse,
+        limit: Int,
+        attempting attempt: String
+    ) async throws(EngineError) -> JSONValue {
+        let body = response.body
+        let parse: @Sendable () throws -> JSONValue = {
+            try JSONValue(parsing: body, limits: JSONValue.Limits(size: limit))
+        }
+        do {
+            if body.count > Self.parsedOnLoop {
+                do { return try await worker.run(parse) } catch is WorkerError {}
+            }
+            return try LoopWatch.shared.run("the engine's answer, to \(attempt)", parse)
+        } catch {
+            throw EngineError(.malformedAnswer, "cannot \(attempt): the answer is not JSON: \(error)")
+        }
+    }
 
     /// Asks the engine with the agreed version before `target`. Throws only if there is no answer; the caller checks
     /// the status.
@@ -162,7 +189,7 @@ public actor DockerEngine: ContainerEngine {
         information = nil
         let ping = try await unversioned("/_ping", attempting: attempt)
         let answer = try await unversioned("/version", attempting: attempt)
-        let details = try answer.json(limit: Limit.other, attempting: attempt)
+        let details = try await json(answer, limit: Limit.other, attempting: attempt)
         let maximum = ping.headers.first(name: "Api-Version") ?? details["ApiVersion"]?.plainValue
         guard let maximum = maximum.flatMap({ EngineAPIVersion($0) }) else {
             throw EngineError(.malformedAnswer, "cannot \(attempt): it does not report its API version")

@@ -55,17 +55,6 @@ extension UnixHTTPResponse {
         let message = (try? JSONValue(parsing: body))?["message"]?.stringValue?.oneLine ?? text
         return message.isEmpty ? "status \(status)" : message
     }
-
-    /// The body of an answer that must be JSON.
-    func json(limit: Int, attempting attempt: String) throws(EngineError) -> JSONValue {
-        do {
-            return try LoopWatch.shared.run("the engine's answer, to \(attempt)") {
-                try JSONValue(parsing: body, limits: JSONValue.Limits(size: limit))
-            }
-        } catch {
-            throw EngineError(.malformedAnswer, "cannot \(attempt): the answer is not JSON: \(error)")
-        }
-    }
 }
 
 extension String {

@@ -13,7 +13,7 @@ final class ServerState {
     let logger: Logger
     let tasks: RequestTasks
     let streams: Streams
-    let largeInput: LargeInputQueue
+    let turns: TurnQueue
     var requestIDs = RequestIDs()
     var writer = ResponseWriter()
     var pingRequiresKey: Bool
@@ -39,7 +39,7 @@ final class ServerState {
             device: device,
             limit: settings.maxConnections + limits.controlConnections
         )
-        largeInput = LargeInputQueue(executor.loop)
+        turns = TurnQueue(executor.loop)
         streams = Streams(executor: executor, device: device, limits: limits)
     }
 }

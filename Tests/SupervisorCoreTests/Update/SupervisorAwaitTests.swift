@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import HostOperations
 import JSON
 import TestSupport
 import Testing
@@ -11,6 +12,10 @@ import Testing
 struct SupervisorAwaitTests {
     enum Operation: String, CaseIterable, Sendable {
         case restart, purge, stop, start, update, handOver, rename
+        /// The host refuses it in the end.
+        case reboot
+        /// Containers are recreated to get the new key.
+        case key
     }
 
     enum Change: String, CaseIterable, Sendable {
@@ -73,16 +78,22 @@ struct SupervisorAwaitTests {
         }
         bench.engine.onAwait = wait
         bench.worker.onAwait = wait
+        bench.host.onCall = { _ in wait() }
         switch operation {
         case .restart: _ = bench.call { try await $0.restart(AppID(1), force: false) }
         case .purge: _ = bench.call { try await $0.purge(AppID(1), force: false) }
         case .stop: _ = bench.call { try await $0.stop(AppID(1), force: false) }
         case .start: _ = bench.call { try await $0.start(AppID(1)) }
+        case .reboot:
+            bench.host.fail(PowerReboot.name, HostOperationError(.unavailable, "not now"))
+            _ = bench.call { try await $0.reboot(force: false, requestID: nil) }
+        case .key: _ = bench.call { try await $0.regenerateKey() }
         case .update, .handOver, .rename: await bench.change(target: target("app:2", operation, "c2"))
         }
         await bench.settle()
         bench.engine.onAwait = {}
         bench.worker.onAwait = {}
+        bench.host.onCall = { _ in }
         guard waits.isDone else { return false }
         // Whoever holds a lock keeps it, and its container, for as long as it likes.
         await bench.advance(.seconds(20))

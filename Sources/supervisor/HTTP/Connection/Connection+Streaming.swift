@@ -53,7 +53,7 @@ extension Connection {
             guard phase == .writing else { return }
             unwritten = bufferedBytes
             if unwritten == 0 { written(mustLinger: false) } else { awaitWrite(mustLinger: false) }
-        case .head, .body, .writing, .lingering, .closed:
+        case .head, .body, .refusing, .writing, .lingering, .closed:
             break
         }
     }

@@ -23,6 +23,8 @@ final class Connection: ChannelDuplexHandler {
         case working
         /// The response comes line by line.
         case streaming
+        /// A refusal waits its turn; nothing more is read.
+        case refusing
         /// The kernel has not taken the whole response yet.
         case writing
         /// The last answer was sent: further input is discarded.
@@ -44,6 +46,9 @@ final class Connection: ChannelDuplexHandler {
     /// Since when no request is being answered.
     var idleSince = NIODeadline.now()
 
+    /// How long what a client sent together with its connect may wait for others to be read.
+    private static let newFor = TimeAmount.seconds(1)
+
     private(set) var context: ChannelHandlerContext?
     var exchange: Exchange?
     /// The latest request, which has its answer already or is in work.
@@ -60,7 +65,7 @@ final class Connection: ChannelDuplexHandler {
 
     /// What precedes it in the pipeline.
     weak var gate: InputGate?
-    private var readWaitsForGate = false
+    private var readWaitsForTurn = false
     /// Bytes of the next request's head have arrived.
     var headHasBegun = false
     /// Bytes of the request so far.
@@ -84,6 +89,9 @@ final class Connection: ChannelDuplexHandler {
 
     var state: ServerState { entryPoint.state }
 
+    /// Nothing has been read from it, and not because its client is slow.
+    private var isNew: Bool { latest == nil && .now() < idleSince + Self.newFor }
+
     var takesInput: Bool { phase == .head || phase == .body }
 
     /// How soon it may be closed in favour of another connection; nil where that must not be.
@@ -92,7 +100,9 @@ final class Connection: ChannelDuplexHandler {
         case .working, .streaming: nil
         case .body where hasShownKey: nil
         case _ where hasShownKey: .known
-        case .head where headHasBegun, .body: .begun
+        case .head where headHasBegun, .body: gate?.isWaiting == true ? .large : .begun
+        case .head where isNew: .begun
+        case .refusing: .large
         case .head, .writing, .lingering, .closed: .idle
         }
     }
@@ -107,7 +117,7 @@ final class Connection: ChannelDuplexHandler {
         case .working, .streaming:
             if let task { state.tasks.cancelWait(task) }
             if let stream { state.streams.finish(stream) }
-        case .body, .writing, .lingering, .closed: break
+        case .body, .refusing, .writing, .lingering, .closed: break
         }
     }
 
@@ -138,15 +148,15 @@ final class Connection: ChannelDuplexHandler {
 
     /// What waited has been passed on.
     func inputIsTaken() {
-        guard readWaitsForGate else { return }
-        readWaitsForGate = false
+        guard readWaitsForTurn else { return }
+        readWaitsForTurn = false
         context?.read()
     }
 
     /// Whether bytes from the socket are passed to the parser.
     func admits(_ bytes: ByteBuffer) -> Bool {
         switch phase {
-        case .lingering, .closed:
+        case .refusing, .lingering, .closed:
             return false
         case .head:
             if !headHasBegun {
@@ -174,7 +184,7 @@ final class Connection: ChannelDuplexHandler {
             LoopWatch.shared.run(latest.map { "\($0.method) \(APIText.onOneLine($0.path.cut(toBytes: 64)))" }) {
                 take(part)
             }
-        } else if phase != .lingering, phase != .closed {
+        } else if phase != .refusing, phase != .lingering, phase != .closed {
             backlog.append(part)
         }
     }
@@ -187,8 +197,8 @@ final class Connection: ChannelDuplexHandler {
         // Nearly every client waits for its answer: switching reading off and on for each request would be two system
         // calls for nothing.
         if phase == .working || phase == .streaming || phase == .writing, backlog.holdsRead() { return }
-        if gate?.isWaiting == true {
-            readWaitsForGate = true
+        if phase == .refusing || gate?.isWaiting == true {
+            readWaitsForTurn = true
             return
         }
         context.read()
@@ -218,7 +228,7 @@ final class Connection: ChannelDuplexHandler {
             case .wait?, .stream?: context.close(promise: nil)
             default: break
             }
-        case .writing, .closed:
+        case .refusing, .writing, .closed:
             break
         }
     }
@@ -265,7 +275,7 @@ final class Connection: ChannelDuplexHandler {
         hasShownKey = hasShownKey || admission.hasKey
         phase = .body
         if case .refuse(let response) = admission.verdict {
-            respond(response)
+            refuseInTurn(response)
             return
         }
         deadline.moment = started + state.limits.bodyTime
@@ -351,7 +361,19 @@ final class Connection: ChannelDuplexHandler {
         if exchange == nil {
             exchange = Exchange(malformed: state.requestIDs.id(given: nil), started: .now())
         }
-        respond(response)
+        refuseInTurn(response)
+    }
+
+    /// A crowd that is refused connects again at once: at the pace of its refusals, and not of the processor.
+    private func refuseInTurn(_ response: Response) {
+        phase = .refusing
+        deadline.moment = nil
+        state.turns.take { [weak self] in
+            guard let self, self.phase == .refusing else { return }
+            self.respond(response)
+            self.deadline.arm()
+            self.inputIsTaken()
+        }
     }
 
     // MARK: Time
@@ -366,7 +388,7 @@ final class Connection: ChannelDuplexHandler {
             deadline.arm()
         case .head, .writing, .lingering:
             close()
-        case .working, .streaming, .closed:
+        case .working, .streaming, .refusing, .closed:
             break
         }
     }

@@ -5,7 +5,9 @@
 enum ConnectionStanding: Int, Comparable {
     /// Nothing is asked, or all that was asked has been answered.
     case idle
-    /// Part of a request has come, and it is not known yet whether it has the key.
+    /// Part of a request of more than a page has come, which waits its turn, and it is not known yet whether it has the key.
+    case large
+    /// The connection is new, and its first bytes may be there already, or part of a request has come and it is not known yet whether it has the key.
     case begun
     /// The client has shown the key, and asks nothing at present.
     case known

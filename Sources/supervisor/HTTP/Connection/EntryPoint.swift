@@ -53,7 +53,7 @@ final class EntryPoint {
             limits.maxHeaderListSize = state.limits.headerSize
             limits.maxHeaderFieldCount = state.limits.headerFields
             let decoder = HTTPRequestDecoder(limitConfiguration: limits)
-            let gate = InputGate(connection, state.largeInput)
+            let gate = InputGate(connection, state.turns)
             connection.gate = gate
             try channel.pipeline.syncOperations.addHandlers([gate, ByteToMessageHandler(decoder), connection])
         } catch {
@@ -88,7 +88,7 @@ final class EntryPoint {
     }
 
     /// The connection that goes in favour of a new one: by its standing; then the one from the address that has most
-    /// connections; then the oldest of those that are idle, or any of those that have begun a request, for a crowd that
+    /// connections; then the oldest of those that are idle, or any of those that are in a request, for a crowd that
     /// begins one after another would otherwise always get rid of the slow client first. nil where none may go.
     private func expendable() -> Connection? {
         var choice: (connection: Connection, standing: ConnectionStanding, crowd: Int)?
@@ -101,7 +101,7 @@ final class EntryPoint {
                 if (former.standing, former.crowd) == (standing, crowd) {
                     equals += 1
                     let isBetter =
-                        standing == .begun
+                        standing != .idle && standing != .known
                         ? Int.random(in: 0...equals) == 0 : connection.idleSince < former.connection.idleSince
                     if !isBetter { continue }
                 } else {

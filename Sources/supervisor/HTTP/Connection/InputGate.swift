@@ -7,7 +7,7 @@ final class InputGate: ChannelInboundHandler {
     typealias InboundOut = ByteBuffer
 
     private let connection: Connection
-    private let queue: LargeInputQueue
+    private let queue: TurnQueue
     private var context: ChannelHandlerContext?
     private var waiting = CircularBuffer<ByteBuffer>(initialCapacity: 0)
     private var waitingBytes = 0
@@ -17,7 +17,7 @@ final class InputGate: ChannelInboundHandler {
     /// Bytes that wait; what comes on top, from a client that has closed its side, is taken at once.
     private static let limit = 128 * 1024
 
-    init(_ connection: Connection, _ queue: LargeInputQueue) {
+    init(_ connection: Connection, _ queue: TurnQueue) {
         self.connection = connection
         self.queue = queue
     }
