@@ -12,7 +12,8 @@ FUZZ_SECONDS ?= 60
 FUZZ_RUNS ?=
 FUZZ ?=
 
-.PHONY: help setup build release deb units-check run fleet fleet-check demo demo-check test unit-test integration-test fuzz measure bench fresh-deb device board \
+.PHONY: help setup build release deb units-check run fleet fleet-check demo demo-check test unit-test integration-test \
+	fleet-build fleet-test fuzz measure bench fresh-deb device board \
 	device-test format lint clean
 
 help: ## show this list
@@ -72,6 +73,13 @@ integration-test: ## black-box suite only; PYTEST="-k name" picks tests
 	swift build
 	@scripts/integration-test $(PYTEST)
 
+fleet-build: ## debug build of the fleet service, a package of its own in fleet/
+	@scripts/setup build
+	swift build --package-path fleet
+
+fleet-test: fleet-build ## the fleet service against simulated devices on a real bus; PYTEST="-k name" picks tests
+	@scripts/fleet-test $(PYTEST)
+
 fuzz: ## made-up inputs for what reads the bytes of others; FUZZ_SECONDS=60, FUZZ_RUNS=1000000, FUZZ="request json"
 	@scripts/setup build
 	@scripts/fuzz $(if $(FUZZ_RUNS),--runs $(FUZZ_RUNS),--seconds $(FUZZ_SECONDS)) $(FUZZ)
@@ -102,11 +110,11 @@ device-test: fresh-deb ## the tests on the device and on the board; PYTEST="-k n
 	@scripts/device-test $(PYTEST)
 
 format: ## rewrite the Swift sources in the project's format
-	swift format format --in-place --parallel --recursive Package.swift Sources Tests
+	swift format format --in-place --parallel --recursive Package.swift Sources Tests fleet/Package.swift fleet/Sources
 
 lint: ## check the format of the Swift sources, and the scripts
 	@scripts/setup lint
-	swift format lint --strict --parallel --recursive Package.swift Sources Tests
+	swift format lint --strict --parallel --recursive Package.swift Sources Tests fleet/Package.swift fleet/Sources
 	@scripts/lint
 
 clean: ## remove what builds and runs have made

@@ -84,6 +84,8 @@ let package = Package(
         .library(name: "JSON", targets: ["JSON"]),
         .library(name: "NATSKeys", targets: ["NATSKeys"]),
         .library(name: "NATSClient", targets: ["NATSClient"]),
+        .library(name: "SupervisorVersion", targets: ["SupervisorVersion"]),
+        .library(name: "UnitFile", targets: ["UnitFile"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
