@@ -165,7 +165,7 @@ def test_each_app_has_a_lock_space_that_host_and_core_see(device: Machine) -> No
         device.wait_app()
     assert f" {place} " in device.sh(f"cat /proc/{device.pid()}/mounts"), "the core sees it"
     assert int(device.sh(f"stat -f -c %c {place}")) <= 1024
-    device.in_app("i=0; while : > /tmp/balena/f$i; do i=$((i+1)); done 2>/dev/null; true")
+    device.in_app("i=0; while (: > /tmp/balena/f$i) 2>/dev/null; do i=$((i+1)); done")
     assert f"application {APP} has filled" in device.sh("superctl locks")
     device.in_app("rm -f /tmp/balena/f*")
     assert "has filled" not in device.sh("superctl locks")
