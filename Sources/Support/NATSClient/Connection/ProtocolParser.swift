@@ -125,7 +125,11 @@ struct ProtocolParser {
         while position < line.count {
             let start = position
             while position < line.count, line[position] != 0x20 { position += 1 }
-            guard position > start else { throw malformed }
+            // The server's own events have two blanks where a reply subject would be.
+            if position == start {
+                position += 1
+                continue
+            }
             switch count {
             case 0: words.0 = start..<position
             case 1: words.1 = start..<position
