@@ -16,6 +16,17 @@ extension StringProtocol {
         return rest >= 0 && utf8.dropFirst(rest).elementsEqual(suffix.utf8)
     }
 
+    /// Whether the bytes of `words` are somewhere in it. The standard library's own search links two libraries of a megabyte.
+    package func hasBytes(of words: String) -> Bool {
+        let count = words.utf8.count
+        var rest = utf8[...]
+        while rest.count >= count {
+            if rest.starts(with: words.utf8) { return true }
+            rest = rest.dropFirst()
+        }
+        return false
+    }
+
     /// What stands between the separators, empty parts included.
     package func parts(separatedBy byte: UInt8, maxSplits: Int = .max) -> [SubSequence] {
         utf8.split(separator: byte, maxSplits: maxSplits, omittingEmptySubsequences: false).map { part in

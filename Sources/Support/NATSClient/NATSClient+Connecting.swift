@@ -1,4 +1,5 @@
 import JSON
+import LinuxSupport
 import NATSKeys
 import NIOCore
 
@@ -206,7 +207,7 @@ extension NATSClient {
 
     private func received(error text: String, _ connection: Connection) {
         let lowered = String(decoding: text.utf8.map { $0 | ($0 &- 0x41 < 26 ? 0x20 : 0) }, as: UTF8.self)
-        func has(_ words: String) -> Bool { lowered.utf8.firstRange(of: words.utf8) != nil }
+        func has(_ words: String) -> Bool { lowered.hasBytes(of: words) }
         // These leave the connection open.
         if has("permissions violation") || has("invalid subject") || has("maximum subscriptions exceeded") {
             return onEvent(.refused(text))

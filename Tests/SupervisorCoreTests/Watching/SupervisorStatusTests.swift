@@ -113,6 +113,7 @@ struct SupervisorStatusTests {
             #expect(
                 status.objectValue?.names == [
                     "supervisor", "device", "engine", "health", "update", "apps", "locks", "power", "connectivity",
+                    "uplink",
                 ]
             )
             let apps = try #require(status["apps"]?.arrayValue)

@@ -1,3 +1,4 @@
+import LinuxSupport
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -33,7 +34,7 @@ extension NATSError {
 
     private static func reason(tls error: any Error) -> String {
         let text = String(describing: error)
-        func has(_ word: String) -> Bool { text.utf8.firstRange(of: word.utf8) != nil }
+        func has(_ word: String) -> Bool { text.hasBytes(of: word) }
         if error is NIOSSLExtraError, has("ostname") { return "the certificate is not for this name" }
         if has("CERTIFICATE_VERIFY_FAILED") {
             return "the certificate is not trusted: it is of another authority, or not valid at the time of this clock"

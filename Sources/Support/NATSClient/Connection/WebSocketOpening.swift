@@ -54,10 +54,13 @@ final class WebSocketOpening: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        connection.end(
-            error is HTTPParserError
-                ? NATSError(.upgradeRefused, "\(connection.server) does not speak HTTP")
-                : NATSError(describing: error, server: connection.server)
-        )
+        var failure = NATSError(describing: error, server: connection.server)
+        if failure.code == .disconnected {
+            failure = NATSError(
+                .upgradeRefused,
+                "\(connection.server) did not answer the request for a WebSocket as HTTP demands"
+            )
+        }
+        connection.end(failure)
     }
 }

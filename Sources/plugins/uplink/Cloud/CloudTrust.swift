@@ -1,4 +1,5 @@
 import Glibc
+import LinuxSupport
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -51,7 +52,7 @@ enum CloudTrust {
 
     private static func reason(tls error: any Error) -> String {
         let text = String(describing: error)
-        func has(_ word: String) -> Bool { text.utf8.firstRange(of: word.utf8) != nil }
+        func has(_ word: String) -> Bool { text.hasBytes(of: word) }
         if error is NIOSSLExtraError { return "its certificate is for another name" }
         if has("CERTIFICATE_VERIFY_FAILED") {
             return "its certificate is not trusted; [Cloud] CAFile= adds an authority, and the clock has to be right"
