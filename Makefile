@@ -74,7 +74,7 @@ integration-test: ## black-box suite only; PYTEST="-k name" picks tests
 	@scripts/integration-test $(PYTEST)
 
 fleet-build: ## debug build of the fleet service, a package of its own in fleet/
-	@scripts/setup build
+	@scripts/setup fleet
 	swift build --package-path fleet
 
 fleet-test: fleet-build ## the fleet service against simulated devices on a real bus; PYTEST="-k name" picks tests

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import os
 import secrets
@@ -16,7 +17,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 import nats
 import nkeys
@@ -103,6 +104,54 @@ class Fleet:
     def token(self, name: str, scope: str, *applications: str) -> str:
         words = [word for application in applications for word in ("--app", application)]
         return self.run("token", "create", name, "--scope", scope, *words)
+
+    def devices_of(self, application: int) -> list[str]:
+        """The uuids of an application's devices in the order of their ids."""
+        found: list[str] = []
+        path: str | None = f"/api/v1/devices?application={application}&limit=1000"
+        while path:
+            page = self.ask("GET", path).json()
+            found += [device["uuid"] for device in page["items"]]
+            path = page["next"] and f"/api/v1/devices?application={application}&limit=1000&cursor={page['next']}"
+        return found
+
+    @contextlib.contextmanager
+    def responder(self, uuids: list[str]) -> Iterator[list[str]]:
+        """Answers OK in the name of many devices over one connection, with a login made of the account's key."""
+        account = nkeys.from_seed((self.directory / "state/keys/account.seed").read_bytes().strip())
+        user = nkeys.from_seed(nkeys.encode_seed(os.urandom(32), nkeys.PREFIX_BYTE_USER))
+        claims = {
+            "name": "devices",
+            "jti": "devices",
+            "iat": int(time.time()),
+            "iss": account.public_key.decode(),
+            "sub": user.public_key.decode(),
+            "nats": {"type": "user", "version": 2, "pub": {}, "sub": {}, "subs": -1, "data": -1, "payload": -1},
+        }
+        head = {"typ": "JWT", "alg": "ed25519-nkey"}
+        text = b".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in (head, claims))
+        jwt = text + b"." + base64.urlsafe_b64encode(account.sign(text)).rstrip(b"=")
+        received: list[str] = []
+
+        async def call(message: Any) -> None:
+            received.append(message.subject.split(".")[3])
+            reply = {"id": json.loads(message.data)["id"], "status": 200, "contentType": "text/plain", "body": "OK"}
+            await message.respond(json.dumps(reply).encode())
+
+        async def open_all() -> nats.NATS:
+            client = await nats.connect(
+                f"nats://127.0.0.1:{self.bus_port}",
+                user_jwt_cb=lambda: jwt,
+                signature_cb=lambda nonce: base64.b64encode(user.sign(nonce.encode())),
+            )
+            for uuid in uuids:
+                await client.subscribe(f"sup.v1.dev.{uuid}.call", cb=call)
+            await client.flush()
+            return client
+
+        client = BUS.run(open_all())
+        yield received
+        BUS.run(client.close())
 
     def device(self, application: str, **fields: Any) -> Device:
         return Device(self, application, **fields)

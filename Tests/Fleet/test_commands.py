@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import secrets
 import threading
 import time
 from typing import Any
@@ -238,3 +239,23 @@ def test_commands_share_a_connection(fleet: Fleet, device: Device) -> None:
         assert (answer.status, answer.read()) == (200, b"OK")
         assert connection.sock is first
     connection.close()
+
+
+def test_a_fan_out_over_more_than_the_window_reaches_every_device_once(fleet: Fleet) -> None:
+    application = fleet.application("large")
+    made = fleet.ask("POST", "/api/v1/applications/large/provisioning-tokens", {"devices": 1500}).json()["token"]
+    first = fleet.device("large").connect(ok)
+    session = requests.Session()
+    for _ in range(1299):
+        body = {"application": application, "uuid": secrets.token_hex(16), "device_type": "generic"}
+        answer = session.post(
+            f"{fleet.url}/device/register", json=body, headers={"Authorization": f"Bearer {made}"}, timeout=10
+        )
+        assert answer.status_code == 201
+    answering = fleet.devices_of(application)
+    with fleet.responder(answering[1:1200]) as received:
+        answer = send(fleet, "/v1/blink", {"appId": application}, Accept="application/x-ndjson")
+    first.close()
+    summary = json.loads(answer.text.splitlines()[-1])
+    assert summary == {"summary": {"devices": 1300, "statusCodes": {"200": 1200, "404": 100}}}
+    assert sorted(received) == sorted(answering[1:1200])

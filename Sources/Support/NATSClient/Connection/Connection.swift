@@ -95,9 +95,10 @@ final class Connection: ChannelInboundHandler {
             self.unsent -= size
             self.client?.hasRoom()
         }
-        channel.writeAndFlush(outgoing, promise: promise)
-        // A buffer of its own for what follows, as long as the channel holds this one.
+        let bytes = outgoing
+        // A buffer of its own for what follows, before the write: that may complete at once, and then more is written.
         outgoing = channel.allocator.buffer(capacity: min(size, Self.flushSize))
+        channel.writeAndFlush(bytes, promise: promise)
     }
 
     // MARK: Reading
