@@ -97,6 +97,12 @@ final class Client: @unchecked Sendable {
         return read == 0 || (read < 0 && errno == ECONNRESET)
     }
 
+    /// Whether the server closes one of them within 5 s, or sends it something.
+    static func oneEnds(of clients: [Client]) -> Bool {
+        var polls = clients.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
+        return poll(&polls, nfds_t(polls.count), 5000) > 0
+    }
+
     /// The next response, by its Content-Length.
     func reply(toHead: Bool = false) throws -> Reply {
         var end = headEnd
