@@ -60,13 +60,10 @@ final class Connection: ChannelInboundHandler {
         let loop = channel.eventLoop
         let written = loop.makePromise(of: Void.self)
         let deadline = loop.scheduleTask(in: .seconds(2)) { channel.close(mode: .all, promise: nil) }
-        if outgoing.readableBytes > 0 {
-            channel.writeAndFlush(outgoing, promise: written)
-        } else {
-            channel.writeAndFlush(ByteBuffer(), promise: written)
-        }
+        let bytes = outgoing
         outgoing.clear()
         client = nil
+        channel.writeAndFlush(bytes, promise: written)
         written.futureResult.whenComplete { _ in channel.close(mode: .all, promise: nil) }
         return channel.closeFuture.always { _ in deadline.cancel() }
     }
@@ -95,9 +92,10 @@ final class Connection: ChannelInboundHandler {
             self.unsent -= size
             self.client?.hasRoom()
         }
-        channel.writeAndFlush(outgoing, promise: promise)
-        // A buffer of its own for what follows, as long as the channel holds this one.
+        let bytes = outgoing
+        // A buffer of its own for what follows, before the write: that may complete at once, and then more is written.
         outgoing = channel.allocator.buffer(capacity: min(size, Self.flushSize))
+        channel.writeAndFlush(bytes, promise: promise)
     }
 
     // MARK: Reading
