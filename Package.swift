@@ -202,6 +202,13 @@ let package = Package(
             ["SupervisorPluginAPI", "SupervisorVersion", "LinuxSupport"]
         ),
 
+        // The other end in tests with the client of another project, and what is measured.
+        .executableTarget(
+            name: "supervisor-bus-probe",
+            dependencies: ["NATSClient"] + nio,
+            path: "Tests/Benchmarks/Bus",
+            swiftSettings: settings
+        ),
         // For scripts/bench alone.
         .executableTarget(
             name: "supervisor-planning-benchmark",
@@ -232,6 +239,7 @@ let package = Package(
         tests(of: "SupervisorEventLoop", ["SupervisorPorts", "CLinux"] + nio),
         tests(of: "UnixHTTP", ["HTTPTestSupport", nioHTTP] + nio),
         tests(of: "SupervisorCommandLine"),
+        tests(of: "NATSKeys", ["JSON"]),
         tests(of: "SupervisorCore", ["HostOperations", "JSON", "SupervisorPorts", "LinuxSupport", "CLinux", logging]),
         tests(
             of: "SupervisorEngine",

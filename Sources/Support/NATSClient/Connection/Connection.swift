@@ -60,13 +60,10 @@ final class Connection: ChannelInboundHandler {
         let loop = channel.eventLoop
         let written = loop.makePromise(of: Void.self)
         let deadline = loop.scheduleTask(in: .seconds(2)) { channel.close(mode: .all, promise: nil) }
-        if outgoing.readableBytes > 0 {
-            channel.writeAndFlush(outgoing, promise: written)
-        } else {
-            channel.writeAndFlush(ByteBuffer(), promise: written)
-        }
+        let bytes = outgoing
         outgoing.clear()
         client = nil
+        channel.writeAndFlush(bytes, promise: written)
         written.futureResult.whenComplete { _ in channel.close(mode: .all, promise: nil) }
         return channel.closeFuture.always { _ in deadline.cancel() }
     }
