@@ -37,6 +37,8 @@ class Stub(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.devices = [device(number) for number in range(120)]
         self.commands: list[tuple[str, dict]] = []
+        self.questions: list[str] = []
+        self.events = 0
         self.paths: list[str] = []
         self.host_name = "old-name"
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -101,7 +103,11 @@ class Handler(BaseHTTPRequestHandler):
             event = {"type": "presence", "uuid": f"{3:032x}", "connected": False}
             try:
                 for _ in range(300):
+                    # As the service does: each command, also a question of the page, is an event.
+                    asked = {"type": "command", "uuid": LOCKED, "command": "GET /v1/device", "actor": "x", "statusCode": 200}
+                    self.wfile.write(f"data: {json.dumps(asked)}\n\n".encode())
                     self.wfile.write(f"data: {json.dumps(event)}\n\n".encode())
+                    self.server.events += 1
                     threading.Event().wait(0.4)
             except OSError:
                 pass  # The page has gone.
@@ -113,7 +119,9 @@ class Handler(BaseHTTPRequestHandler):
         if self.headers["Authorization"] != f"Bearer {TOKEN}":
             return self.answer(401)
         url, method, data = self.path.removeprefix("/supervisor"), body.get("method", "POST"), body.get("data", {})
-        if (method, url) != ("GET", "/v1/device"):
+        if (method, url) == ("GET", "/v1/device"):
+            self.server.questions.append(body["uuid"])
+        else:
             self.server.commands.append((url, body))
         locked = body["uuid"] == LOCKED
         if (method, url) == ("GET", "/v1/device"):

@@ -117,6 +117,9 @@ def test_list(browser: Browser, stub: Stub) -> None:
     browser.wait(lambda: "locked by uid 0 since" in browser.text(f"tr[data-uuid='{LOCKED}']"))
     browser.wait(lambda: "offline" in browser.text(f"tr[data-uuid='{3:032x}']"))
     browser.press("Show more")
+    # Events of commands cause no further question.
+    browser.wait(lambda: stub.events >= 6)
+    assert stub.questions.count(LOCKED) == 1
     browser.wait(lambda: rows(browser) == 100)
     assert browser.axe() == []
     Select(browser.all("select")[1]).select_by_value("offline")

@@ -38,6 +38,7 @@ export function deviceView(main, signal, uuid) {
     make('h2', { text: 'Host configuration' }), config);
 
   let generation = 0;
+  let known = null;
   async function load() {
     const mine = ++generation;
     try { device = await get(`/api/v1/devices/${uuid}`); } catch (error) {
@@ -46,9 +47,13 @@ export function deviceView(main, signal, uuid) {
     }
     if (mine !== generation || signal.aborted) return;
     note.textContent = '';
-    render(null);
-    const state = device.connected ? await liveState(device) : null;
-    if (mine === generation && !signal.aborted) render(state);
+    if (!device.connected) known = null;
+    render(known);
+    if (!device.connected) return;
+    const state = await liveState(device);
+    if (mine !== generation || signal.aborted) return;
+    known = state;
+    render(state);
   }
 
   function render(state) {

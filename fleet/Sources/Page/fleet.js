@@ -7,6 +7,7 @@ import { get } from './service.js';
 const pageSize = 50;
 const pagesPerStep = 20;
 const rowLimit = 1000;
+const missedLimit = 1000;
 
 export function fleetView(main, signal) {
   const devices = new Map();
@@ -14,6 +15,9 @@ export function fleetView(main, signal) {
   const live = new Map();
   let next = null;
   let generation = 0;
+  // Events that arrive while the list is read may be newer than what is read: they wait for it.
+  let loading = true;
+  const missed = [];
   let applications = [];
 
   const application = make('select', { change: () => load() });
@@ -117,6 +121,7 @@ export function fleetView(main, signal) {
 
   async function load(isMore = false) {
     const mine = ++generation;
+    loading = true;
     if (!isMore) { next = null; selected.clear(); devices.clear(); live.clear(); waiting.clear(); }
     search.disabled = application.value === '';
     search.placeholder = search.disabled ? 'choose an application' : '';
@@ -138,8 +143,11 @@ export function fleetView(main, signal) {
         next = page.next;
         if (next === null) break;
       }
+      loading = false;
       render();
+      for (const event of missed.splice(0)) view.event(event);
     } catch (error) {
+      if (mine === generation) { loading = false; missed.length = 0; }
       if (mine === generation && !signal.aborted) note.textContent = `The list cannot be shown: ${error.message}`;
     }
   }
@@ -154,11 +162,12 @@ export function fleetView(main, signal) {
     if (applications.length === 1) application.value = String(applications[0].id);
     await load();
   }
-  start();
-
-  return {
+  const view = {
     reload: () => load(),
     event(event) {
+      // A question to a device is a command too: its event must not cause the next question.
+      if (event.type === 'command') return;
+      if (loading) { if (missed.length < missedLimit) missed.push(event); return; }
       const device = devices.get(event.uuid);
       if (!device) return;
       if (event.type === 'presence') {
@@ -176,4 +185,6 @@ export function fleetView(main, signal) {
       question(device);
     },
   };
+  start();
+  return view;
 }
