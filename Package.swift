@@ -231,6 +231,7 @@ let package = Package(
         tests(of: "UnixHTTP", ["HTTPTestSupport", nioHTTP] + nio),
         tests(of: "SupervisorCommandLine"),
         tests(of: "NATSKeys", ["JSON"]),
+        tests(of: "NATSClient", ["NATSKeys", "JSON", nioSSL] + nio),
         tests(of: "SupervisorCore", ["HostOperations", "JSON", "SupervisorPorts", "LinuxSupport", "CLinux", logging]),
         tests(of: "SupervisorEngine", ["HTTPTestSupport", "JSON", "SupervisorCore", "UnixHTTP", nioHTTP] + nio),
         tests(
