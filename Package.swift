@@ -62,7 +62,9 @@ let fuzzing: [Target] = [
     .executableTarget(
         name: "supervisor-fuzz",
         dependencies: [
-            "HostOperations", "JSON", "LinuxSupport", "RedsocksConfiguration", "SupervisorCore", "SupervisorEngine",
+            "HostOperations", "JSON", "LinuxSupport", "NATSClient", "NATSKeys", "RedsocksConfiguration",
+            "SupervisorCore",
+            "SupervisorEngine",
             "SupervisorEventLoop", "SupervisorHTTP", "SupervisorPluginAPI", "SupervisorPluginHost", "SupervisorPorts",
             "SupervisorSystemd", "UnitFile", "UnixHTTP", logging, nioHTTP, nioEmbedded,
         ] + nio,
