@@ -62,7 +62,9 @@ let fuzzing: [Target] = [
     .executableTarget(
         name: "supervisor-fuzz",
         dependencies: [
-            "HostOperations", "JSON", "LinuxSupport", "RedsocksConfiguration", "SupervisorCore", "SupervisorEngine",
+            "HostOperations", "JSON", "LinuxSupport", "NATSClient", "NATSKeys", "RedsocksConfiguration",
+            "SupervisorCore",
+            "SupervisorEngine",
             "SupervisorEventLoop", "SupervisorHTTP", "SupervisorPluginAPI", "SupervisorPluginHost", "SupervisorPorts",
             "SupervisorSystemd", "UnitFile", "UnixHTTP", logging, nioHTTP, nioEmbedded,
         ] + nio,
@@ -240,6 +242,7 @@ let package = Package(
         tests(of: "UnixHTTP", ["HTTPTestSupport", nioHTTP] + nio),
         tests(of: "SupervisorCommandLine"),
         tests(of: "NATSKeys", ["JSON"]),
+        tests(of: "NATSClient", ["NATSKeys", "JSON", nioSSL] + nio),
         tests(of: "SupervisorCore", ["HostOperations", "JSON", "SupervisorPorts", "LinuxSupport", "CLinux", logging]),
         tests(
             of: "SupervisorEngine",

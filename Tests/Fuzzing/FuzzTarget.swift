@@ -11,7 +11,7 @@ enum FuzzTargets {
         [
             "request": RequestsTarget.self, "body": BodyTarget.self, "json": JSONTarget.self, "frame": FrameTarget.self,
             "unit": UnitTarget.self, "redsocks": RedsocksTarget.self, "target": TargetStateTarget.self,
-            "image": ImageTarget.self, "engine": EngineTarget.self, "log": LogTarget.self,
+            "image": ImageTarget.self, "engine": EngineTarget.self, "log": LogTarget.self, "bus": BusTarget.self,
         ]
     }
 }

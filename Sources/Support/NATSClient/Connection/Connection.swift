@@ -22,7 +22,6 @@ final class Connection: ChannelInboundHandler {
     private var outgoing = ByteBuffer()
     /// Bytes that were sent and that the kernel has not taken.
     private var unsent = 0
-    private var isReading = false
     private var isFlushScheduled = false
 
     init(server: NATSServer, client: NATSClient) {
@@ -63,7 +62,12 @@ final class Connection: ChannelInboundHandler {
         let bytes = outgoing
         outgoing.clear()
         client = nil
-        channel.writeAndFlush(bytes, promise: written)
+        if bytes.readableBytes > 0 || unsent > 0 {
+            channel.writeAndFlush(bytes, promise: written)
+        } else {
+            // A channel that is not open to the protocol yet takes no bytes.
+            written.succeed()
+        }
         written.futureResult.whenComplete { _ in channel.close(mode: .all, promise: nil) }
         return channel.closeFuture.always { _ in deadline.cancel() }
     }
@@ -74,7 +78,8 @@ final class Connection: ChannelInboundHandler {
         body(&outgoing)
         if outgoing.readableBytes >= Self.flushSize {
             flush()
-        } else if !isReading, !isFlushScheduled, let channel {
+        } else if !isFlushScheduled, let channel {
+            // Also while reading: the end of a read cycle does not come through a TLS handler that was added in it.
             isFlushScheduled = true
             channel.eventLoop.assumeIsolated().execute {
                 self.isFlushScheduled = false
@@ -105,7 +110,6 @@ final class Connection: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        isReading = true
         var bytes = unwrapInboundIn(data)
         if incoming.readableBytes == 0 {
             read(&bytes)
@@ -137,7 +141,6 @@ final class Connection: ChannelInboundHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        isReading = false
         lastRead = .now()
         client?.readComplete()
         flush()

@@ -10,6 +10,11 @@ final class WebSocketBytes: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let frame = unwrapInboundIn(data)
+        // No extension was agreed on, and a server does not mask (RFC 6455, sections 5.1 and 5.2).
+        guard !frame.rsv1, !frame.rsv2, !frame.rsv3, frame.maskKey == nil else {
+            context.close(promise: nil)
+            return
+        }
         switch frame.opcode {
         case .binary, .continuation, .text:
             if frame.length > 0 { context.fireChannelRead(wrapInboundOut(frame.unmaskedData)) }
@@ -17,7 +22,8 @@ final class WebSocketBytes: ChannelDuplexHandler {
         case .connectionClose:
             send(.connectionClose, frame.unmaskedData, context)
             context.close(promise: nil)
-        default: break
+        case .pong: break
+        default: context.close(promise: nil)
         }
     }
 
