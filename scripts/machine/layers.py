@@ -20,7 +20,7 @@ IMAGE = Path(__file__).resolve().parent / "image"
 SUITE = "bookworm"
 BASE = (
     "systemd systemd-sysv dbus polkitd udev kmod libnss-myhostname procps"
-    " iproute2 nftables iptables redsocks docker.io apparmor curl jq socat busybox-static"
+    " iproute2 nftables iptables redsocks docker.io apparmor ca-certificates openssl curl jq socat busybox-static"
 ).split()
 KERNEL = "linux-image-cloud-amd64"
 #: The modules that the board's disk and network need, each after those that it needs itself.
