@@ -49,20 +49,19 @@ final class Fleet: Sendable {
         reports = ReportQueue(registry: registry, logger: logger) { devices in
             for device in devices { events.reported(device) }
         }
-        let addresses =
-            configuration.busServers.isEmpty
-            ? ["\(configuration.busCertificate == nil ? "nats" : "tls")://\(configuration.busListen)"]
-            : configuration.busServers
-        let servers = try addresses.map { try NATSServer(parsing: $0) }
+        let servers = try configuration.busAddresses.map { try NATSServer(parsing: $0) }
+        let trust = try configuration.busTrust()
         let isConnected = isConnected
         func connection(_ name: String, _ account: NKey, _ note: @escaping @Sendable (Bool) -> Void) -> AsyncNATSClient
         {
             let user = NKey.generate(.user)
             let jwt = accounts.serviceJWT(for: user, account: account)
             let loop = group.next()
+            var settings = NATSClientConfiguration(name: "supervisor-fleet \(name)")
+            settings.tls = trust
             return AsyncNATSClient(
                 loop: loop,
-                configuration: NATSClientConfiguration(name: "supervisor-fleet \(name)"),
+                configuration: settings,
                 login: { _ in loop.makeSucceededFuture(NATSLogin(servers: servers, jwt: jwt, key: user)) },
                 onEvent: { event in
                     switch event {
