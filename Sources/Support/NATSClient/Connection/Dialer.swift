@@ -16,7 +16,7 @@ struct Dialer {
         let (server, dialer) = (connection.server, self)
         let bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(configuration.loginDeadline)
-            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.socketOption(.so_keepalive), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try dialer.arrange(channel, bound.value) }
