@@ -102,8 +102,14 @@ class Engine:
         must(["ip", "link", "set", self.bridge, "up"])
 
     def start(self, deadline: float = 40) -> None:
-        self.spawn()
-        self.wait(deadline)
+        """After a kill, dockerd gives up on a containerd that is slow to answer. A service manager starts it again."""
+        for attempts_left in (2, 1, 0):
+            self.spawn()
+            try:
+                return self.wait(deadline)
+            except SystemError:
+                if not attempts_left:
+                    raise
 
     def wait(self, deadline: float = 40) -> None:
         process = self.process
