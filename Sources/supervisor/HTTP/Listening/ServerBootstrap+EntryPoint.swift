@@ -12,7 +12,7 @@ extension ServerBootstrap {
         _ = serverChannelOption(.backlog, value: 1024)
             // Where a crowd fills the queue, a client behind it must not wait for its requests: those that are large wait
             // once they have been accepted.
-            .serverChannelOption(.maxMessagesPerRead, value: 256)
+            .serverChannelOption(.maxMessagesPerRead, value: 64)
             .serverChannelInitializer { channel in
                 // Without free descriptors, accept(2) would fail again and again at once.
                 channel.eventLoop.makeCompletedFuture {
