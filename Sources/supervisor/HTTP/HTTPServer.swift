@@ -15,7 +15,7 @@ public final class HTTPServer {
     private let uplink: EntryPoint
     private let listeners: APIListeners
     private var controlListener: ControlListener?
-    private var uplinkListener: UplinkListener?
+    private var uplinkListener: ControlListener?
 
     /// - Parameter clock: for the Date header.
     public init(
@@ -84,7 +84,7 @@ public final class HTTPServer {
     ///
     /// Throws an error with a text for people where the socket cannot be made, also because another process serves it.
     public func listenForUplink(path: String, user: String) async throws {
-        uplinkListener = try await UplinkListener.open(path, user: user, entryPoint: uplink)
+        uplinkListener = try await ControlListener.open(path, user: user, entryPoint: uplink)
     }
 
     /// Interfaces have come or gone.
